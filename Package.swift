@@ -1,0 +1,91 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// PODREAP_EMBEDDED=1 builds the privileged half alone, in Embedded Swift and without any package:
+//     PODREAP_EMBEDDED=1 swift build -c release --product podreap-helper --scratch-path .build-helper
+// Otherwise the same sources are ordinary Swift, so that tests, sanitizers and fuzzers run the code that ships.
+let embedded = Context.environment["PODREAP_EMBEDDED"] == "1"
+
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+]
+let privileged: [SwiftSetting] =
+    strict + [.enableExperimentalFeature("Lifetimes")]
+    + (embedded
+        ? [
+            .enableExperimentalFeature("Embedded"),
+            .unsafeFlags(["-wmo", "-Osize", "-Xfrontend", "-function-sections"]),
+        ] : [])
+let helperLinking: [LinkerSetting] =
+    embedded
+    ? [.unsafeFlags(["-Xlinker", "--gc-sections", "-Xlinker", "-z", "-Xlinker", "now"])] : []
+
+let privilegedTargets: [Target] = [
+    .target(name: "CLinux"),
+    .systemLibrary(name: "CCapability", pkgConfig: "libcap", providers: [.apt(["libcap-dev"])]),
+    .target(name: "HelperProtocol", swiftSettings: privileged),
+    .target(
+        name: "HelperOperations",
+        dependencies: ["HelperProtocol", "CLinux", "CCapability"],
+        swiftSettings: privileged),
+    .executableTarget(
+        name: "podreap-helper",
+        dependencies: ["HelperProtocol", "HelperOperations"],
+        swiftSettings: privileged,
+        linkerSettings: helperLinking),
+]
+
+let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
+let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+
+let unprivilegedTargets: [Target] = [
+    .systemLibrary(name: "CSELinux", pkgConfig: "libselinux", providers: [.apt(["libselinux1-dev"])]),
+    .target(name: "HelperClient", dependencies: ["HelperProtocol", "CLinux"], swiftSettings: strict),
+    .target(name: "SandboxRegistry", dependencies: ["CSELinux", grdb], swiftSettings: strict),
+    .target(name: "NodeObservation", dependencies: ["CLinux"], swiftSettings: strict),
+    .target(
+        name: "SandboxRemoval",
+        dependencies: ["HelperProtocol", "HelperClient", "SandboxRegistry", "NodeObservation"],
+        swiftSettings: strict),
+    .target(name: "SamplePod", dependencies: ["CLinux"], swiftSettings: strict),
+    .executableTarget(
+        name: "podreap",
+        dependencies: ["SandboxRemoval", "SamplePod", arguments],
+        swiftSettings: strict),
+]
+
+let tests: [Target] = [
+    .testTarget(
+        name: "HelperProtocolTests", dependencies: ["HelperProtocol"],
+        exclude: ["vectors"], swiftSettings: strict),
+    .testTarget(
+        name: "HelperOperationsTests", dependencies: ["HelperOperations", "HelperProtocol", "CLinux"],
+        swiftSettings: strict),
+    .testTarget(
+        name: "SandboxRegistryTests", dependencies: ["SandboxRegistry", grdb], swiftSettings: strict),
+    .testTarget(
+        name: "NodeObservationTests", dependencies: ["NodeObservation"], swiftSettings: strict),
+]
+
+let package = Package(
+    name: "podreap",
+    products: embedded
+        ? [.executable(name: "podreap-helper", targets: ["podreap-helper"])]
+        : [
+            .executable(name: "podreap", targets: ["podreap"]),
+            .library(name: "SandboxRemoval", targets: ["SandboxRemoval"]),
+            .library(name: "SandboxRegistry", targets: ["SandboxRegistry"]),
+        ],
+    dependencies: embedded
+        ? []
+        : [
+            .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+            .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        ],
+    targets: privilegedTargets + (embedded ? [] : unprivilegedTargets + tests)
+)

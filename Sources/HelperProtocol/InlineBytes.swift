@@ -1,0 +1,40 @@
+/// A byte string of bounded length held in place, without allocation, and always followed by a NUL.
+public struct InlineBytes<let capacity: Int>: Sendable {
+    private var storage = InlineArray<capacity, UInt8>(repeating: 0)
+    /// The number of bytes, at most `capacity - 1`.
+    public private(set) var count = 0
+
+    public init() {}
+
+    public subscript(index: Int) -> UInt8 { storage[index] }
+
+    /// Appends a byte; false, and nothing changed, where no room is left.
+    public mutating func append(_ byte: UInt8) -> Bool {
+        guard count + 1 < capacity else { return false }
+        storage[count] = byte
+        count += 1
+        return true
+    }
+
+    /// The bytes and the NUL behind them: what a system call takes as a path.
+    public var terminated: Span<UInt8> {
+        @_lifetime(borrow self)
+        borrowing get { storage.span.extracting(first: count + 1) }
+    }
+
+    /// The bytes as an array.
+    public var array: [UInt8] {
+        var out: [UInt8] = []
+        out.reserveCapacity(count)
+        for index in 0..<count { out.append(storage[index]) }
+        return out
+    }
+}
+
+extension InlineBytes: Equatable {
+    public static func == (left: Self, right: Self) -> Bool {
+        guard left.count == right.count else { return false }
+        for index in 0..<left.count where left[index] != right[index] { return false }
+        return true
+    }
+}

@@ -1,0 +1,39 @@
+/// Sizes and bounds of protocol v1. Each is part of the protocol: changing one makes a new version.
+public enum Limits {
+    /// The version that this module reads and writes.
+    public static var version: UInt16 { 1 }
+    /// Bytes of the header that begins every packet.
+    public static var headerBytes: Int { 24 }
+    /// The longest request, header included, in bytes.
+    public static var requestBytes: Int { 4096 }
+    /// The longest reply, header included, in bytes.
+    public static var replyBytes: Int { 16384 }
+    /// The most components of a place.
+    public static var components: Int { 16 }
+    /// The longest component, in bytes (NAME_MAX).
+    public static var componentBytes: Int { 255 }
+    /// The longest container id, in bytes.
+    public static var containerIDBytes: Int { 128 }
+    /// The most entries that one slice of a directory removal may be asked for.
+    public static var sliceEntries: UInt32 { 1_000_000 }
+    /// The most helpers that may share the removal of one directory.
+    public static var shares: UInt8 { 16 }
+    /// The longest deadline of a request, in milliseconds.
+    public static var deadlineMilliseconds: UInt32 { 600_000 }
+    /// The longest detail of a refusal or failure, in bytes. A longer path keeps its end.
+    public static var detailBytes: Int { 1024 }
+    /// The most bytes of a runtime's standard error that a reply carries; the end is kept.
+    public static var errorOutputBytes: Int { 2048 }
+    /// The most bytes of a runtime's standard output that a reply carries inline; more comes as a sealed memfd.
+    public static var inlineOutputBytes: Int { 8192 }
+    /// The most bytes of a runtime's standard output at all.
+    public static var outputBytes: Int { 4 << 20 }
+    /// The most roots in a helper's policy.
+    public static var roots: Int { 32 }
+    /// The most runtimes in a helper's policy.
+    public static var runtimes: Int { 8 }
+    /// The longest path in a helper's policy, in bytes.
+    public static var policyPathBytes: Int { 255 }
+    /// The longest runtime name, or pattern list of a namespace root, in bytes.
+    public static var policyNameBytes: Int { 64 }
+}

@@ -1,0 +1,27 @@
+/// Why a packet is not a valid message. Number 0 is never used; numbers are never given a new meaning.
+public enum Malformed: UInt16, Error, Sendable, CaseIterable {
+    case truncated = 1
+    case trailingBytes = 2
+    case badMagic = 3
+    case badVersion = 4
+    case unknownKind = 5
+    case badLength = 6
+    case badFlag = 7
+    case badPlace = 8
+    case badComponent = 9
+    case badContainerID = 10
+    case badIntent = 11
+    case badSignal = 12
+    case badSlice = 13
+    case badDeadline = 14
+    case tooLong = 15
+    case badStatus = 16
+    case badFacts = 17
+    /// A request other than Hello came first, or a second Hello came.
+    case outOfOrder = 18
+    /// A request came while another was in flight.
+    case pipelined = 19
+    case badRequestID = 20
+    /// The packet carried file descriptors; requests never do.
+    case unexpectedDescriptor = 21
+}
