@@ -1,0 +1,64 @@
+public import FoundationEssentials
+
+/// The document that `podreap register` takes and `podreap discover` prints: one sandbox with its containers.
+///
+/// ```json
+/// { "version": 1,
+///   "sandbox": {
+///     "id": "3f1c…", "metadata": {"name": "web", "namespace": "default", "uid": "9a…", "attempt": 0},
+///     "createdAt": "2026-01-02T03:04:05Z",
+///     "runtime": "runc", "directory": "/run/pods/3f1c…", "shm": "/run/pods/3f1c…/shm",
+///     "namespaces": {"network": "/run/netns/3f1c…", "ipc": "/run/ipcns/3f1c…", "uts": "/run/utsns/3f1c…"},
+///     "processLabel": "system_u:system_r:container_t:s0:c1,c2",
+///     "mountLabel": "system_u:object_r:container_file_t:s0:c1,c2",
+///     "labels": {"app": "web"}, "annotations": {} },
+///   "infra": {"id": "3f1c…", "directories": ["/run/containers/3f1c…"]},
+///   "containers": [
+///     { "id": "77ab…", "metadata": {"name": "app", "attempt": 0}, "createdAt": "2026-01-02T03:04:06Z",
+///       "runtime": "crun", "image": "registry.example/web:1", "directories": ["/run/containers/77ab…"],
+///       "stopSignal": "SIGTERM", "cgroups": ["/sys/fs/cgroup/pods/77ab…"], "pid": 4711,
+///       "labels": {}, "annotations": {} } ] }
+/// ```
+///
+/// Required are `version`; the sandbox's `id`, `metadata` (all of it), `runtime` and `directory`; a container's `id`
+/// and `metadata`. An infra container without `metadata` is `POD` with the sandbox's attempt. `createdAt` (RFC 3339)
+/// defaults to now, a container's to its sandbox's; a container's `runtime` to its sandbox's; `stopSignal` (a name or
+/// a number) to SIGTERM. A namespace without a path is the host's or the infra container's own; so is `shm`.
+/// Missing, duplicate, ill-typed and unknown fields are errors.
+public struct RegistrationDocument: Sendable, Equatable {
+    /// The document's version that this module reads and writes.
+    public static let version = 1
+    /// The longest document, in bytes.
+    public static let maximumBytes = 1 << 20
+
+    public var sandbox: Sandbox
+    /// The infra container first, where there is one.
+    public var containers: [Container]
+
+    /// A document of records; only what a document can say is written: no state, identities, boot id or start times.
+    public init(sandbox: Sandbox, containers: [Container]) {
+        self.sandbox = sandbox
+        self.containers = containers
+    }
+
+    /// Reads one document. `now` stands for a `createdAt` that is absent. A `pid` becomes a process with start
+    /// time 0: who registers it looks at the process and says which one it is.
+    public init(json: Data, now: Date = Date()) throws(DocumentError) {
+        guard json.count <= Self.maximumBytes else {
+            throw DocumentError("", "the document has \(json.count) bytes; expected at most \(Self.maximumBytes)")
+        }
+        let value: JSONValue
+        do {
+            value = try JSONReader.read([UInt8](json))
+        } catch {
+            let place = "line \(error.line), column \(error.column)"
+            throw DocumentError("", "the document is not JSON (\(place)): \(error.problem)")
+        }
+        try self.init(value, now: now)
+        do { try RecordCheck(sandbox, containers).run() } catch { throw DocumentError(error.field, error.problem) }
+    }
+
+    /// The document as UTF-8 text with its fields in the order above; equal records give equal bytes. Namespaces
+    /// that are closed are left out.
+    public func json() -> Data { Data(value.pretty.utf8) }
+}

@@ -1,0 +1,117 @@
+internal import Foundation
+internal import GRDB
+
+/// What podreap knows of the sandboxes of a node: one SQLite file, which several processes may have open.
+///
+/// Each call is one transaction: it happens as a whole or not at all, and what it returns was true at one instant.
+/// Calls block for the time of that transaction, at most `busyTimeout` longer where another process writes.
+public final class Registry: Sendable {
+    /// Seconds that a call waits for another process's transaction.
+    public static let busyTimeout = 5.0
+    /// The most ids that an error lists.
+    public static let maximumCandidates = 16
+    /// The newest reports that are kept.
+    public static let keptReports = 1000
+
+    public let path: String
+    private let database: DatabaseQueue
+
+    /// Opens the registry at `path`, or makes it with mode 0600 in a directory that must exist. SQLite keeps two
+    /// files beside it (`-wal`, `-shm`), so its directory must be writable too.
+    public init(path: String) throws(RegistryError) {
+        try Self.prepareFile(path)
+        self.path = path
+        do {
+            database = try Self.open(path)
+        } catch {
+            throw RegistryError(error, path: path)
+        }
+    }
+
+    /// How much a transaction must outlive.
+    enum Durability {
+        /// The end of this process and of every other. After a power loss it may be undone, in order with the later ones.
+        case processes
+        /// A power loss, too: waits for the disk once.
+        case power
+    }
+
+    func read<Value>(_ body: (Database) throws -> Value) throws(RegistryError) -> Value {
+        do { return try database.read(body) } catch { throw RegistryError(error, path: path) }
+    }
+
+    func write<Value>(
+        _ durability: Durability = .processes, _ body: (Database) throws -> Value
+    ) throws(RegistryError) -> Value {
+        do {
+            return try database.writeWithoutTransaction { database in
+                // Synchronous FULL syncs the log when a transaction commits, and with it all that were before.
+                // It cannot be set inside a transaction.
+                try database.execute(sql: "PRAGMA synchronous = \(durability == .power ? "FULL" : "NORMAL")")
+                var value: Value?
+                try database.inTransaction(.immediate) {
+                    value = try body(database)
+                    return .commit
+                }
+                guard let value else { throw RegistryError.failed(path: path, detail: "no transaction took place") }
+                return value
+            }
+        } catch {
+            throw RegistryError(error, path: path)
+        }
+    }
+
+    /// SQLite opens what it may not write read-only and says so only later; so this looks first.
+    private static func prepareFile(_ path: String) throws(RegistryError) {
+        let parent = (path as NSString).deletingLastPathComponent
+        let directory = parent.isEmpty ? "." : parent
+        guard SystemCalls.kind(of: directory) == .directory else {
+            throw .noDirectory(path: path, directory: directory)
+        }
+        if let errno = SystemCalls.refusal(toWrite: directory, search: true) {
+            throw .notWritable(path: directory, errno: errno)
+        }
+        if SystemCalls.kind(of: path) == .missing, let errno = SystemCalls.createPrivateFile(path) {
+            throw .notWritable(path: path, errno: errno)
+        }
+        guard SystemCalls.kind(of: path) == .regular else { throw .notAFile(path: path) }
+        for file in [path, path + "-wal", path + "-shm"] where SystemCalls.kind(of: file) != .missing {
+            if let errno = SystemCalls.refusal(toWrite: file, search: false) {
+                throw .notWritable(path: file, errno: errno)
+            }
+        }
+    }
+
+    private static func open(_ path: String) throws -> DatabaseQueue {
+        var configuration = Configuration()
+        configuration.busyMode = .timeout(busyTimeout)
+        configuration.label = "podreap.registry"
+        // Not the pool and not its WAL set-up: that writes to the file each time it is opened. Transactions here take
+        // tens of microseconds, and one connection does them in turn.
+        let database = try DatabaseQueue(path: path, configuration: configuration)
+        try database.writeWithoutTransaction { database in
+            switch try Schema.look(database) {
+            case .foreign: throw RegistryError.foreign(path: path)
+            case .registry(let version) where version > Schema.version:
+                throw RegistryError.newerSchema(path: path, found: version, known: Schema.version)
+            case .registry(let version) where version == Schema.version: break
+            case .registry, .empty:
+                try database.execute(sql: "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")
+                try Schema.migrate(database)
+            }
+        }
+        return database
+    }
+
+    /// Reads the whole file and throws `.corrupt` with SQLite's first finding where it is damaged.
+    public func verify() throws(RegistryError) {
+        try read { database in
+            let finding = try String.fetchOne(database, sql: "PRAGMA integrity_check(1)")
+            if let finding, finding != "ok" { throw RegistryError.corrupt(path: path, detail: finding) }
+            if let row = try Row.fetchOne(database, sql: "PRAGMA foreign_key_check") {
+                let table: String = row[0]
+                throw RegistryError.corrupt(path: path, detail: "a row of \(table) refers to one that is not there")
+            }
+        }
+    }
+}

@@ -1,0 +1,110 @@
+public import FoundationEssentials
+
+/// Where a sandbox is in its life. `removing` is durable and final: nothing leads back from it.
+public enum SandboxState: String, Codable, Sendable {
+    case ready, notReady, removing
+}
+
+/// A pod's name as CRI's `PodSandboxMetadata` gives it; unique among the sandboxes that exist.
+public struct PodMetadata: Codable, Sendable, Equatable, Hashable {
+    public var name: String
+    public var namespace: String
+    public var uid: String
+    public var attempt: UInt32
+
+    public init(name: String, namespace: String, uid: String, attempt: UInt32) {
+        self.name = name
+        self.namespace = namespace
+        self.uid = uid
+        self.attempt = attempt
+    }
+
+    /// The name that the sandbox holds until it is forgotten.
+    public var reservedName: String { "\(name)_\(namespace)_\(uid)_\(attempt)" }
+}
+
+/// What tells a file, directory or namespace from another that later has the same path.
+public struct FileIdentity: Codable, Sendable, Equatable, Hashable {
+    public var device: UInt64
+    public var inode: UInt64
+    /// Nanoseconds since 1970; 0 where the filesystem keeps none.
+    public var birth: UInt64
+
+    public init(device: UInt64, inode: UInt64, birth: UInt64) {
+        self.device = device
+        self.inode = inode
+        self.birth = birth
+    }
+}
+
+/// The kinds of namespaces that a runtime pins beneath a path (namespaces(7)).
+public enum NamespaceKind: String, Codable, Sendable, CaseIterable {
+    case network, ipc, uts
+}
+
+/// A namespace that a bind mount keeps alive, and whether podreap has already deleted it.
+public struct NamespacePin: Codable, Sendable, Equatable {
+    public var kind: NamespaceKind
+    public var path: String
+    /// Deleted: its path may be another sandbox's by now and is not touched again.
+    public var closed: Bool
+    public var identity: FileIdentity?
+
+    public init(kind: NamespaceKind, path: String, closed: Bool = false, identity: FileIdentity? = nil) {
+        self.kind = kind
+        self.path = path
+        self.closed = closed
+        self.identity = identity
+    }
+}
+
+/// A pod sandbox and all that must be gone before its name may be given again.
+public struct Sandbox: Codable, Sendable, Equatable {
+    public var id: String
+    public var metadata: PodMetadata
+    /// In whole microseconds, which is what the registry keeps.
+    public var createdAt: Date
+    public var state: SandboxState
+    /// The OCI runtime's name in the helper's policy.
+    public var runtime: String
+    public var directory: String
+    public var directoryIdentity: FileIdentity?
+    /// The pod's own tmpfs, or `/dev/shm` where it uses the host's; nil where it has none.
+    public var shm: String?
+    /// The namespaces that are pinned; none of a kind: the host's, or one that ends with the infra container.
+    public var namespaces: [NamespacePin]
+    /// SELinux contexts (`user:role:type:level`), or empty.
+    public var processLabel: String
+    public var mountLabel: String
+    public var labels: [String: String]
+    public var annotations: [String: String]
+    /// The boot (`/proc/sys/kernel/random/boot_id`) that the processes and identities belong to; nil unknown.
+    public var bootID: String?
+
+    public init(
+        id: String, metadata: PodMetadata, createdAt: Date, state: SandboxState = .ready, runtime: String,
+        directory: String, directoryIdentity: FileIdentity? = nil, shm: String? = nil,
+        namespaces: [NamespacePin] = [], processLabel: String = "", mountLabel: String = "",
+        labels: [String: String] = [:], annotations: [String: String] = [:], bootID: String? = nil
+    ) {
+        self.id = id
+        self.metadata = metadata
+        self.createdAt = createdAt.inMicroseconds
+        self.state = state
+        self.runtime = runtime
+        self.directory = directory
+        self.directoryIdentity = directoryIdentity
+        self.shm = shm
+        self.namespaces = namespaces
+        self.processLabel = processLabel
+        self.mountLabel = mountLabel
+        self.labels = labels
+        self.annotations = annotations
+        self.bootID = bootID
+    }
+
+    /// Whether `shm` is the host's, which is nobody's to unmount.
+    public var usesHostShm: Bool { shm == Sandbox.hostShm }
+    /// The host's shared memory mount (shm_overview(7)).
+    public static let hostShm = "/dev/shm"
+}

@@ -1,0 +1,26 @@
+public import FoundationEssentials
+
+/// A past removal or stop, for `history`.
+public struct StoredReport: Sendable, Equatable {
+    public var sandboxID: String
+    public var podName: String
+    /// In whole microseconds, which is what the registry keeps.
+    public var startedAt: Date
+    /// Seconds.
+    public var duration: Double
+    /// `removed`, `stopped` or `incomplete`.
+    public var outcome: String
+    /// The report itself, in JSON.
+    public var body: Data
+
+    public init(
+        sandboxID: String, podName: String, startedAt: Date, duration: Double, outcome: String, body: Data
+    ) {
+        self.sandboxID = sandboxID
+        self.podName = podName
+        self.startedAt = startedAt.inMicroseconds
+        self.duration = duration
+        self.outcome = outcome
+        self.body = body
+    }
+}
