@@ -1,5 +1,5 @@
-/// What became of a request.
-public enum Outcome: Sendable, Equatable {
+/// What became of a request. It can be thrown: an operation that cannot go on throws how it ended.
+public enum Outcome: Error, Sendable, Equatable {
     /// It is so now: an act was carried out, or a look found what its facts say.
     case done
     /// There was nothing to do, and that was seen, not guessed from an error number.
@@ -19,7 +19,7 @@ public enum Outcome: Sendable, Equatable {
 }
 
 /// Which call failed, and how.
-public struct Failure: Sendable, Equatable, Error {
+public struct Failure: Sendable, Equatable {
     /// The error number (errno(3)); 0 where a runtime ended with an exit status that was not 0, or its postcondition
     /// does not hold.
     public var errno: UInt32

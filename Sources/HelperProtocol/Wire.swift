@@ -43,7 +43,9 @@ struct Reader: ~Escapable {
     }
 
     /// Bytes behind an 8-bit count, into inline storage.
-    mutating func inlineBytes<let capacity: Int>(_: InlineBytes<capacity>.Type) throws(Malformed) -> InlineBytes<capacity> {
+    mutating func inlineBytes<let capacity: Int>(_: InlineBytes<capacity>.Type) throws(Malformed) -> InlineBytes<
+        capacity
+    > {
         let count = Int(try u8())
         guard count < capacity else { throw .tooLong }
         var out = InlineBytes<capacity>()

@@ -1,2 +1,78 @@
+// System calls and constants that Swift cannot reach by itself: those behind _GNU_SOURCE, variadic functions and
+// function-like macros. One wrapper each, no logic. Every function returns what the call returns, or -errno.
 #pragma once
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdint.h>
+#include <stddef.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#define LINUX_O_PATH 010000000
+#define LINUX_AT_EMPTY_PATH 0x1000
+#define LINUX_UNMOUNT_FLAGS (0x2 | 0x8)  // MNT_DETACH | UMOUNT_NOFOLLOW
+#define LINUX_CLONE_NEWNET 0x40000000
+#define LINUX_CLONE_NEWIPC 0x08000000
+#define LINUX_CLONE_NEWUTS 0x04000000
+#define LINUX_NSFS_MAGIC 0x6e736673
+#define LINUX_RESOLVE_NO_XDEV 0x01
+#define LINUX_RESOLVE_NO_MAGICLINKS 0x02
+#define LINUX_RESOLVE_NO_SYMLINKS 0x04
+#define LINUX_RESOLVE_BENEATH 0x08
+
+// What statx(2) says, in fixed types. mountIDUnique: mountID is STATX_MNT_ID_UNIQUE (Linux 6.8).
+struct linux_status {
+    uint64_t device, inode, birth, size, mountID;
+    uint32_t mode, uid, gid;
+    uint8_t mountIDUnique, mountRootKnown, isMountRoot, isImmutable;
+};
+
+// mountOnly asks for nothing but the mount's id and attributes, and never makes a network filesystem answer.
+int linux_statx(int directory, const uint8_t *name, int flags, int mountOnly, struct linux_status *out);
+int linux_openat2(int directory, const uint8_t *path, uint64_t flags, uint64_t resolve);
+int linux_unlinkat(int directory, const uint8_t *name, int flags);
+long linux_getdents64(int directory, void *buffer, size_t size);
+int linux_umount2(const uint8_t *name, int flags);
+int linux_fchdir(int directory);
+int linux_chdir(const uint8_t *path);
+long linux_filesystem_type(int file);
+int linux_namespace_type(int file);
+
+int linux_close_range(unsigned first, unsigned last);
+int linux_open(const uint8_t *path, int flags);
+int linux_dup3(int from, int to, int flags);
+long linux_read(int file, void *buffer, size_t size);
+long linux_pread(int file, void *buffer, size_t size, int64_t offset);
+int linux_memfd(const uint8_t *name);
+int linux_seal(int memfd);
+int linux_prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d);
+int linux_set_limit(int resource, uint64_t soft, uint64_t hard);
+int linux_raise_limit(int resource, uint64_t least);
+int linux_reset_signals(void);
+int linux_clear_environment(void);
+int linux_no_timers(void);
+
+int linux_fork(void);
+int linux_pidfd_open(int pid);
+int linux_become_root(void);
+int linux_execveat(int file, const uint8_t *empty, char *const arguments[], char *const environment[]);
+// Reaps pid, which has ended: its exit status, or the negative number of the signal that ended it.
+int linux_reap(int pid, int *status);
+int linux_kill(int pid, int signal);
+int64_t linux_monotonic_milliseconds(void);
+
+int linux_socket_pair(int out[2]);
+int linux_socket_option(int socket, int option);
+int linux_peer_uid(int socket, uint32_t *uid);
+int linux_poll(struct pollfd *set, unsigned count, int milliseconds);
+// One packet. descriptors: passed or received by SCM_RIGHTS, -1 where there is none. truncated: the packet was cut.
+long linux_send_packet(int socket, const void *bytes, size_t size, const int descriptors[2]);
+long linux_receive_packet(int socket, void *bytes, size_t size, int descriptors[2], int *truncated);
+int linux_system_log(void);

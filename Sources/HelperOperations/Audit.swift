@@ -1,0 +1,118 @@
+internal import HelperProtocol
+
+/// The helper's own record of what it did: a line for every act, to the system log. The orchestrator's log is worth
+/// nothing once the orchestrator is an attacker's.
+struct Audit: ~Copyable {
+    private let log: Descriptor
+    private let caller: UInt32
+    private var line: [UInt8] = []
+
+    /// Connects to the system log (syslog(3)); where there is none, acts go unrecorded and Welcome is not delayed.
+    init(caller: UInt32) {
+        log = Descriptor.systemLog()
+        self.caller = caller
+        line.reserveCapacity(Limits.requestBytes + 512)
+    }
+
+    /// Records an act and what became of it; a look leaves no line, a breach of the protocol does.
+    mutating func record(_ request: Request?, _ outcome: Outcome, _ policy: Policy) {
+        guard log.isOpen else { return }
+        if let request, !request.isAct { return }
+        line.removeAll(keepingCapacity: true)
+        // Facility authpriv (10), severity notice (5), as syslog(3) packs them.
+        line.append("<85>podreap-helper: caller=")
+        line.append(decimal: UInt64(caller))
+        if let request { line.append(request, policy) }
+        line.append(" outcome=")
+        line.append(outcome)
+        log.log(line)
+    }
+}
+
+extension Request {
+    fileprivate var isAct: Bool {
+        switch self {
+        case .hello, .unmount(_, .look), .deleteNetworkNamespace(_, .look), .removeDirectory(_, .look),
+            .runtimeKill(_, .look, _, _), .runtimeDelete(_, .look), .runtimeState, .runtimeList:
+            false
+        default: true
+        }
+    }
+}
+
+extension [UInt8] {
+    fileprivate mutating func append(_ request: Request, _ policy: Policy) {
+        switch request {
+        case .unmount(let place, let intent):
+            append(" operation=unmount", place, policy)
+            if case .act(let only?) = intent { append(" mount=", only.id) }
+        case .deleteNetworkNamespace(let place, let intent):
+            append(" operation=delete-namespace", place, policy)
+            if case .act(let only?) = intent { append(" inode=", only.inode) }
+        case .removeDirectory(let place, let intent):
+            append(" operation=remove-directory", place, policy)
+            if case .act(let only?, _) = intent { append(" inode=", only.inode) }
+        case .runtimeKill(let target, _, let signal, let all):
+            append(all ? " operation=kill-all" : " operation=kill", target, policy)
+            append(" signal=", UInt64(signal))
+        case .runtimeDelete(let target, _):
+            append(" operation=delete", target, policy)
+        case .hello, .runtimeState, .runtimeList: break
+        }
+    }
+
+    private mutating func append(_ operation: StaticString, _ place: Place, _ policy: Policy) {
+        append(operation)
+        append(" place=")
+        if Int(place.root) < policy.roots.count { append(escaping: policy.roots[Int(place.root)].path) }
+        if place.depth > 1 {
+            append(0x2f)
+            append(escaping: place.parent)
+        }
+        append(0x2f)
+        append(escaping: place.name)
+    }
+
+    private mutating func append(_ operation: StaticString, _ target: RuntimeTarget, _ policy: Policy) {
+        append(operation)
+        append(" runtime=")
+        if Int(target.runtime) < policy.runtimes.count {
+            append(escaping: policy.runtimes[Int(target.runtime)].seen.name)
+        }
+        append(" container=")
+        append(escaping: target.id.bytes)
+    }
+
+    private mutating func append(_ label: StaticString, _ number: UInt64) {
+        append(label)
+        append(decimal: number)
+    }
+
+    fileprivate mutating func append(_ outcome: Outcome) {
+        switch outcome {
+        case .done: append("done")
+        case .alreadyDone: append("already-done")
+        case .inProgress: append("in-progress")
+        case .refused(let rule, _): append("refused rule=", UInt64(rule.rawValue))
+        case .malformed(let reason): append("malformed reason=", UInt64(reason.rawValue))
+        case .failed(let failure):
+            append("failed errno=", UInt64(failure.errno))
+            append(" call=", UInt64(failure.call.rawValue))
+        case .timedOut: append("timed-out")
+        case .unsupported: append("unsupported")
+        }
+    }
+
+    /// Printable ASCII but blank and backslash as it is, all else as `\xHH`: nobody writes log lines of their own.
+    private mutating func append<let capacity: Int>(escaping bytes: InlineBytes<capacity>) {
+        for index in 0..<bytes.count {
+            let byte = bytes[index]
+            if (0x21...0x7e).contains(byte), byte != 0x5c {
+                append(byte)
+            } else {
+                append("\\x")
+                for digit in [byte >> 4, byte & 15] { append(digit < 10 ? 0x30 + digit : 0x57 + digit) }
+            }
+        }
+    }
+}

@@ -1,0 +1,136 @@
+public import HelperProtocol
+
+/// The process that reads requests: it checks each against the policy, carries it out with capabilities raised only
+/// meanwhile, and answers. It decides nothing and never executes a program.
+public struct Broker: ~Copyable {
+    let policy: Policy
+    let privileges: Privileges
+    let orchestrator: Descriptor
+    let launcher: Descriptor
+    private let missing: CapabilitySet
+    private var audit: Audit
+    private var greeted = false
+
+    init(
+        _ policy: Policy, _ privileges: consuming Privileges, missing: CapabilitySet,
+        orchestrator: consuming Descriptor, launcher: consuming Descriptor
+    ) {
+        self.policy = policy
+        self.privileges = privileges
+        self.missing = missing
+        self.orchestrator = orchestrator
+        self.launcher = launcher
+        audit = Audit(caller: Confinement.realUser)
+    }
+
+    /// Answers requests, one at a time, until the orchestrator is gone or breaks the protocol.
+    mutating func serve() {
+        var packet = [UInt8](repeating: 0, count: Limits.requestBytes + 1)
+        var out: [UInt8] = []
+        out.reserveCapacity(Limits.replyBytes)
+        do throws(Outcome) {
+            while case .packet = try orchestrator.wait() {
+                guard try serveOne(&packet, &out) else { return }
+            }
+        } catch {}  // The orchestrator is gone.
+    }
+
+    /// Answers one request; false where it was the last. Throws where the answer cannot be sent.
+    private mutating func serveOne(_ packet: inout [UInt8], _ out: inout [UInt8]) throws(Outcome) -> Bool {
+        var request: RequestPacket?
+        var answer = Answer(.timedOut)
+        do throws(Outcome) {
+            let read = try RequestPacket(receivingFrom: orchestrator, &packet)
+            request = read
+            answer = try self.answer(read)
+            if case .packet = try orchestrator.wait(milliseconds: 0) { throw .malformed(.pipelined) }
+        } catch {
+            answer = Answer(error)
+        }
+        audit.record(request?.request, answer.outcome, policy)
+        Reply(
+            kind: request?.request.kind ?? .hello, requestID: request?.id ?? 0, outcome: answer.outcome,
+            facts: answer.facts
+        ).encode(into: &out)
+        try answer.send(out, to: orchestrator)
+        switch answer.outcome {
+        case .malformed, .unsupported: return false
+        default: return true
+        }
+    }
+
+    /// Carries out one request. Throws every outcome but `done` and `alreadyDone`.
+    mutating func answer(_ packet: RequestPacket) throws(Outcome) -> Answer {
+        guard case .hello(let versions) = packet.request else {
+            guard greeted else { throw .malformed(.outOfOrder) }
+            return try carryOut(packet.request, packet.deadline)
+        }
+        guard !greeted else { throw .malformed(.outOfOrder) }
+        guard (versions.minimum...max(versions.minimum, versions.maximum)).contains(Limits.version)
+        else { throw .unsupported(.spoken) }
+        greeted = true
+        return Answer(
+            .done,
+            .welcome(
+                Welcome(
+                    version: Limits.version, release: InlineBytes<33>(release), missing: missing.rawValue,
+                    roots: policy.roots, runtimes: policy.runtimes.map { $0.seen })))
+    }
+
+    private func carryOut(_ request: Request, _ milliseconds: UInt32) throws(Outcome) -> Answer {
+        switch request {
+        case .hello:
+            throw .malformed(.outOfOrder)
+        case .unmount(let place, let intent):
+            return try unmount(place, intent)
+        case .deleteNetworkNamespace(let place, let intent):
+            return try deleteNamespace(place, intent)
+        case .removeDirectory(let place, .look(let cursor)):
+            return try look(place, from: cursor)
+        case .removeDirectory(let place, .act(let only, let slice)):
+            return try removeDirectory(place, only: only, slice, Deadline(milliseconds: milliseconds))
+        case .runtimeState(let target):
+            return try state(target, milliseconds)
+        case .runtimeKill(let target, let intent, let signal, let all):
+            return try kill(target, intent, .kill(signal: signal, all: all), milliseconds)
+        case .runtimeDelete(let target, let intent):
+            return try delete(target, intent, milliseconds)
+        case .runtimeList(let runtime):
+            return try list(runtime, milliseconds)
+        }
+    }
+}
+
+extension RequestPacket {
+    fileprivate init(receivingFrom socket: borrowing Descriptor, _ buffer: inout [UInt8]) throws(Outcome) {
+        let count = try socket.receive(into: &buffer, size: buffer.count)
+        do throws(Malformed) {
+            try self.init(decoding: buffer.span.extracting(first: count))
+        } catch {
+            throw .malformed(error)
+        }
+    }
+}
+
+/// What a request came to, and a sealed memfd that goes with it.
+struct Answer: ~Copyable {
+    var outcome: Outcome
+    var facts: Facts
+    private let attachment: Descriptor
+
+    init(_ outcome: Outcome, _ facts: Facts = .none) {
+        self.outcome = outcome
+        self.facts = facts
+        attachment = .none
+    }
+
+    init(_ outcome: Outcome, _ facts: Facts, attachment: consuming Descriptor) {
+        self.outcome = outcome
+        self.facts = facts
+        self.attachment = attachment
+    }
+
+    func send(_ packet: [UInt8], to peer: borrowing Descriptor) throws(Outcome) {
+        try peer.send(packet, attachment)
+    }
+}

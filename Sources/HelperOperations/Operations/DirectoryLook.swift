@@ -1,0 +1,42 @@
+internal import HelperProtocol
+
+extension Broker {
+    /// A directory's identity and a page of its children's names; the root's own for a place without components.
+    func look(_ place: Place, from cursor: UInt64) throws(Outcome) -> Answer {
+        let root = try policy.directoryRoot(for: place, looking: true)
+        return try privileges.raised([.dacOverride]) { () throws(Outcome) -> Answer in
+            do throws(Outcome) {
+                let directory: Descriptor
+                if place.depth == 0 {
+                    directory = try Descriptor.absolute(root.path.terminated, .directory)
+                } else {
+                    directory = try place.openParent(beneath: root).open(place.name.terminated, .directory)
+                }
+                var facts = DirectoryFacts(identity: try directory.status().identity, children: [], next: 0)
+                try directory.readPage(from: cursor, into: &facts)
+                return Answer(.done, .directory(facts))
+            } catch {
+                if error.isMissingEntry { return Answer(.alreadyDone) }
+                throw error.asResolution
+            }
+        }
+    }
+}
+
+extension Descriptor {
+    fileprivate func readPage(from cursor: UInt64, into facts: inout DirectoryFacts) throws(Outcome) {
+        var entries = EntryReader()
+        var bytes = 0
+        var position = cursor
+        if cursor != 0 { try seek(to: cursor) }
+        while let entry = try entries.next(self) {
+            bytes += entry.name.count + 2
+            if bytes > DirectoryFacts.pageBytes {
+                facts.next = position
+                return
+            }
+            facts.children.append(DirectoryFacts.Child(type: entry.type, name: entry.name.array))
+            position = entry.next
+        }
+    }
+}

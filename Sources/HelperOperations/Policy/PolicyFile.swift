@@ -1,0 +1,108 @@
+public import HelperProtocol
+
+extension Policy {
+    /// The largest policy, and the largest passwd(5) that callers are looked up in, in bytes.
+    private static var fileLimit: Int { 1 << 20 }
+
+    /// Reads the policy at an absolute path. Throws `refused` with a rule from 100 up, and what is wrong, where it
+    /// cannot be read, is malformed, or where others than root could replace it, a root or a runtime.
+    public init(file path: [UInt8]) throws(Outcome) {
+        guard let name = InlineBytes<256>(path[...]), path.first == 0x2f
+        else { throw .refused(.policyUnreadable, detail: path) }
+        let text: [UInt8]
+        do throws(Outcome) {
+            let file = try Descriptor.absolute(name.terminated, .file)
+            guard try file.status().isRegular else { throw .refused(.policyUnreadable, detail: path) }
+            guard try file.status().onlyRootReplaces else { throw .refused(.policyReplaceable, detail: path) }
+            text = try file.readAll(limit: Self.fileLimit)
+        } catch {
+            if case .refused = error { throw error }
+            throw .refused(.policyUnreadable, detail: path)
+        }
+        if let weak = try name.weakParent() { throw .refused(.policyReplaceable, detail: weak) }
+        do throws(PolicyError) {
+            try self.init(parsing: text, users: Self.users())
+        } catch {
+            throw .refused(.policyMalformed, detail: error.detail(path))
+        }
+        for root in roots {
+            if let weak = try root.path.weakPlace() { throw .refused(.rootReplaceable, detail: weak) }
+        }
+        for runtime in runtimes {
+            if let weak = try runtime.path.weakPlace() { throw .refused(.runtimeReplaceable, detail: weak) }
+        }
+    }
+
+    private static func users() -> [UInt8] {
+        let path: StaticString = "/etc/passwd"
+        do throws(Outcome) {
+            return try Descriptor.absolute(InlineBytes<256>(path).terminated, .file).readAll(limit: fileLimit)
+        } catch {
+            return []
+        }
+    }
+}
+
+extension Descriptor {
+    /// The whole file, which may not be larger than `limit` bytes.
+    func readAll(limit: Int) throws(Outcome) -> [UInt8] {
+        var all: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        while true {
+            let count = try read(into: &buffer, at: all.count)
+            if count == 0 { return all }
+            guard all.count + count <= limit else { throw .malformed(.tooLong) }
+            all += buffer[..<count]
+        }
+    }
+}
+
+extension InlineBytes<256> {
+    /// The first directory above this path that others than root can write, or that is none.
+    fileprivate func weakParent() throws(Outcome) -> [UInt8]? {
+        for index in 0..<count where self[index] == 0x2f {
+            let prefix = InlineBytes<256>(array[..<Swift.max(index, 1)]) ?? self
+            do throws(Outcome) {
+                let status = try Descriptor.status(absolute: prefix.terminated)
+                guard status.isDirectory, status.onlyRootReplaces else { return prefix.array }
+            } catch {
+                // Not there yet: only root can make it, as all above it is root's.
+                if error.isMissingEntry { return nil }
+                throw error
+            }
+        }
+        return nil
+    }
+
+    /// The same, or this path itself where others can write what is there.
+    fileprivate func weakPlace() throws(Outcome) -> [UInt8]? {
+        if let parent = try weakParent() { return parent }
+        do throws(Outcome) {
+            let status = try Descriptor.status(absolute: terminated)
+            return status.onlyRootReplaces && (status.isDirectory || status.isRegular) ? nil : array
+        } catch {
+            if error.isMissingEntry { return nil }
+            throw error
+        }
+    }
+}
+
+extension InlineBytes {
+    init(_ text: StaticString) {
+        self.init()
+        for index in 0..<text.utf8CodeUnitCount { _ = append(text.byte(index)) }
+    }
+}
+
+extension PolicyError {
+    /// `PATH:LINE: REASON`.
+    fileprivate func detail(_ path: [UInt8]) -> [UInt8] {
+        var text = path
+        text.append(0x3a)
+        text.append(decimal: UInt64(line))
+        text.append(0x3a)
+        text.append(0x20)
+        for index in 0..<reason.utf8CodeUnitCount { text.append(reason.byte(index)) }
+        return text
+    }
+}

@@ -1,0 +1,142 @@
+public import HelperProtocol
+
+/// What is wrong with a line of `helper.conf`.
+public struct PolicyError: Error, Sendable {
+    /// Counted from 1; 0 where the file as a whole is wrong.
+    public var line: Int
+    public var reason: StaticString
+}
+
+extension Policy {
+    /// Reads `helper.conf`: one `key = value` a line, `#` begins a comment.
+    ///
+    ///     caller = USER-OR-UID
+    ///     sandbox-root = PATH [depth N[-M]]
+    ///     container-root = PATH [depth N[-M]]
+    ///     cgroup-root = PATH [depth N[-M]]
+    ///     netns-root | ipcns-root | utsns-root = PATH names uuid | PREFIX* ...
+    ///     runtime = NAME PATH STATEROOT [hooks]
+    ///
+    /// `users` is the text of passwd(5), where callers are looked up by name.
+    public init(parsing text: [UInt8], users: [UInt8]) throws(PolicyError) {
+        var number = 0
+        for line in text.split(separator: 0x0a, omittingEmptySubsequences: false) {
+            number += 1
+            let code = line.split(separator: 0x23, maxSplits: 1, omittingEmptySubsequences: false)[0]
+            let words = code.split { $0 == 0x20 || $0 == 0x09 }
+            if words.isEmpty { continue }
+            if let reason = read(words, users) { throw PolicyError(line: number, reason: reason) }
+        }
+        guard !callers.isEmpty else { throw PolicyError(line: 0, reason: "no caller") }
+        guard !roots.isEmpty else { throw PolicyError(line: 0, reason: "no root") }
+    }
+
+    /// Adds a line; the reason where it is wrong.
+    private mutating func read(_ words: [ArraySlice<UInt8>], _ users: [UInt8]) -> StaticString? {
+        guard words.count >= 3, words[1].equals("=") else { return "expected KEY = VALUE" }
+        let values = Array(words[2...])
+        let key = words[0]
+        if key.equals("caller") { return readCaller(values, users) }
+        if key.equals("runtime") { return readRuntime(values) }
+        if key.equals("sandbox-root") { return readRoot(.sandbox, values) }
+        if key.equals("container-root") { return readRoot(.container, values) }
+        if key.equals("cgroup-root") { return readRoot(.cgroup, values) }
+        if key.equals("netns-root") { return readRoot(.networkNamespace, values) }
+        if key.equals("ipcns-root") { return readRoot(.ipcNamespace, values) }
+        if key.equals("utsns-root") { return readRoot(.utsNamespace, values) }
+        return "unknown key"
+    }
+
+    private mutating func readCaller(_ values: [ArraySlice<UInt8>], _ users: [UInt8]) -> StaticString? {
+        guard values.count == 1 else { return "a caller is one user" }
+        if let uid = values[0].number(upTo: UInt64(UInt32.max) - 1) {
+            callers.append(UInt32(uid))
+            return nil
+        }
+        // Only /etc/passwd: a name service would load code into this process.
+        for line in users.split(separator: 0x0a) {
+            let fields = line.split(separator: 0x3a, omittingEmptySubsequences: false)
+            guard fields.count > 2, fields[0] == values[0] else { continue }
+            guard let uid = fields[2].number(upTo: UInt64(UInt32.max) - 1) else { break }
+            callers.append(UInt32(uid))
+            return nil
+        }
+        return "the caller is not in /etc/passwd"
+    }
+
+    private mutating func readRuntime(_ values: [ArraySlice<UInt8>]) -> StaticString? {
+        guard values.count == 3 || values.count == 4 && values[3].equals("hooks")
+        else { return "expected NAME PATH STATEROOT [hooks]" }
+        guard runtimes.count < Limits.runtimes else { return "too many runtimes" }
+        guard let name = InlineBytes<65>(values[0]) else { return "the runtime's name is too long" }
+        guard !runtimes.contains(where: { $0.seen.name == name }) else { return "the runtime's name is used twice" }
+        guard let path = values[1].asPath, let stateRoot = values[2].asPath
+        else { return "a path must be absolute, without . and .. and //, and at most 255 bytes" }
+        let seen = Welcome.Runtime(name: name, stateRoot: stateRoot, hooks: values.count == 4)
+        runtimes.append(RuntimePolicy(seen: seen, path: path))
+        return nil
+    }
+
+    private mutating func readRoot(_ kind: RootKind, _ values: [ArraySlice<UInt8>]) -> StaticString? {
+        guard roots.count < Limits.roots else { return "too many roots" }
+        guard let path = values[0].asPath
+        else { return "a path must be absolute, without . and .. and //, and at most 255 bytes" }
+        guard !roots.contains(where: { $0.path == path && $0.kind == kind }) else { return "the root is listed twice" }
+        var root = Welcome.Root(kind: kind, minimumDepth: 1, maximumDepth: 1, path: path)
+        if kind.isNamespace {
+            guard values.count >= 3, values[1].equals("names")
+            else { return "a namespace root needs: names uuid, or names PREFIX*" }
+            for pattern in values[2...] {
+                let isPrefix = pattern.last == 0x2a && pattern.count > 1 && !pattern.dropLast().contains(0x2a)
+                guard isPrefix || pattern.equals("uuid") else { return "a name pattern is uuid or PREFIX*" }
+                if root.names.count > 0 { _ = root.names.append(0x20) }
+                for byte in pattern { guard root.names.append(byte) else { return "too many name patterns" } }
+            }
+        } else if values.count > 1 {
+            guard values.count == 3, values[1].equals("depth") else { return "expected PATH [depth N[-M]]" }
+            let bounds = values[2].split(separator: 0x2d, omittingEmptySubsequences: false)
+            guard bounds.count <= 2, let least = bounds[0].number(upTo: UInt64(Limits.components)), least > 0,
+                let most = bounds[bounds.count - 1].number(upTo: UInt64(Limits.components)), most >= least
+            else { return "a depth is N or N-M, from 1 to 16" }
+            root.minimumDepth = UInt8(least)
+            root.maximumDepth = UInt8(most)
+        }
+        roots.append(root)
+        return nil
+    }
+}
+
+extension ArraySlice<UInt8> {
+    fileprivate func equals(_ text: StaticString) -> Bool {
+        guard count == text.utf8CodeUnitCount else { return false }
+        for (index, byte) in enumerated() where byte != text.byte(index) { return false }
+        return true
+    }
+
+    /// Decimal digits alone, without a leading zero, up to a bound.
+    fileprivate func number(upTo limit: UInt64) -> UInt64? {
+        guard let first, count <= 10, first != 0x30 || count == 1 else { return nil }
+        var value: UInt64 = 0
+        for byte in self {
+            guard (0x30...0x39).contains(byte) else { return nil }
+            value = value * 10 + UInt64(byte - 0x30)
+        }
+        return value <= limit ? value : nil
+    }
+
+    fileprivate var asPath: InlineBytes<256>? {
+        guard first == 0x2f, count > 1, let path = InlineBytes<256>(self) else { return nil }
+        for component in dropFirst().split(separator: 0x2f, omittingEmptySubsequences: false) {
+            guard let name = InlineBytes<256>(component), name.isFileName else { return nil }
+        }
+        return path
+    }
+}
+
+extension InlineBytes {
+    /// Nil where the bytes do not fit.
+    init?(_ bytes: ArraySlice<UInt8>) {
+        self.init()
+        for byte in bytes { guard append(byte) else { return nil } }
+    }
+}

@@ -1,0 +1,126 @@
+internal import HelperProtocol
+
+/// How long the launcher may take beyond the command's own deadline, in milliseconds.
+private var launcherMargin: UInt32 { 5000 }
+
+extension Broker {
+    /// `state`. Answered without running anything where the runtime has no such container.
+    func state(_ target: RuntimeTarget, _ milliseconds: UInt32) throws(Outcome) -> Answer {
+        guard try stateDirectory(target) != nil else { return Answer(.alreadyDone) }
+        return try call(.state, target, milliseconds)
+    }
+
+    /// `kill`: a signal to the container's init, or to all that is in its cgroup.
+    func kill(
+        _ target: RuntimeTarget, _ intent: Intent<NodeIdentity>, _ verb: RuntimeVerb, _ milliseconds: UInt32
+    ) throws(Outcome) -> Answer {
+        if let answer = try precheck(target, intent) { return answer }
+        return try call(verb, target, milliseconds)
+    }
+
+    /// `delete`. Done is said where the state directory is gone, whatever the runtime's exit status was.
+    func delete(
+        _ target: RuntimeTarget, _ intent: Intent<NodeIdentity>, _ milliseconds: UInt32
+    ) throws(Outcome) -> Answer {
+        if let answer = try precheck(target, intent) { return answer }
+        return try call(.delete, target, milliseconds)
+    }
+
+    /// `list`.
+    func list(_ runtime: UInt8, _ milliseconds: UInt32) throws(Outcome) -> Answer {
+        _ = try self.runtime(runtime)
+        return try run(RuntimeCommand(.list, runtime: runtime, id: nil, milliseconds: milliseconds))
+    }
+
+    private func runtime(_ index: UInt8) throws(Outcome) -> Policy.RuntimePolicy {
+        guard Int(index) < policy.runtimes.count else { throw .refused(.unknownRuntime) }
+        return policy.runtimes[Int(index)]
+    }
+
+    /// The runtime's directory for the container; nil where it has none.
+    private func stateDirectory(_ target: RuntimeTarget) throws(Outcome) -> NodeIdentity? {
+        let root = try runtime(target.runtime).seen.stateRoot
+        return try privileges.raised([.dacOverride]) { () throws(Outcome) -> NodeIdentity? in
+            do throws(Outcome) {
+                let directory = try Descriptor.absolute(root.terminated, .pathOfDirectory)
+                return try directory.status(target.id.bytes.terminated).identity
+            } catch {
+                if error.isMissingEntry { return nil }
+                throw error.asResolution
+            }
+        }
+    }
+
+    /// The answer where there is nothing to run: nothing is there, or it is only looked at.
+    private func precheck(_ target: RuntimeTarget, _ intent: Intent<NodeIdentity>) throws(Outcome) -> Answer? {
+        guard let found = try stateDirectory(target) else { return Answer(.alreadyDone) }
+        switch intent {
+        case .look: return Answer(.done, .directory(DirectoryFacts(identity: found, children: [], next: 0)))
+        case .act(let only?) where only != found: throw .refused(.identityMismatch)
+        case .act: return nil
+        }
+    }
+
+    private func call(_ verb: RuntimeVerb, _ target: RuntimeTarget, _ milliseconds: UInt32) throws(Outcome) -> Answer {
+        var answer = try run(RuntimeCommand(verb, runtime: target.runtime, id: target.id, milliseconds: milliseconds))
+        guard case .runtime(var facts) = answer.facts else { return answer }
+        facts.stateDirectory = try stateDirectory(target)
+        answer.facts = .runtime(facts)
+        let failed = Outcome.failed(Failure(errno: 0, call: .runtime))
+        switch (verb, answer.outcome) {
+        case (_, .timedOut): break
+        case (.delete, _): answer.outcome = facts.stateDirectory == nil ? .done : failed
+        case (_, _) where facts.status == 0: break
+        default: answer.outcome = facts.stateDirectory == nil ? .alreadyDone : failed
+        }
+        return answer
+    }
+
+    private func run(_ command: RuntimeCommand) throws(Outcome) -> Answer {
+        let output = try Descriptor.memory()
+        let errors = try Descriptor.memory()
+        var packet: [UInt8] = []
+        command.encode(into: &packet)
+        try launcher.send(packet, output, errors)
+        let end = try awaitEnd(command.milliseconds + launcherMargin)
+        if end.how == .notStarted { throw Outcome(errno: end.status, .exec) }
+        var facts = RuntimeFacts(
+            status: end.status, stateDirectory: nil, errorOutput: try errors.tail(Limits.errorOutputBytes),
+            output: .inline([]))
+        let outcome: Outcome =
+            end.how == .timedOut ? .timedOut : end.status == 0 ? .done : .failed(Failure(errno: 0, call: .runtime))
+        let size = try output.size()
+        if size <= Limits.inlineOutputBytes {
+            facts.output = .inline(try output.tail(size))
+            return Answer(outcome, .runtime(facts))
+        }
+        try output.seal()
+        facts.output = .memfd(bytes: UInt32(truncatingIfNeeded: size))
+        return Answer(outcome, .runtime(facts), attachment: output)
+    }
+
+    /// Waits for the launcher, and for nothing else: without the orchestrator or the launcher there is no point in
+    /// going on, and the end of this process ends the launcher and its runtime.
+    private func awaitEnd(_ milliseconds: UInt32) throws(Outcome) -> RuntimeEnd {
+        switch try launcher.wait(Deadline(milliseconds: milliseconds), besides: orchestrator) {
+        case .packet: break
+        case .otherPacket: throw .malformed(.pipelined)
+        case .peerGone, .timeout: endProcess(1)
+        }
+        var packet = [UInt8](repeating: 0, count: RuntimeEnd.bytes + 1)
+        return try RuntimeEnd(decoding: packet, count: try launcher.receive(into: &packet, size: packet.count))
+    }
+}
+
+extension Descriptor {
+    fileprivate func size() throws(Outcome) -> Int { Int(truncatingIfNeeded: try status().byteCount) }
+
+    /// The last bytes of a file, at most `limit`.
+    fileprivate func tail(_ limit: Int) throws(Outcome) -> [UInt8] {
+        let size = try size()
+        var buffer = [UInt8](repeating: 0, count: min(size, limit))
+        if buffer.isEmpty { return [] }
+        let count = try read(into: &buffer, at: size - buffer.count)
+        return Array(buffer[..<count])
+    }
+}

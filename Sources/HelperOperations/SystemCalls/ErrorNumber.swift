@@ -1,0 +1,17 @@
+internal import CLinux
+
+/// The error numbers of errno(3) that decide something.
+enum ErrorNumber {
+    static var notPermitted: Int32 { EPERM }
+    static var noEntry: Int32 { ENOENT }
+    static var busy: Int32 { EBUSY }
+    static var exists: Int32 { EEXIST }
+    static var crossDevice: Int32 { EXDEV }
+    static var notDirectory: Int32 { ENOTDIR }
+    static var isDirectory: Int32 { EISDIR }
+    static var noSystemCall: Int32 { ENOSYS }
+    static var notEmpty: Int32 { ENOTEMPTY }
+    static var loop: Int32 { ELOOP }
+    static var brokenPipe: Int32 { EPIPE }
+    static var invalid: Int32 { EINVAL }
+}

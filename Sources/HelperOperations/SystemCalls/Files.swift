@@ -1,0 +1,146 @@
+internal import CLinux
+internal import HelperProtocol
+
+/// What statx(2) says of an entry, its last symbolic link not followed.
+struct Status {
+    private let found: linux_status
+
+    fileprivate init(_ found: linux_status) { self.found = found }
+
+    var identity: NodeIdentity {
+        NodeIdentity(device: found.device, inode: found.inode, birth: found.birth)
+    }
+    var mount: MountIdentity { MountIdentity(id: found.mountID, unique: found.mountIDUnique != 0) }
+    /// Whether the kernel says at all which entries are the root of a mount.
+    var knowsMountRoots: Bool { found.mountRootKnown != 0 }
+    var isMountRoot: Bool { found.isMountRoot != 0 }
+    var isImmutable: Bool { found.isImmutable != 0 }
+    var isDirectory: Bool { found.mode & 0o170000 == 0o040000 }
+    var isRegular: Bool { found.mode & 0o170000 == 0o100000 }
+    var isSocket: Bool { found.mode & 0o170000 == 0o140000 }
+    var isEmpty: Bool { found.size == 0 }
+    var byteCount: UInt64 { found.size }
+    /// Whether nobody but root can put something else in this entry's place or into it. The sticky bit protects
+    /// a directory's entries.
+    var onlyRootReplaces: Bool {
+        found.uid == 0 && (found.mode & 0o022 == 0 || isDirectory && found.mode & 0o1000 != 0)
+    }
+}
+
+/// How a path beneath a descriptor is followed: never through links, never out, never into another mount.
+private var confined: UInt64 {
+    UInt64(
+        LINUX_RESOLVE_BENEATH | LINUX_RESOLVE_NO_SYMLINKS | LINUX_RESOLVE_NO_MAGICLINKS | LINUX_RESOLVE_NO_XDEV)
+}
+
+enum OpenMode {
+    /// A directory to resolve beneath, or any entry to examine: nothing is opened, so nothing can block.
+    case path, pathOfDirectory
+    case directory
+    case file
+
+    fileprivate var flags: UInt64 {
+        switch self {
+        case .path: UInt64(LINUX_O_PATH | O_NOFOLLOW)
+        case .pathOfDirectory: UInt64(LINUX_O_PATH | O_DIRECTORY | O_NOFOLLOW)
+        case .directory: UInt64(O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK)
+        case .file: UInt64(O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY)
+        }
+    }
+}
+
+extension Descriptor {
+    /// openat2(2) of a NUL-terminated absolute path that goes through no symbolic link.
+    static func absolute(_ path: Span<UInt8>, _ mode: OpenMode) throws(Outcome) -> Descriptor {
+        let resolve = UInt64(LINUX_RESOLVE_NO_SYMLINKS | LINUX_RESOLVE_NO_MAGICLINKS)
+        let raw = unsafe path.withUnsafeBufferPointer {
+            unsafe linux_openat2(AT_FDCWD, $0.baseAddress, mode.flags, resolve)
+        }
+        return Descriptor(owning: try check(raw, .openat2))
+    }
+
+    /// openat2(2) of a NUL-terminated path beneath this directory, in the same mount and through no symbolic link.
+    func open(_ path: Span<UInt8>, _ mode: OpenMode) throws(Outcome) -> Descriptor {
+        let raw = unsafe path.withUnsafeBufferPointer {
+            unsafe linux_openat2(self.raw, $0.baseAddress, mode.flags, confined)
+        }
+        return Descriptor(owning: try check(raw, .openat2))
+    }
+
+    /// The same for one entry, which may be the root of another mount.
+    func openMounted(_ name: Span<UInt8>, _ mode: OpenMode) throws(Outcome) -> Descriptor {
+        let raw = unsafe name.withUnsafeBufferPointer {
+            unsafe linux_openat2(self.raw, $0.baseAddress, mode.flags, confined & ~UInt64(LINUX_RESOLVE_NO_XDEV))
+        }
+        return Descriptor(owning: try check(raw, .openat2))
+    }
+
+    /// statx(2) of an entry. `mountOnly`: nothing but what the kernel knows without asking the filesystem.
+    func status(_ name: Span<UInt8>, mountOnly: Bool = false) throws(Outcome) -> Status {
+        var found = linux_status()
+        let result = unsafe name.withUnsafeBufferPointer {
+            unsafe linux_statx(raw, $0.baseAddress, 0, mountOnly ? 1 : 0, &found)
+        }
+        try check(result, .statx)
+        return Status(found)
+    }
+
+    /// statx(2) of the open file itself.
+    func status() throws(Outcome) -> Status {
+        var found = linux_status()
+        var empty: UInt8 = 0
+        try check(unsafe linux_statx(raw, &empty, LINUX_AT_EMPTY_PATH, 0, &found), .statx)
+        return Status(found)
+    }
+
+    /// statx(2) of a NUL-terminated absolute path.
+    static func status(absolute path: Span<UInt8>) throws(Outcome) -> Status {
+        var found = linux_status()
+        let result = unsafe path.withUnsafeBufferPointer {
+            unsafe linux_statx(AT_FDCWD, $0.baseAddress, 0, 0, &found)
+        }
+        try check(result, .statx)
+        return Status(found)
+    }
+
+    /// unlinkat(2).
+    func unlink(_ name: Span<UInt8>) throws(Outcome) {
+        try check(unsafe name.withUnsafeBufferPointer { unsafe linux_unlinkat(raw, $0.baseAddress, 0) }, .unlink)
+    }
+
+    /// unlinkat(2) with AT_REMOVEDIR.
+    func removeDirectory(_ name: Span<UInt8>) throws(Outcome) {
+        try check(
+            unsafe name.withUnsafeBufferPointer { unsafe linux_unlinkat(raw, $0.baseAddress, AT_REMOVEDIR) }, .rmdir)
+    }
+
+    /// getdents64(2) into `buffer`; the number of bytes, 0 at the end.
+    func readEntries(into buffer: inout [UInt8]) throws(Outcome) -> Int {
+        let result = unsafe buffer.withUnsafeMutableBytes { unsafe linux_getdents64(raw, $0.baseAddress, $0.count) }
+        return Int(try check(result, .getdents))
+    }
+
+    /// lseek(2) from the beginning; for a directory the position is a cookie of its filesystem.
+    func seek(to position: UInt64) throws(Outcome) {
+        guard lseek(raw, off_t(truncatingIfNeeded: position), SEEK_SET) >= 0 else {
+            throw Outcome(errno: EINVAL, .read)
+        }
+    }
+
+    /// pread(2) into the whole of `buffer`; the number of bytes.
+    func read(into buffer: inout [UInt8], at offset: Int = 0) throws(Outcome) -> Int {
+        let result = unsafe buffer.withUnsafeMutableBytes {
+            unsafe linux_pread(raw, $0.baseAddress, $0.count, Int64(offset))
+        }
+        return Int(try check(result, .read))
+    }
+
+    /// A file in memory that can be sealed.
+    static func memory() throws(Outcome) -> Descriptor {
+        var name: UInt8 = 0
+        return Descriptor(owning: try check(unsafe linux_memfd(&name), .memfd))
+    }
+
+    /// Makes the file in memory immutable for everyone who has it.
+    func seal() throws(Outcome) { try check(linux_seal(raw), .memfd) }
+}

@@ -1,0 +1,34 @@
+internal import CLinux
+internal import HelperProtocol
+
+extension Descriptor {
+    /// Detaches the topmost mount at an entry of this directory, with all beneath it (umount2(2) with MNT_DETACH).
+    /// The working directory is this one meanwhile, so that the entry is a single name: no path, no race.
+    func unmount(_ name: Span<UInt8>) throws(Outcome) {
+        try check(linux_fchdir(raw), .fchdir)
+        let result = unsafe name.withUnsafeBufferPointer { unsafe linux_umount2($0.baseAddress, LINUX_UNMOUNT_FLAGS) }
+        changeToRoot()
+        try check(result, .umount)
+    }
+
+    /// Whether the open file is a namespace (fstatfs(2)).
+    func isNamespace() throws(Outcome) -> Bool {
+        try check(linux_filesystem_type(raw), .fstatfs) == LINUX_NSFS_MAGIC
+    }
+
+    /// Which kind of namespace the open file is (ioctl_ns(2), NS_GET_NSTYPE); nil for a kind no root is for.
+    func namespaceKind() throws(Outcome) -> RootKind? {
+        switch try check(linux_namespace_type(raw), .namespaceType) {
+        case LINUX_CLONE_NEWNET: .networkNamespace
+        case LINUX_CLONE_NEWIPC: .ipcNamespace
+        case LINUX_CLONE_NEWUTS: .utsNamespace
+        default: nil
+        }
+    }
+}
+
+/// The working directory outside an unmount: one that holds nothing busy.
+func changeToRoot() {
+    let path: StaticString = "/"
+    _ = unsafe linux_chdir(path.utf8Start)
+}

@@ -1,0 +1,131 @@
+internal import CLinux
+internal import HelperProtocol
+
+/// A point on CLOCK_MONOTONIC.
+struct Deadline {
+    private let end: Int64
+    init(milliseconds: UInt32) { end = linux_monotonic_milliseconds() + Int64(milliseconds) }
+    var isPast: Bool { remaining == 0 }
+    /// Milliseconds left, for poll(2).
+    var remaining: Int32 { Int32(max(0, min(end - linux_monotonic_milliseconds(), Int64(Int32.max)))) }
+}
+
+/// A child process and its pidfd.
+struct Child: ~Copyable {
+    let pid: Int32
+    private let handle: Descriptor
+
+    enum End { case exited, peerGone, timeout }
+
+    /// fork(2). In the child, `body` runs and must not return.
+    static func fork(_ body: () -> Never) throws(Outcome) -> Child {
+        let pid = try check(linux_fork(), .fork)
+        if pid == 0 { body() }
+        return Child(pid: pid, handle: Descriptor(owning: try check(linux_pidfd_open(pid), .fork)))
+    }
+
+    /// Waits until the child ends, the peer at `socket` goes away, or the deadline passes.
+    func wait(_ deadline: Deadline, orLossOf socket: borrowing Descriptor) throws(Outcome) -> End {
+        var set: [2 of pollfd] = [
+            pollfd(fd: handle.raw, events: Int16(POLLIN), revents: 0), pollfd(fd: socket.raw, events: 0, revents: 0),
+        ]
+        var span = set.mutableSpan
+        let count = unsafe span.withUnsafeMutableBufferPointer { set in
+            unsafe linux_poll(set.baseAddress, 2, deadline.remaining)
+        }
+        try check(count, .wait)
+        if set[0].revents != 0 { return .exited }
+        return set[1].revents != 0 ? .peerGone : .timeout
+    }
+
+    /// Kills the child's process group, of which it is the leader.
+    func killGroup() { _ = linux_kill(-pid, SIGKILL) }
+
+    /// waitpid(2): the exit status, or the negative number of the signal that ended it.
+    func reap() throws(Outcome) -> Int32 {
+        var status: Int32 = 0
+        try check(unsafe linux_reap(pid, &status), .wait)
+        return status
+    }
+}
+
+extension Descriptor {
+    /// In a forked process: keeps nothing open but this, as descriptor 0, and /dev/null as 1 and 2.
+    func takeOver() throws(Outcome) -> Descriptor {
+        try check(linux_dup3(raw, 0, O_CLOEXEC), .open)
+        try check(linux_close_range(3, UInt32.max), .open)
+        return Descriptor(owning: 0)
+    }
+}
+
+/// A program's arguments or environment: NUL-terminated strings in one bounded block.
+struct ArgumentList {
+    private var bytes: [UInt8] = []
+    private var starts: [Int] = []
+
+    mutating func append(_ text: StaticString) {
+        starts.append(bytes.count)
+        for index in 0..<text.utf8CodeUnitCount { bytes.append(unsafe text.utf8Start[index]) }
+        bytes.append(0)
+    }
+
+    mutating func append<let capacity: Int>(_ text: InlineBytes<capacity>) {
+        starts.append(bytes.count)
+        for index in 0..<text.count { bytes.append(text[index]) }
+        bytes.append(0)
+    }
+
+    /// Decimal.
+    mutating func append(_ number: UInt8) {
+        starts.append(bytes.count)
+        if number >= 100 { bytes.append(0x30 + number / 100) }
+        if number >= 10 { bytes.append(0x30 + number / 10 % 10) }
+        bytes.append(0x30 + number % 10)
+        bytes.append(0)
+    }
+
+    fileprivate mutating func withVector<Result>(
+        _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> Result
+    ) -> Result {
+        let starts = starts
+        return unsafe bytes.withUnsafeMutableBytes { block in
+            var vector: [UnsafeMutablePointer<CChar>?] = unsafe []
+            for start in starts {
+                unsafe vector.append(block.baseAddress!.advanced(by: start).assumingMemoryBound(to: CChar.self))
+            }
+            unsafe vector.append(nil)
+            return unsafe vector.withUnsafeBufferPointer { unsafe body($0.baseAddress!) }
+        }
+    }
+}
+
+/// One read-only empty string: the only path that the launcher's filter lets execveat(2) name.
+enum EmptyPath {
+    private static let text: StaticString = ""
+    static var address: UnsafePointer<UInt8> { unsafe text.utf8Start }
+}
+
+/// Becomes the program: leads a session of its own, dies with its parent, has the packet's descriptors as standard
+/// output and error and nothing else open. Ends the process with 126 where that fails.
+func becomeProgram(
+    _ program: borrowing Descriptor, _ arguments: consuming ArgumentList, _ environment: consuming ArgumentList,
+    _ streams: borrowing ReceivedPacket
+) -> Never {
+    _ = setsid()
+    _ = linux_prctl(PR_SET_PDEATHSIG, UInt(SIGKILL), 0, 0, 0)
+    _ = linux_set_limit(Int32(RLIMIT_FSIZE.rawValue), UInt64(Limits.outputBytes), UInt64(Limits.outputBytes))
+    // Descriptor 1 is /dev/null so far, and 0 the launcher's socket, which no program may see.
+    if linux_dup3(1, 0, 0) == 0, linux_dup3(streams.first.raw, 1, 0) == 1,
+        linux_dup3(streams.second.raw, 2, 0) == 2
+    {
+        _ = unsafe arguments.withVector { arguments in
+            unsafe environment.withVector { environment in
+                unsafe linux_execveat(program.raw, EmptyPath.address, arguments, environment)
+            }
+        }
+    }
+    endProcess(126)
+}
+
+/// _exit(2).
+public func endProcess(_ status: Int32) -> Never { _exit(status) }

@@ -1,0 +1,117 @@
+internal import CLinux
+public import HelperProtocol
+
+/// What waiting on a socket found.
+public enum Readiness: Sendable {
+    case packet, peerGone, timeout
+}
+
+/// Two connected sockets.
+struct SocketPair: ~Copyable {
+    let ours: Descriptor
+    let theirs: Descriptor
+
+    /// Keeps one end; the other is closed here.
+    consuming func releaseOurs() -> Descriptor { ours }
+}
+
+/// A packet's length and the descriptors that came with it.
+struct ReceivedPacket: ~Copyable {
+    let count: Int
+    let first: Descriptor
+    let second: Descriptor
+}
+
+/// What waiting on two sockets found.
+enum PairReadiness {
+    case packet, otherPacket, peerGone, timeout
+}
+
+extension Descriptor {
+    /// Two connected SOCK_SEQPACKET sockets (socketpair(2)).
+    static func socketPair() throws(Outcome) -> SocketPair {
+        var made: [2 of Int32] = [-1, -1]
+        var span = made.mutableSpan
+        let result = unsafe span.withUnsafeMutableBufferPointer { unsafe linux_socket_pair($0.baseAddress) }
+        try check(result, .socket)
+        return SocketPair(ours: Descriptor(owning: made[0]), theirs: Descriptor(owning: made[1]))
+    }
+
+    /// The uid at the other end, if this is an AF_UNIX SOCK_SEQPACKET socket (unix(7), SO_PEERCRED); else nil.
+    public func packetPeer() -> UInt32? {
+        guard linux_socket_option(raw, SO_DOMAIN) == AF_UNIX,
+            linux_socket_option(raw, SO_TYPE) == Int32(SOCK_SEQPACKET.rawValue)
+        else { return nil }
+        var uid: UInt32 = 0
+        return unsafe linux_peer_uid(raw, &uid) == 0 ? uid : nil
+    }
+
+    /// Waits for a packet. A zero-length packet reads like the end of the stream; poll(2) tells them apart.
+    public func wait(milliseconds: Int32 = -1) throws(Outcome) -> Readiness {
+        var entry = pollfd(fd: raw, events: Int16(POLLIN), revents: 0)
+        let count = try check(unsafe linux_poll(&entry, 1, milliseconds), .wait)
+        if count == 0 { return .timeout }
+        // A request whose sender has gone is not begun.
+        return entry.revents & Int16(POLLIN) != 0 && entry.revents & Int16(POLLHUP) == 0 ? .packet : .peerGone
+    }
+
+    /// Waits for a packet here, and for the peer of `other` to send or go.
+    func wait(_ deadline: Deadline, besides other: borrowing Descriptor) throws(Outcome) -> PairReadiness {
+        var set: [2 of pollfd] = [
+            pollfd(fd: raw, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: other.raw, events: Int16(POLLIN), revents: 0),
+        ]
+        var span = set.mutableSpan
+        let count = unsafe span.withUnsafeMutableBufferPointer { set in
+            unsafe linux_poll(set.baseAddress, 2, deadline.remaining)
+        }
+        if try check(count, .wait) == 0 { return .timeout }
+        if (set[0].revents | set[1].revents) & Int16(POLLHUP) != 0 { return .peerGone }
+        return set[0].revents != 0 ? .packet : .otherPacket
+    }
+
+    /// Receives one packet into `buffer`, whose whole capacity is room; throws `malformed` where it was cut.
+    /// Requests carry no descriptors; any that came along are closed, and the packet is malformed.
+    public func receive(into buffer: inout [UInt8], size: Int) throws(Outcome) -> Int {
+        let packet = try receivePacket(into: &buffer, size: size)
+        guard !packet.first.isOpen, !packet.second.isOpen else { throw .malformed(.unexpectedDescriptor) }
+        return packet.count
+    }
+
+    /// The same, with the descriptors that came along.
+    func receivePacket(into buffer: inout [UInt8], size: Int) throws(Outcome) -> ReceivedPacket {
+        var passed: [2 of Int32] = [-1, -1]
+        var truncated: Int32 = 0
+        var span = passed.mutableSpan
+        let result = unsafe span.withUnsafeMutableBufferPointer { descriptors in
+            unsafe buffer.withUnsafeMutableBytes {
+                unsafe linux_receive_packet(raw, $0.baseAddress, size, descriptors.baseAddress, &truncated)
+            }
+        }
+        let packet = ReceivedPacket(
+            count: result, first: Descriptor(owning: passed[0]), second: Descriptor(owning: passed[1]))
+        try check(result, .socket)
+        guard truncated == 0 else { throw .malformed(.tooLong) }
+        return packet
+    }
+
+    /// Sends one packet.
+    public func send(_ packet: [UInt8]) throws(Outcome) { try send(packet, -1, -1) }
+
+    /// Sends one packet with a descriptor, unless it is `none`.
+    func send(_ packet: [UInt8], _ first: borrowing Descriptor) throws(Outcome) { try send(packet, first.raw, -1) }
+
+    func send(
+        _ packet: [UInt8], _ first: borrowing Descriptor, _ second: borrowing Descriptor
+    ) throws(Outcome) { try send(packet, first.raw, second.raw) }
+
+    private func send(_ packet: [UInt8], _ first: Int32, _ second: Int32) throws(Outcome) {
+        let passed: [2 of Int32] = [first, second]
+        let result = unsafe passed.span.withUnsafeBufferPointer { descriptors in
+            unsafe packet.withUnsafeBytes {
+                unsafe linux_send_packet(raw, $0.baseAddress, $0.count, descriptors.baseAddress)
+            }
+        }
+        try check(result, .socket)
+    }
+}
