@@ -26,7 +26,8 @@ let helperLinking: [LinkerSetting] =
     ? [.unsafeFlags(["-Xlinker", "--gc-sections", "-Xlinker", "-z", "-Xlinker", "now"])] : []
 
 let privilegedTargets: [Target] = [
-    .target(name: "CLinux"),
+    // The helper has only what it calls itself: not the orchestrator's wrappers.
+    .target(name: "CLinux", sources: embedded ? ["CLinux.c"] : nil),
     .systemLibrary(name: "CCapability", pkgConfig: "libcap", providers: [.apt(["libcap-dev"])]),
     .target(name: "HelperProtocol", swiftSettings: privileged),
     .target(

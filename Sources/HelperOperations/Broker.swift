@@ -1,8 +1,8 @@
-public import HelperProtocol
+internal import HelperProtocol
 
 /// The process that reads requests: it checks each against the policy, carries it out with capabilities raised only
 /// meanwhile, and answers. It decides nothing and never executes a program.
-public struct Broker: ~Copyable {
+struct Broker: ~Copyable {
     let policy: Policy
     let privileges: Privileges
     let orchestrator: Descriptor

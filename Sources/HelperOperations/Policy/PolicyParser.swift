@@ -1,4 +1,4 @@
-public import HelperProtocol
+internal import HelperProtocol
 
 /// What is wrong with a line of `helper.conf`.
 public struct PolicyError: Error, Sendable {

@@ -1,5 +1,5 @@
 internal import CLinux
-public import HelperProtocol
+internal import HelperProtocol
 
 /// An open file descriptor that closes itself. Outside this folder no descriptor is a number.
 public struct Descriptor: ~Copyable, Sendable {

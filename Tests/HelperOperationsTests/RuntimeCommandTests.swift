@@ -1,0 +1,55 @@
+import HelperProtocol
+import Testing
+
+@testable import HelperOperations
+
+@Suite struct RuntimeCommandTests {
+    private static let id = try! ContainerID(Array("c0ffee".utf8))
+
+    private static let commands = [
+        RuntimeCommand(.state, runtime: 0, id: id, milliseconds: 1),
+        RuntimeCommand(.delete, runtime: 1, id: id, milliseconds: 600_000),
+        RuntimeCommand(.list, runtime: 1, id: nil, milliseconds: 5000),
+        RuntimeCommand(.kill(signal: 9, all: true), runtime: 0, id: id, milliseconds: 5000),
+        RuntimeCommand(.kill(signal: 64, all: false), runtime: 0, id: id, milliseconds: 5000),
+    ]
+
+    @Test func everyCommandSurvivesTheWire() throws {
+        for command in Self.commands {
+            var packet: [UInt8] = []
+            command.encode(into: &packet)
+            #expect(packet.count == RuntimeCommand.bytes)
+            #expect(try RuntimeCommand(decoding: packet, runtimes: 2) == command)
+        }
+    }
+
+    @Test func theLauncherChecksEverythingAgain() throws {
+        var packet: [UInt8] = []
+        Self.commands[3].encode(into: &packet)
+        func changed(_ index: Int, _ byte: UInt8) -> [UInt8] {
+            var copy = packet
+            copy[index] = byte
+            return copy
+        }
+        #expect(throws: Malformed.badLength) { try RuntimeCommand(decoding: packet + [0], runtimes: 2) }
+        #expect(throws: Malformed.badLength) { try RuntimeCommand(decoding: [], runtimes: 2) }
+        #expect(throws: Malformed.unknownKind) { try RuntimeCommand(decoding: changed(0, 9), runtimes: 2) }
+        #expect(throws: Malformed.unknownKind) { try RuntimeCommand(decoding: changed(1, 65), runtimes: 2) }
+        #expect(throws: Malformed.unknownKind) { try RuntimeCommand(decoding: changed(2, 2), runtimes: 2) }
+        #expect(throws: Malformed.badPlace) { try RuntimeCommand(decoding: changed(3, 2), runtimes: 2) }
+        #expect(throws: Malformed.badDeadline) { try RuntimeCommand(decoding: changed(7, 255), runtimes: 2) }
+        #expect(throws: Malformed.badContainerID) { try RuntimeCommand(decoding: changed(8, 0x2d), runtimes: 2) }
+        #expect(throws: Malformed.badContainerID) { try RuntimeCommand(decoding: changed(9, 0x2f), runtimes: 2) }
+        let last = RuntimeCommand.bytes - 1
+        #expect(throws: Malformed.badContainerID) { try RuntimeCommand(decoding: changed(last, 0), runtimes: 2) }
+        #expect(throws: Malformed.badContainerID) { try RuntimeCommand(decoding: changed(last, 129), runtimes: 2) }
+    }
+
+    @Test func theLaunchersAnswerSurvivesTheWire() throws {
+        for end in [RuntimeEnd(.ended, status: 255), RuntimeEnd(.timedOut, status: -9), RuntimeEnd(.notStarted, status: 2)] {
+            #expect(try RuntimeEnd(decoding: end.encoded, count: RuntimeEnd.bytes) == end)
+        }
+        #expect(throws: Outcome.self) { try RuntimeEnd(decoding: [3, 0, 0, 0, 0, 0, 0, 0], count: 8) }
+        #expect(throws: Outcome.self) { try RuntimeEnd(decoding: [0, 0, 0, 0, 0, 0, 0, 0], count: 7) }
+    }
+}
