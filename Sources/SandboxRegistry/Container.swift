@@ -72,8 +72,8 @@ public struct Container: Codable, Sendable, Equatable {
         self.annotations = annotations
     }
 
-    /// The name that the container holds, in the kubelet's form. The infra container's is the same for every attempt
-    /// at one, as a pod has a single one, and goes with the sandbox; a workload's goes with the container.
+    /// The name that the container holds, in the kubelet's form. The infra container's comes from the pod alone, as a
+    /// pod has one, and goes with the sandbox; a workload's goes with the container.
     public func reservedName(in pod: PodMetadata) -> String {
         isInfra
             ? "\(Container.infraName)_\(pod.reservedName)"

@@ -1,0 +1,157 @@
+import Foundation
+import GRDB
+import Glibc
+import Testing
+
+@testable import SandboxRegistry
+
+@Suite("Opening the file")
+struct OpeningTests {
+    let directory: TemporaryDirectory
+
+    init() throws { directory = try TemporaryDirectory() }
+
+    private func failure() -> RegistryError? {
+        #expect(throws: RegistryError.self) { try Registry(path: directory.registry) }
+    }
+
+    @Test func aNewRegistryIsPrivateAndInWALMode() throws {
+        let registry = try Registry(path: directory.registry)
+        try registry.register(.sample("a"), [])
+        for file in [directory.registry, directory.registry + "-wal", directory.registry + "-shm"] {
+            let mode = try FileManager.default.attributesOfItem(atPath: file)[.posixPermissions] as? Int
+            #expect(mode == 0o600, "\(file)")
+        }
+        let other = try DatabaseQueue(path: directory.registry)
+        #expect(try other.read { try String.fetchOne($0, sql: "PRAGMA journal_mode") } == "wal")
+        #expect(try other.read { try Int.fetchOne($0, sql: "PRAGMA application_id") } == Schema.applicationID)
+        #expect(try other.read { try Int.fetchOne($0, sql: "PRAGMA user_version") } == Schema.version)
+    }
+
+    @Test func everyTableIsStrict() throws {
+        _ = try Registry(path: directory.registry)
+        let other = try DatabaseQueue(path: directory.registry)
+        let loose = try other.read { database in
+            try String.fetchAll(
+                database,
+                sql: """
+                    SELECT name FROM pragma_table_list
+                    WHERE schema = 'main' AND name NOT LIKE 'sqlite_%' AND strict = 0
+                    """)
+        }
+        #expect(loose.isEmpty)
+    }
+
+    @Test func aMissingDirectoryIsNamed() {
+        let path = directory.path + "/none/registry.sqlite"
+        let error = #expect(throws: RegistryError.self) { try Registry(path: path) }
+        #expect(error == .noDirectory(path: path, directory: directory.path + "/none"))
+        #expect(error?.description.contains("there is no directory \(directory.path)/none; make it") == true)
+        #expect(throws: RegistryError.self) { try Registry(path: "") }
+    }
+
+    @Test func aDirectoryIsNoRegistry() {
+        #expect(throws: RegistryError.notAFile(path: directory.path)) { try Registry(path: directory.path) }
+    }
+
+    @Test func whatIsNoDatabaseIsCorrupt() throws {
+        let bytes = Data("this is no database, but longer than a header of one hundred bytes. ".utf8)
+        let junk = bytes + bytes + bytes
+        try junk.write(to: URL(fileURLWithPath: directory.registry))
+        guard case .corrupt(let path, _) = failure() else { return #expect(Bool(false)) }
+        #expect(path == directory.registry)
+        #expect(failure()?.description.contains("discover | podreap register -") == true)
+        #expect(try Data(contentsOf: URL(fileURLWithPath: directory.registry)) == junk, "it is left as it was")
+    }
+
+    @Test func aDamagedPageIsFound() throws {
+        do {
+            let registry = try Registry(path: directory.registry)
+            for number in 0..<50 { try registry.register(.sample("s\(number)"), []) }
+        }
+        var bytes = try Data(contentsOf: URL(fileURLWithPath: directory.registry))
+        #expect(bytes.count > 10 * 4096)
+        for index in 4096..<bytes.count { bytes[index] = 0xff }
+        try bytes.write(to: URL(fileURLWithPath: directory.registry))
+        let registry = try Registry(path: directory.registry)
+        let error = #expect(throws: RegistryError.self) { try registry.sandboxes() }
+        guard case .corrupt = error else { return #expect(Bool(false), "\(String(describing: error))") }
+        #expect(throws: RegistryError.self) { try registry.verify() }
+    }
+
+    @Test func aTruncatedFileIsFound() throws {
+        do {
+            let registry = try Registry(path: directory.registry)
+            for number in 0..<50 { try registry.register(.sample("s\(number)"), []) }
+        }
+        let bytes = try Data(contentsOf: URL(fileURLWithPath: directory.registry))
+        for length in [99, 100, 4096, bytes.count / 2] {
+            try bytes.prefix(length).write(to: URL(fileURLWithPath: directory.registry))
+            let error = #expect(throws: RegistryError.self) {
+                let registry = try Registry(path: directory.registry)
+                try registry.verify()
+            }
+            guard case .corrupt = error else {
+                return #expect(Bool(false), "\(length) bytes: \(String(describing: error))")
+            }
+        }
+    }
+
+    @Test func anotherProgramsDatabaseIsLeftAlone() throws {
+        let other = try DatabaseQueue(path: directory.registry)
+        try other.write { try $0.execute(sql: "CREATE TABLE theirs (x)") }
+        #expect(failure() == .foreign(path: directory.registry))
+        #expect(try other.read { try String.fetchOne($0, sql: "PRAGMA journal_mode") } == "delete")
+    }
+
+    @Test func aNewerSchemaIsRefused() throws {
+        _ = try Registry(path: directory.registry)
+        let other = try DatabaseQueue(path: directory.registry)
+        try other.writeWithoutTransaction { try $0.execute(sql: "PRAGMA user_version = 99") }
+        #expect(failure() == .newerSchema(path: directory.registry, found: 99, known: Schema.version))
+        #expect(failure()?.description.contains("has schema 99") == true)
+    }
+
+    @Test func aLockedRegistrySaysSo() throws {
+        let registry = try Registry(path: directory.registry)
+        let other = try DatabaseQueue(path: directory.registry)
+        try other.writeWithoutTransaction { database in
+            try database.execute(sql: "BEGIN IMMEDIATE")
+            #expect(throws: RegistryError.busy(path: directory.registry)) { try registry.register(.sample("a"), []) }
+            #expect(try registry.sandboxes().isEmpty, "readers do not wait for a writer")
+            try database.execute(sql: "COMMIT")
+        }
+        try registry.register(.sample("a"), [])
+    }
+
+    /// Needs root, as the tests of the whole do: only root can become the user who may not write.
+    @Test func aFileOrDirectoryThatMayNotBeWrittenIsNamed() async throws {
+        do {
+            let registry = try Registry(path: directory.registry)
+            try registry.register(.sample("a"), [])
+        }
+        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: directory.path)
+        try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: directory.registry)
+        await #expect(processExitsWith: .success) {
+            [path = directory.registry as String, parent = directory.path as String] in
+            try #require(setuid(65534) == 0)
+            let error = #expect(throws: RegistryError.self) { try Registry(path: path) }
+            #expect(error == .notWritable(path: parent, errno: EACCES))
+            #expect(error?.description.hasPrefix("\(parent) cannot be written by this user") == true)
+        }
+        try FileManager.default.setAttributes([.posixPermissions: 0o777], ofItemAtPath: directory.path)
+        await #expect(processExitsWith: .success) { [path = directory.registry as String] in
+            try #require(setuid(65534) == 0)
+            #expect(throws: RegistryError.notWritable(path: path, errno: EACCES)) { try Registry(path: path) }
+        }
+    }
+
+    @Test func aReadOnlyFilesystemAndAFullOneAreNamed() {
+        #expect(
+            RegistryError.notWritable(path: "/x", errno: EROFS).description
+                == "/x cannot be written: its filesystem is mounted read-only")
+        #expect(
+            RegistryError(DatabaseError(resultCode: .SQLITE_FULL), path: "/x").description
+                == "the registry /x cannot be written: no space is left on its filesystem; free some")
+    }
+}
