@@ -17,12 +17,15 @@ public final class Registry: Sendable {
     private let database: DatabaseQueue
 
     /// Opens the registry at `path`, or makes it with mode 0600 in a directory that must exist. SQLite keeps two
-    /// files beside it (`-wal`, `-shm`), so its directory must be writable too.
+    /// files beside it (`-wal`, `-shm`), so its directory must be writable too. Where a full filesystem leaves no room
+    /// for them, the registry can be read, by one process at a time.
     public init(path: String) throws(RegistryError) {
         try Self.prepareFile(path)
         self.path = path
         do {
-            database = try Self.open(path)
+            database = try Self.open(path, alone: false)
+        } catch let error as DatabaseError where Self.lacksSharedMemory(error) {
+            do { database = try Self.open(path, alone: true) } catch { throw RegistryError(error, path: path) }
         } catch {
             throw RegistryError(error, path: path)
         }
@@ -82,8 +85,18 @@ public final class Registry: Sendable {
         }
     }
 
-    private static func open(_ path: String) throws -> DatabaseQueue {
+    /// Whether the 32 KiB of `-shm` that processes coordinate by could not be had: the filesystem is full. A removal
+    /// must be able to read its records nevertheless, and may be what makes room.
+    private static func lacksSharedMemory(_ error: DatabaseError) -> Bool {
+        [.SQLITE_IOERR_SHMSIZE, .SQLITE_IOERR_SHMMAP].contains(error.extendedResultCode)
+    }
+
+    /// `alone` needs no shared memory, and locks other processes out until this registry is released.
+    private static func open(_ path: String, alone: Bool) throws -> DatabaseQueue {
         var configuration = Configuration()
+        if alone {
+            configuration.prepareDatabase { try $0.execute(sql: "PRAGMA locking_mode = EXCLUSIVE") }
+        }
         configuration.busyMode = .timeout(busyTimeout)
         configuration.label = "podreap.registry"
         // Not the pool and not its WAL set-up: that writes to the file each time it is opened. Transactions here take

@@ -145,13 +145,4 @@ struct OpeningTests {
             #expect(throws: RegistryError.notWritable(path: path, errno: EACCES)) { try Registry(path: path) }
         }
     }
-
-    @Test func aReadOnlyFilesystemAndAFullOneAreNamed() {
-        #expect(
-            RegistryError.notWritable(path: "/x", errno: EROFS).description
-                == "/x cannot be written: its filesystem is mounted read-only")
-        #expect(
-            RegistryError(DatabaseError(resultCode: .SQLITE_FULL), path: "/x").description
-                == "the registry /x cannot be written: no space is left on its filesystem; free some")
-    }
 }
