@@ -81,6 +81,7 @@ extension VersionRange {
     init(from reader: inout Reader) throws(Malformed) {
         minimum = try reader.integer(UInt16.self)
         maximum = try reader.integer(UInt16.self)
+        guard minimum <= maximum else { throw .badVersion }
     }
 
     func encode(to out: inout [UInt8]) {

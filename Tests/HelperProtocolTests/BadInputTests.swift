@@ -1,0 +1,108 @@
+import HelperProtocol
+import Testing
+
+/// Whatever bytes come, a decoder answers with a message or a reason; and what it takes has one encoding only.
+@Suite struct BadInputTests {
+    private static let messages =
+        RequestVectors.all.map { (bytes: $0.message.encoded(), isReply: false) }
+        + ReplyVectors.all.map { (bytes: $0.message.encoded, isReply: true) }
+    private static let bad = MalformedVectors.all.map(\.bytes)
+
+    @Test func everyPrefixOfAMessageIsRefused() {
+        for (bytes, isReply) in Self.messages {
+            for count in 0..<bytes.count {
+                let expected: Malformed = count < Limits.headerBytes ? .truncated : .badLength
+                let reason = reason(Array(bytes[..<count]), isReply)
+                if reason != expected { Issue.record("\(count) bytes of \(bytes): \(String(describing: reason))") }
+            }
+        }
+    }
+
+    @Test func everyBodyCutShortIsRefused() {
+        for (bytes, isReply) in Self.messages {
+            // Not every cut of the longest ones, which would take seconds.
+            let cuts = stride(from: Limits.headerBytes, to: bytes.count, by: bytes.count > 2000 ? 61 : 1)
+            for count in cuts where reason(relabelled(bytes[..<count]), isReply) == nil {
+                Issue.record("\(count) bytes of \(bytes) are a message")
+            }
+        }
+    }
+
+    @Test func everyBodyWithAByteTooManyIsRefused() {
+        for (bytes, isReply) in Self.messages {
+            #expect(reason(relabelled(bytes + [0]), isReply) == .trailingBytes)
+        }
+    }
+
+    @Test func everyChangedByteGivesAReasonOrAnotherMessage() {
+        for bytes in Self.messages.map(\.bytes) + Self.bad where bytes.count < 1000 {
+            for index in bytes.indices {
+                for value in Set([0, 1, 2, 0x2e, 0x2f, 0x7f, 0x80, 0xff, bytes[index] ^ 1, bytes[index] ^ 0x80]) {
+                    var changed = bytes
+                    changed[index] = value
+                    check(changed)
+                }
+            }
+        }
+    }
+
+    @Test func randomBodiesGiveAReasonOrAMessage() {
+        var random = SplitMix(state: 0x706f_6472_6561_7021)
+        for _ in 0..<100_000 {
+            let kind = UInt16.random(in: 0...9, using: &random) | (Bool.random(using: &random) ? 0x8000 : 0)
+            let count = Int.random(in: 0...80, using: &random)
+            // Small numbers are counts, flags and tags, so that deeper fields are reached.
+            let body = (0..<count).map { _ in
+                UInt8.random(in: 0...(Bool.random(using: &random) ? 3 : 255), using: &random)
+            }
+            check(RawPacket(kind: kind, last: UInt32.random(in: 0...8, using: &random), body: body).bytes)
+        }
+    }
+
+    /// Why the bytes are no request, or no reply; nil where they are one.
+    private func reason(_ bytes: [UInt8], _ isReply: Bool) -> Malformed? {
+        do throws(Malformed) {
+            if isReply { _ = try Reply(decoding: bytes.span) } else { _ = try RequestPacket(decoding: bytes.span) }
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    /// Decodes the bytes both ways. What is taken must encode to the same bytes again.
+    private func check(_ bytes: [UInt8]) {
+        // Hello is read whatever version its header has, and written with this one.
+        let encoded: [UInt8]
+        if let packet = try? RequestPacket(decoding: bytes.span) {
+            encoded = packet.encoded()
+        } else if let reply = try? Reply(decoding: bytes.span) {
+            encoded = reply.encoded
+        } else {
+            return
+        }
+        let isHello = bytes[6] == 1
+        if encoded != bytes, !isHello || encoded[6...] != bytes[6...] {
+            Issue.record("\(bytes) is read, and written as \(encoded)")
+        }
+    }
+
+    /// The packet with the length of its body in the header.
+    private func relabelled(_ bytes: some Collection<UInt8>) -> [UInt8] {
+        var out = Array(bytes)
+        out.replaceSubrange(16..<20, with: RawPacket.little(UInt32(out.count - Limits.headerBytes)))
+        return out
+    }
+}
+
+/// A small generator with a seed, so that a failure comes again.
+private struct SplitMix: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9e37_79b9_7f4a_7c15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
+        return mixed ^ (mixed >> 31)
+    }
+}
