@@ -1,0 +1,174 @@
+public import HelperProtocol
+internal import Synchronization
+
+/// The helpers of one orchestrator: started when there is work for them, one request in flight each.
+///
+/// Calls wait without blocking a thread, also while every helper is busy. Cancelling a task does not cancel its call: what
+/// the helper was asked to do happens.
+public final class HelperPool: Sendable {
+    private enum Grant {
+        case use(HelperProcess)
+        case start
+    }
+
+    private struct State {
+        /// The one used last is used next.
+        var idle: [HelperProcess] = []
+        /// Idle, busy and starting ones.
+        var live = 0
+        var abandoned = 0
+        var waiting: [CheckedContinuation<Grant, Never>] = []
+        var welcome: Welcome?
+    }
+
+    private let launch: HelperLaunch
+    private let limits: HelperLimits
+    private let state = Mutex(State())
+
+    /// Nothing is started yet.
+    public init(_ launch: HelperLaunch, limits: HelperLimits = HelperLimits()) {
+        self.launch = launch
+        self.limits = limits
+    }
+
+    deinit {
+        let idle = state.withLock { $0.idle }
+        for helper in idle { Task.detached { await helper.end() } }
+    }
+
+    /// What the helper is and what its policy lets it do; starts one if none was started yet.
+    public func welcome() async throws(HelperError) -> Welcome {
+        if let known = state.withLock({ $0.welcome }) { return known }
+        release(try await acquire())
+        guard let known = state.withLock({ $0.welcome }) else { throw .malformedReply("no Welcome") }
+        return known
+    }
+
+    /// Starts helpers in the background until there are `count`, so that the first calls need not wait for it. Where
+    /// that fails, those calls say why.
+    public func warm(_ count: Int) {
+        let missing = state.withLock { state in
+            let missing = max(0, min(count, limits.helpers) - state.live)
+            state.live += missing
+            return missing
+        }
+        for _ in 0..<missing { Task.detached { if let helper = try? await self.start() { self.release(helper) } } }
+    }
+
+    /// Asks a helper and returns its reply; output that a runtime printed is always inline in it.
+    ///
+    /// Where a helper dies meanwhile, another is asked once more, unless asking twice could do harm.
+    ///
+    /// - Parameter deadline: For the helper, 1 ms to 10 minutes from when it receives the request: then it answers
+    ///   `timedOut`. Where it does not even do that, it is abandoned after the pool's margin.
+    public func call(_ request: Request, deadline: Duration) async throws(HelperError) -> Reply {
+        do throws(HelperError) {
+            return try await callOnce(request, deadline)
+        } catch {
+            guard case .died = error, request.mayBeRepeated else { throw error }
+            return try await callOnce(request, deadline)
+        }
+    }
+
+    private func callOnce(_ request: Request, _ deadline: Duration) async throws(HelperError) -> Reply {
+        let helper = try await acquire()
+        let milliseconds = min(max(1, deadline / .milliseconds(1)), Double(Limits.deadlineMilliseconds))
+        do throws(HelperError) {
+            let limit = Duration.milliseconds(milliseconds) + limits.margin
+            let reply = try await helper.exchange(request, milliseconds: UInt32(milliseconds), within: limit)
+            release(helper)
+            return reply
+        } catch {
+            retire(helper, after: error)
+            throw error
+        }
+    }
+
+    private func acquire() async throws(HelperError) -> HelperProcess {
+        let grant = await withCheckedContinuation { continuation in
+            let grant: Grant? = state.withLock { state in
+                if let helper = state.idle.popLast() { return .use(helper) }
+                guard state.live < limits.helpers else {
+                    state.waiting.append(continuation)
+                    return nil
+                }
+                state.live += 1
+                return .start
+            }
+            if let grant { continuation.resume(returning: grant) }
+        }
+        switch grant {
+        case .use(let helper): return helper
+        case .start: return try await start()
+        }
+    }
+
+    /// Starts a helper in a place that is counted already.
+    private func start() async throws(HelperError) -> HelperProcess {
+        do throws(HelperError) {
+            let hanging = state.withLock { $0.abandoned }
+            guard hanging < max(1, limits.abandoned) else { throw HelperError.tooManyAbandoned(hanging) }
+            let helper = try HelperProcess(launch)
+            do throws(HelperError) {
+                try check(await helper.greet(launch.executable, within: limits.start))
+            } catch {
+                Task.detached { await helper.end() }
+                throw error
+            }
+            return helper
+        } catch {
+            leavePlace()
+            throw error
+        }
+    }
+
+    /// Places are indices into the first helper's roots, so every other must have the same.
+    private func check(_ welcome: Welcome) throws(HelperError) {
+        let first = state.withLock { state in
+            if state.welcome == nil { state.welcome = welcome }
+            return state.welcome
+        }
+        guard welcome.roots == first?.roots, welcome.runtimes == first?.runtimes else { throw .policyChanged }
+    }
+
+    private func release(_ helper: HelperProcess) {
+        let next = state.withLock { state -> CheckedContinuation<Grant, Never>? in
+            if !state.waiting.isEmpty { return state.waiting.removeFirst() }
+            state.idle.append(helper)
+            return nil
+        }
+        next?.resume(returning: .use(helper))
+    }
+
+    private func retire(_ helper: HelperProcess, after error: HelperError) {
+        guard case .noReply = error else {
+            Task.detached { await helper.end() }
+            return leavePlace()
+        }
+        state.withLock { $0.abandoned += 1 }
+        leavePlace()
+        Task.detached {
+            await helper.end()
+            self.state.withLock { $0.abandoned -= 1 }
+        }
+    }
+
+    /// Gives a helper's place to who waits for one.
+    private func leavePlace() {
+        let next = state.withLock { state -> CheckedContinuation<Grant, Never>? in
+            if !state.waiting.isEmpty { return state.waiting.removeFirst() }
+            state.live -= 1
+            return nil
+        }
+        next?.resume(returning: .start)
+    }
+}
+
+extension Request {
+    /// Whether a second request after an unknown end of the first does no harm. To a program, a second TERM may mean
+    /// something else than the first.
+    var mayBeRepeated: Bool {
+        if case .runtimeKill(_, _, let signal, _) = self { return signal == 9 }
+        return true
+    }
+}

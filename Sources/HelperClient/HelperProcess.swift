@@ -1,0 +1,62 @@
+internal import HelperProtocol
+internal import Synchronization
+
+/// One helper's process and our end of its socket. Requests are sent by one task at a time.
+final class HelperProcess: Sendable {
+    private let program: Spawned
+    private let reactor: Reactor
+    private let lastID = Atomic<UInt64>(0)
+    /// How long a process may take to end after it has closed its socket.
+    private static let dying: Duration = .seconds(1)
+
+    init(_ launch: HelperLaunch) throws(HelperError) {
+        do throws(SystemError) {
+            reactor = try Reactor.shared.get()
+        } catch {
+            throw .system(errno: error.number)
+        }
+        do throws(SystemError) {
+            program = try Spawned(launch.executable, launch.arguments)
+        } catch {
+            throw HelperError(starting: launch.executable, error)
+        }
+    }
+
+    /// Sends one request and waits for its reply. After any error the helper is of no more use and must be ended.
+    ///
+    /// - Parameters:
+    ///   - milliseconds: The request's deadline, which the helper keeps.
+    ///   - limit: How long to wait at most.
+    func exchange(_ request: Request, milliseconds: UInt32, within limit: Duration) async throws(HelperError) -> Reply {
+        let deadline = ContinuousClock.now + limit
+        let id = lastID.wrappingAdd(1, ordering: .relaxed).newValue
+        do throws(SystemError) {
+            try program.send(RequestPacket(id: id, deadline: milliseconds, request: request).encoded())
+        } catch {
+            // One that refuses to start may have said so, and be gone, before it is asked anything.
+            guard error.isPeerGone else { throw .system(errno: error.number) }
+        }
+        var buffer = [UInt8](repeating: 0, count: Limits.replyBytes + 1)
+        while await reactor.readable(program.socket, until: deadline) {
+            guard let packet = program.receive(into: &buffer) else { continue }
+            guard packet.bytes > 0 else { throw .died(request.kind, await ending()) }
+            return try Reply(buffer, packet, to: request.kind, id)
+        }
+        throw .noReply(request.kind, limit)
+    }
+
+    /// Waits a moment for the process's end.
+    private func ending() async -> HelperError.Ending {
+        _ = await reactor.readable(program.process, until: .now + Self.dying)
+        guard case .ended(let status) = program.reap() else { return .unknown }
+        return status < 0 ? .signalled(-status) : .exited(status)
+    }
+
+    /// Ends the process, and returns when it is dead and reaped: soon, or never where the kernel holds it.
+    func end() async {
+        program.kill()
+        while program.reap() == .running {
+            _ = await reactor.readable(program.process, until: .now + .seconds(60))
+        }
+    }
+}

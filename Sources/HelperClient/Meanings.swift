@@ -1,0 +1,59 @@
+public import HelperProtocol
+
+extension Rule {
+    /// The rule in words, with what would be right.
+    ///
+    /// - Parameter detail: What the helper said with it: a place, a file, a line, a value; may be empty.
+    public func meaning(_ detail: String) -> String {
+        let named = detail.isEmpty ? "" : " (\(detail))"
+        return switch self {
+        case .unknownRoot: "the helper's policy has no such root\(named)"
+        case .wrongRootKind: "the helper's policy does not allow this beneath that root\(named)"
+        case .wrongDepth: "the helper's policy does not allow this at that depth\(named)"
+        case .nameNotAllowed: "the namespace's name is not one of those that the helper's policy gives to pods\(named)"
+        case .mountBeneath: "something is mounted beneath it\(named); nothing beyond the mount was touched"
+        case .leavesRoot: "the way there leads through a symbolic link or a mount\(named)"
+        case .identityMismatch: "it is not what was registered, but has been replaced\(named)"
+        case .notNamespace: "it is no namespace's pin\(named)"
+        case .wrongNamespaceKind: "it pins a namespace of another kind\(named)"
+        case .notDirectory: "it is not a directory\(named)"
+        case .immutableEntry: "an entry is immutable or append-only\(named); see chattr(1)"
+        case .unknownRuntime: "the helper's policy has no such runtime\(named)"
+        case .missingCapability: "the helper lacks a capability for it\(named); see podreap-helper's setcap line"
+        case .hooksNotAllowed: "the bundle has hooks, and helper.conf does not allow that runtime any\(named)"
+        case .tooManyMounts: "more mounts are stacked there than one request detaches\(named)"
+        case .kernelTooOld: "the kernel lacks openat2(2) or mount roots in statx(2)\(named); Linux 5.8 has both"
+        case .policyUnreadable: "helper.conf cannot be read\(named)"
+        case .policyMalformed: "helper.conf is wrong\(named)"
+        case .policyReplaceable: "others than root can change helper.conf or a directory above it\(named)"
+        case .rootReplaceable: "others than root can replace a root of helper.conf\(named)"
+        case .runtimeReplaceable: "a runtime of helper.conf is missing, or others than root can replace it\(named)"
+        case .peerNotCaller: "this user is not a caller in helper.conf\(named); add: caller = USER"
+        case .startedByOther: "only a caller of helper.conf may start it, and only root with another policy\(named)"
+        case .limitsTooLow: "a resource limit is too low\(named); see ulimit -H"
+        case .confinementFailed: "it could not confine itself\(named)"
+        }
+    }
+}
+
+extension Failure {
+    /// What failed, in words: the call, errno(3)'s text, the place.
+    public var meaning: String {
+        let place = detail.isEmpty ? "" : " at \(printable(detail))"
+        if errno == 0 { return call == .runtime ? "the runtime failed\(place)" : "\(call) failed\(place)" }
+        return "\(call): \(systemErrorText(Int32(truncatingIfNeeded: errno)))\(place)"
+    }
+}
+
+/// Bytes from a helper, a runtime or a directory as text that cannot steer a terminal: what is not printable UTF-8 is
+/// escaped.
+public func printable(_ bytes: [UInt8]) -> String {
+    var text = ""
+    for scalar in String(decoding: bytes, as: UTF8.self).unicodeScalars {
+        switch scalar.value {
+        case 0x20..<0x7f, 0xa0...: text.unicodeScalars.append(scalar)
+        default: text += scalar.escaped(asASCII: true)
+        }
+    }
+    return text
+}

@@ -1,0 +1,60 @@
+internal import HelperProtocol
+
+extension Reply {
+    /// Reads the reply to the request with this kind and id, and with it the output that came in a memfd: it is in
+    /// `facts` as if it had come inline. The helper is trusted with nothing here.
+    init(_ buffer: [UInt8], _ packet: Packet, to kind: Kind, _ id: UInt64) throws(HelperError) {
+        guard !packet.strange else { throw .malformedReply("cut, or with too many descriptors") }
+        do throws(Malformed) {
+            try self.init(decoding: buffer.span.extracting(first: packet.bytes))
+        } catch {
+            throw .malformedReply("\(error)")
+        }
+        // To what it cannot read it answers as to Hello, with id 0; so does one that refuses to start.
+        if case .malformed(let reason) = outcome { throw .rejected(reason) }
+        guard self.kind == kind, requestID == id || kind == .hello && requestID == 0 else {
+            throw .malformedReply("it belongs to no request")
+        }
+        try takeOutput(packet.attachment)
+    }
+
+    private mutating func takeOutput(_ attachment: Attachment?) throws(HelperError) {
+        guard case .runtime(var runtime) = facts, case .memfd(let count) = runtime.output else {
+            guard attachment == nil else { throw .malformedReply("a descriptor that was not announced") }
+            return
+        }
+        guard count <= Limits.outputBytes, let output = attachment?.content(count: Int(count)) else {
+            throw .malformedReply("no sealed memfd of \(count) bytes came with it")
+        }
+        runtime.output = .inline(output)
+        facts = .runtime(runtime)
+    }
+}
+
+extension HelperProcess {
+    /// Says Hello. Throws why the helper does not serve.
+    ///
+    /// - Parameter path: The helper's, for errors.
+    func greet(_ path: String, within limit: Duration) async throws(HelperError) -> Welcome {
+        let reply: Reply
+        do throws(HelperError) {
+            reply = try await exchange(.hello(.spoken), milliseconds: Limits.deadlineMilliseconds, within: limit)
+        } catch .died(_, let ending) {
+            throw .endedAtStart(path, ending)
+        } catch .noReply {
+            throw .startTimedOut(path, limit)
+        }
+        switch (reply.outcome, reply.facts) {
+        case (.done, .welcome(let welcome)):
+            guard welcome.version == Limits.version else {
+                throw .unsupportedVersion(VersionRange(minimum: welcome.version, maximum: welcome.version))
+            }
+            guard welcome.missing == 0 else { throw .missingCapabilities(path, welcome.missing) }
+            return welcome
+        case (.unsupported(let versions), _): throw .unsupportedVersion(versions)
+        case (.refused(let rule, let detail), _): throw .startRefused(rule, detail: printable(detail))
+        case (.failed(let failure), _): throw .startFailed(failure)
+        default: throw .malformedReply("it is no answer to Hello")
+        }
+    }
+}

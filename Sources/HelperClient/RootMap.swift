@@ -1,0 +1,139 @@
+public import HelperProtocol
+
+/// What is to be done at a place. Each has its own depths beneath a root.
+public enum PlaceUse: Sendable {
+    /// Removing a directory: at the depths that the root fixes.
+    case remove
+    /// Detaching a mount: there, or deeper.
+    case unmount
+    /// Deleting a namespace's pin: directly beneath, under one of the root's names.
+    case deleteNamespace
+}
+
+/// The roots and runtimes of a helper's policy, and how absolute paths lie in them.
+///
+/// It repeats the helper's own checks, so that what will be refused is known, and explained, before anything is begun.
+public struct RootMap: Sendable {
+    private struct Root: Sendable {
+        var path: [UInt8]
+        var welcome: Welcome.Root
+    }
+
+    private let roots: [Root]
+    private let runtimes: [Welcome.Runtime]
+    private let varRunIsRun: Bool
+
+    /// - Parameter varRunIsRun: Whether `/var/run` is the same as `/run`; nil: as it is on this machine.
+    public init(_ welcome: Welcome, varRunIsRun: Bool? = nil) {
+        let leads = varRunIsRun ?? ["/run", "../run"].contains(symbolicLinkTarget("/var/run"))
+        self.varRunIsRun = leads
+        roots = welcome.roots.map { Root(path: Self.canonical($0.path.array, leads), welcome: $0) }
+        runtimes = welcome.runtimes
+    }
+
+    /// The path with which mountinfo and a root's line name a place: `/run` for `/var/run` where it is that.
+    public func canonical(_ path: [UInt8]) -> [UInt8] { Self.canonical(path, varRunIsRun) }
+
+    private static func canonical(_ path: [UInt8], _ varRunIsRun: Bool) -> [UInt8] {
+        let prefix = Array("/var/run".utf8)
+        guard varRunIsRun, path.starts(with: prefix), path.count == prefix.count || path[prefix.count] == slash
+        else { return path }
+        return Array(path.dropFirst("/var".utf8.count))
+    }
+
+    /// Where an absolute path lies, in the first of `kinds` that has a root for it; of several the deepest.
+    ///
+    /// - Throws: `RootError`, which names the path, and the roots where it could lie.
+    public func place(_ path: String, for use: PlaceUse, in kinds: [RootKind]) throws(RootError) -> Place {
+        try place(Array(path.utf8), for: use, in: kinds)
+    }
+
+    /// The same for a path with arbitrary bytes.
+    public func place(_ path: [UInt8], for use: PlaceUse, in kinds: [RootKind]) throws(RootError) -> Place {
+        let shown = printable(path)
+        guard path.first == slash else { throw .notAbsolute(shown) }
+        let sought = canonical(path)
+        var nearest: RootError?
+        for kind in kinds {
+            let candidates = roots.enumerated()
+                .filter { $0.element.welcome.kind == kind && Self.isBeneath($0.element.path, sought) }
+                .sorted { $0.element.path.count > $1.element.path.count }
+            for (index, root) in candidates {
+                let place = try Self.place(sought, shown, beneath: root, index: index)
+                guard let error = Self.problem(place, shown, root.welcome, use) else { return place }
+                nearest = nearest ?? error
+            }
+        }
+        throw nearest ?? .outside(shown, roots: roots.filter { kinds.contains($0.welcome.kind) }.map { describe($0) })
+    }
+
+    /// The runtime's index. Throws the names of those that there are.
+    public func runtime(named name: String) throws(RootError) -> UInt8 {
+        let sought = Array(name.utf8)
+        guard let index = runtimes.firstIndex(where: { $0.name.array == sought }) else {
+            throw .unknownRuntime(printable(sought), known: runtimes.map { printable($0.name.array) })
+        }
+        return UInt8(truncatingIfNeeded: index)
+    }
+
+    /// A container of a runtime, as a request names it.
+    public func target(_ id: String, runtime name: String) throws(RootError) -> RuntimeTarget {
+        let index = try runtime(named: name)
+        do throws(Malformed) {
+            return RuntimeTarget(runtime: index, id: try ContainerID(Array(id.utf8)))
+        } catch {
+            throw .invalidContainerID(printable(Array(id.utf8)))
+        }
+    }
+
+    private static func isBeneath(_ root: [UInt8], _ path: [UInt8]) -> Bool {
+        path.count > root.count && path.starts(with: root) && path[root.count] == slash
+    }
+
+    private static func place(
+        _ path: [UInt8], _ shown: String, beneath root: Root, index: Int
+    ) throws(RootError) -> Place {
+        let components = path.dropFirst(root.path.count + 1).split(separator: slash, omittingEmptySubsequences: false)
+        guard components.count <= Limits.components else { throw .tooDeep(shown, root: printable(root.path)) }
+        do throws(Malformed) {
+            return try Place(root: UInt8(truncatingIfNeeded: index), components: components.map { Array($0) })
+        } catch {
+            throw .notNormalised(shown)
+        }
+    }
+
+    private static func problem(_ place: Place, _ shown: String, _ root: Welcome.Root, _ use: PlaceUse) -> RootError? {
+        let least = Int(root.minimumDepth)
+        let most = use == .remove ? Int(root.maximumDepth) : use == .unmount ? Limits.components : 1
+        guard least...max(least, most) ~= place.depth else {
+            return .wrongDepth(
+                shown, root: printable(root.path.array), depth: place.depth, allowed: least...max(least, most))
+        }
+        guard use == .deleteNamespace, !matches(place.name.array, root.names.array) else { return nil }
+        return .nameNotAllowed(shown, root: printable(root.path.array), names: printable(root.names.array))
+    }
+
+    /// Whether a namespace's name is one of those that a root is for.
+    static func matches(_ name: [UInt8], _ patterns: [UInt8]) -> Bool {
+        patterns.split(separator: UInt8(ascii: " ")).contains { pattern in
+            guard pattern.last == UInt8(ascii: "*") else { return isUUID(name) }
+            let prefix = pattern.dropLast()
+            return name.count > prefix.count && name.starts(with: prefix)
+        }
+    }
+
+    /// 8-4-4-4-12 lower-case hexadecimal digits (RFC 9562).
+    private static func isUUID(_ name: [UInt8]) -> Bool {
+        let groups = name.split(separator: UInt8(ascii: "-"), omittingEmptySubsequences: false)
+        return groups.map(\.count) == [8, 4, 4, 4, 12]
+            && groups.joined().allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
+    }
+
+    private func describe(_ root: Root) -> String {
+        let path = printable(root.path)
+        let names = root.welcome.names.array
+        return names.isEmpty ? path : "\(path) (names \(printable(names)))"
+    }
+}
+
+private let slash = UInt8(ascii: "/")

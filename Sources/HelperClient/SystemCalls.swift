@@ -1,0 +1,183 @@
+// The only file of this module that touches C. Each function is one wrapper of CClient.h; errors are `SystemError`.
+
+internal import CLinux
+
+/// The error number of a failed system call (errno(3)).
+struct SystemError: Error, Equatable, Sendable {
+    var number: Int32
+
+    init(_ number: Int32) { self.number = number }
+
+    static var noEntry: Self { Self(ENOENT) }
+    static var notDirectory: Self { Self(ENOTDIR) }
+    static var access: Self { Self(EACCES) }
+    static var permission: Self { Self(EPERM) }
+    static var notExecutable: Self { Self(ENOEXEC) }
+
+    /// The other end of a socket is closed.
+    var isPeerGone: Bool { [EPIPE, ECONNRESET, ECONNREFUSED, ENOTCONN].contains(number) }
+
+    /// Throws where a wrapper's answer is a negative error number.
+    @discardableResult
+    static func check<Value: SignedInteger>(_ result: Value) throws(SystemError) -> Value {
+        guard result >= 0 else { throw SystemError(Int32(truncatingIfNeeded: -result)) }
+        return result
+    }
+
+    /// What strerror(3) says.
+    var text: String { systemErrorText(number) }
+}
+
+/// What strerror(3) says of an error number.
+public func systemErrorText(_ number: Int32) -> String {
+    guard let text = unsafe client_error_text(number) else { return "error \(number)" }
+    return unsafe String(cString: text)
+}
+
+/// An open file, closed when its owner goes.
+struct Descriptor: ~Copyable, Sendable {
+    fileprivate let raw: Int32
+
+    fileprivate init(_ raw: Int32) { self.raw = raw }
+
+    deinit { client_close(raw) }
+}
+
+/// A program that was started with a socket on its fd 0: our end, a handle on the process (pidfd), its number.
+struct Spawned: ~Copyable, Sendable {
+    let socket: Descriptor
+    let process: Descriptor
+    let pid: Int32
+
+    init(_ path: String, _ arguments: [String]) throws(SystemError) {
+        // A NUL inside an argument would make two of it.
+        guard ([path] + arguments).allSatisfy({ !$0.utf8.contains(0) }) else { throw .noEntry }
+        let list = arguments.map { "\($0)\0" }.joined()
+        var socket: Int32 = -1
+        var process: Int32 = -1
+        var pid: Int32 = 0
+        try SystemError.check(
+            unsafe client_spawn(path, list, UInt32(arguments.count), &socket, &process, &pid))
+        self.socket = Descriptor(socket)
+        self.process = Descriptor(process)
+        self.pid = pid
+    }
+
+    func kill() { _ = client_kill(process.raw) }
+
+    enum End: Equatable {
+        case running
+        /// The exit status, or the negative number of the signal.
+        case ended(Int32)
+        /// It has been reaped already.
+        case reaped
+    }
+
+    /// Reaps the process if it has ended.
+    func reap() -> End {
+        var status: Int32 = 0
+        switch unsafe client_reap(process.raw, &status) {
+        case 0: return .ended(status)
+        case -EAGAIN: return .running
+        default: return .reaped
+        }
+    }
+
+    func send(_ packet: [UInt8]) throws(SystemError) {
+        let result = unsafe packet.withUnsafeBytes { unsafe client_send(socket.raw, $0.baseAddress, $0.count) }
+        try SystemError.check(result)
+    }
+
+    /// Takes one packet into `buffer`; nil where none is there.
+    func receive(into buffer: inout [UInt8]) -> Packet? {
+        var file: Int32 = -1
+        var strange: Int32 = 0
+        let count = unsafe buffer.withUnsafeMutableBytes {
+            unsafe client_receive(socket.raw, $0.baseAddress, $0.count, &file, &strange)
+        }
+        if count == -Int(EAGAIN) { return nil }
+        let attachment = file >= 0 ? Attachment(file: Descriptor(file)) : nil
+        return Packet(bytes: max(0, count), attachment: attachment, strange: strange != 0)
+    }
+}
+
+/// What came from a helper.
+struct Packet {
+    /// Its length; 0 where the other end is gone.
+    let bytes: Int
+    let attachment: Attachment?
+    /// It was cut, or brought more than one descriptor.
+    let strange: Bool
+}
+
+/// A sealed memfd that came with a packet.
+final class Attachment: Sendable {
+    private let file: Descriptor
+
+    init(file: consuming Descriptor) { self.file = file }
+
+    /// Its whole content, where it is sealed against writing and shrinking and has just `count` bytes; else nil.
+    func content(count: Int) -> [UInt8]? {
+        guard client_sealed_size(file.raw) == Int64(count) else { return nil }
+        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+            while filled < count {
+                let read = unsafe client_pread(file.raw, buffer.baseAddress! + filled, count - filled, Int64(filled))
+                guard read > 0 else { return }
+                filled += read
+            }
+        }
+        return bytes.count == count ? bytes : nil
+    }
+}
+
+/// The descriptors of one epoll(7) instance with a timer.
+struct WaitSet: ~Copyable, Sendable {
+    private let set: Descriptor
+    private let timer: Descriptor
+
+    init() throws(SystemError) {
+        var timer: Int32 = -1
+        set = Descriptor(try SystemError.check(unsafe client_wait_set(&timer)))
+        self.timer = Descriptor(timer)
+    }
+
+    /// Token 0 is the timer's.
+    func arm(_ file: borrowing Descriptor, token: UInt64) throws(SystemError) {
+        try SystemError.check(client_arm(set.raw, file.raw, token))
+    }
+
+    func setTimer(nanoseconds: UInt64) { _ = client_set_timer(timer.raw, nanoseconds) }
+
+    /// Blocks; calls `body` with each token that is ready.
+    func wait(_ body: (UInt64) -> Void) {
+        var tokens = [UInt64](repeating: 0, count: 16)
+        let count = unsafe client_wait(set.raw, timer.raw, &tokens, 16)
+        for index in 0..<max(0, Int(count)) { body(tokens[index]) }
+    }
+}
+
+/// Runs `body` on a thread of its own, with every signal blocked.
+func startThread(_ body: @escaping @Sendable () -> Void) throws(SystemError) {
+    let box = unsafe Unmanaged.passRetained(ThreadBody(body))
+    let result = unsafe client_thread(
+        { argument in
+            guard let argument = unsafe argument else { return nil }
+            unsafe Unmanaged<ThreadBody>.fromOpaque(argument).takeRetainedValue().run()
+            return nil
+        }, box.toOpaque())
+    if result < 0 { unsafe box.release() }
+    try SystemError.check(result)
+}
+
+private final class ThreadBody: Sendable {
+    let run: @Sendable () -> Void
+    init(_ run: @escaping @Sendable () -> Void) { self.run = run }
+}
+
+/// Where a symbolic link leads; nil where it is none.
+func symbolicLinkTarget(_ path: String) -> String? {
+    var bytes = [UInt8](repeating: 0, count: 4096)
+    let count = unsafe bytes.withUnsafeMutableBytes { unsafe client_read_link(path, $0.baseAddress, $0.count) }
+    guard count > 0, count < bytes.count else { return nil }
+    return String(validating: bytes[..<count], as: UTF8.self)
+}
