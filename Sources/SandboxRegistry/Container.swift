@@ -13,20 +13,18 @@ public struct ProcessReference: Codable, Sendable, Equatable {
     }
 }
 
-/// A directory that goes with its container.
-public struct OwnedDirectory: Codable, Sendable, Equatable {
-    public var path: String
-    public var identity: FileIdentity?
-
-    public init(path: String, identity: FileIdentity? = nil) {
-        self.path = path
-        self.identity = identity
-    }
-}
-
 /// A container of a sandbox: a workload, or the infra container that holds the pod's namespaces.
 public struct Container: Codable, Sendable, Equatable {
-    public typealias Directory = OwnedDirectory
+    /// A directory that goes with its container.
+    public struct Directory: Codable, Sendable, Equatable {
+        public var path: String
+        public var identity: FileIdentity?
+
+        public init(path: String, identity: FileIdentity? = nil) {
+            self.path = path
+            self.identity = identity
+        }
+    }
 
     public var id: String
     public var sandboxID: String

@@ -91,7 +91,7 @@ extension Container {
             createdAt: try fields.date("createdAt") ?? sandbox.createdAt,
             runtime: try fields.optionalString("runtime") ?? sandbox.runtime,
             image: try fields.optionalString("image") ?? "",
-            directories: try fields.strings("directories").map { OwnedDirectory(path: $0) },
+            directories: try fields.strings("directories").map { Container.Directory(path: $0) },
             stopSignal: try fields.signal("stopSignal") ?? Signal.terminate,
             process: pid.map { ProcessReference(pid: $0, startTime: 0) },
             cgroups: try fields.strings("cgroups"),

@@ -1,5 +1,6 @@
 internal import Foundation
 internal import GRDB
+internal import Synchronization
 
 /// What podreap knows of the sandboxes of a node: one SQLite file, which several processes may have open.
 ///
@@ -23,9 +24,7 @@ public final class Registry: Sendable {
         try Self.prepareFile(path)
         self.path = path
         do {
-            database = try Self.open(path, alone: false)
-        } catch let error as DatabaseError where Self.lacksSharedMemory(error) {
-            do { database = try Self.open(path, alone: true) } catch { throw RegistryError(error, path: path) }
+            database = try Self.openPatiently(path)
         } catch {
             throw RegistryError(error, path: path)
         }
@@ -64,6 +63,10 @@ public final class Registry: Sendable {
         }
     }
 
+    /// Closing a descriptor of the file drops every lock that this process has on it (fcntl(2)), SQLite's too;
+    /// so none may be open but SQLite's when another thread comes to open the registry.
+    private static let creating = Mutex(())
+
     /// SQLite opens what it may not write read-only and says so only later; so this looks first.
     private static func prepareFile(_ path: String) throws(RegistryError) {
         let parent = (path as NSString).deletingLastPathComponent
@@ -74,13 +77,30 @@ public final class Registry: Sendable {
         if let errno = SystemCalls.refusal(toWrite: directory, search: true) {
             throw .notWritable(path: directory, errno: errno)
         }
-        if SystemCalls.kind(of: path) == .missing, let errno = SystemCalls.createPrivateFile(path) {
-            throw .notWritable(path: path, errno: errno)
+        let failure = creating.withLock { _ in
+            SystemCalls.kind(of: path) == .missing ? SystemCalls.createPrivateFile(path) : nil
         }
+        if let failure { throw .notWritable(path: path, errno: failure) }
         guard SystemCalls.kind(of: path) == .regular else { throw .notAFile(path: path) }
         for file in [path, path + "-wal", path + "-shm"] where SystemCalls.kind(of: file) != .missing {
             if let errno = SystemCalls.refusal(toWrite: file, search: false) {
                 throw .notWritable(path: file, errno: errno)
+            }
+        }
+    }
+
+    /// SQLite waits for a lock as long as it was told, but not where processes that open a new file both want to
+    /// change its journal mode: then one is refused at once, and has only to try again.
+    private static func openPatiently(_ path: String) throws -> DatabaseQueue {
+        let clock = ContinuousClock()
+        let deadline = clock.now + .seconds(busyTimeout)
+        while true {
+            do {
+                return try open(path, alone: false)
+            } catch let error as DatabaseError where lacksSharedMemory(error) {
+                return try open(path, alone: true)
+            } catch let error as DatabaseError where error.resultCode == .SQLITE_BUSY && clock.now < deadline {
+                Thread.sleep(forTimeInterval: 0.01)
             }
         }
     }

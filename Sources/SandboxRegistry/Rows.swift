@@ -94,7 +94,7 @@ extension Container {
             createdAt: Date(microseconds: row["created_at"]),
             runtime: row["runtime"],
             image: row["image"],
-            directories: directories.map { OwnedDirectory(path: $0.path, identity: $0.identity) },
+            directories: directories.map { Container.Directory(path: $0.path, identity: $0.identity) },
             stopSignal: row["stop_signal"],
             process: pid.map { ProcessReference(pid: $0, startTime: UInt64(bitPattern: startTime ?? 0)) },
             cgroups: cgroups,

@@ -11,15 +11,21 @@ enum Schema {
     /// What a file is, before anything is written to it.
     enum Finding { case empty, registry(version: Int), foreign }
 
+    /// Looks in one transaction: another process may be making the tables meanwhile.
     static func look(_ database: Database) throws -> Finding {
-        let version = try Int.fetchOne(database, sql: "PRAGMA user_version") ?? 0
-        switch try Int.fetchOne(database, sql: "PRAGMA application_id") {
-        case applicationID: return .registry(version: version)
-        case 0 where version == 0:
+        var finding = Finding.foreign
+        try database.inTransaction(.deferred) {
+            let version = try Int.fetchOne(database, sql: "PRAGMA user_version") ?? 0
+            let application = try Int.fetchOne(database, sql: "PRAGMA application_id") ?? 0
             let tables = try Int.fetchOne(database, sql: "SELECT count(*) FROM sqlite_master") ?? 0
-            return tables == 0 ? .empty : .foreign
-        default: return .foreign
+            if application == applicationID {
+                finding = .registry(version: version)
+            } else if application == 0, version == 0, tables == 0 {
+                finding = .empty
+            }
+            return .commit
         }
+        return finding
     }
 
     /// Brings the schema up to date in one transaction, so that of several processes that open a new file one

@@ -37,6 +37,20 @@ struct ConcurrencyTests {
         try registry.verify()
     }
 
+    /// Everyone who opens a file that is only being made finds it whole.
+    @Test func aNewFileIsMadeOnce() async throws {
+        for round in 0..<30 {
+            let path = directory.path + "/\(round).sqlite"
+            try await withThrowingTaskGroup { group in
+                for number in 0..<8 {
+                    group.addTask { try Registry(path: path).register(.sample("s\(number)"), []) }
+                }
+                try await group.waitForAll()
+            }
+            #expect(try Registry(path: path).sandboxes().count == 8)
+        }
+    }
+
     /// Of several processes that want one name, one gets it.
     @Test func oneOfManyGetsAName() async throws {
         await withTaskGroup { group in

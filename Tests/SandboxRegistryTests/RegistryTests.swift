@@ -120,7 +120,7 @@ struct RegistryTests {
         var other = Sandbox.sample("b")
         other.directory = "/run/pods/a.b"
         var workload = other.workload("c")
-        workload.directories.append(OwnedDirectory(path: "/run/utsns/a"))
+        workload.directories.append(Container.Directory(path: "/run/utsns/a"))
         #expect(throws: RegistryError.pathHeld(path: "/run/utsns/a", by: "/run/utsns/a", holder: "a")) {
             try registry.register(other, [workload])
         }

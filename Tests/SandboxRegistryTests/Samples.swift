@@ -44,8 +44,9 @@ extension Sandbox {
             id: id, sandboxID: self.id, name: name ?? "name-\(id)", attempt: 1,
             createdAt: Date(timeIntervalSince1970: 1_700_000_001), runtime: "crun", image: "registry.example/web:1",
             directories: [
-                OwnedDirectory(path: "/run/containers/\(id)", identity: FileIdentity(device: 1, inode: 2, birth: 3)),
-                OwnedDirectory(path: "/var/containers/\(id)"),
+                Container.Directory(
+                    path: "/run/containers/\(id)", identity: FileIdentity(device: 1, inode: 2, birth: 3)),
+                Container.Directory(path: "/var/containers/\(id)"),
             ],
             stopSignal: 37, process: ProcessReference(pid: 4711, startTime: .max),
             cgroups: ["/sys/fs/cgroup/pids/\(id)", "/sys/fs/cgroup/memory/\(id)"],
@@ -55,7 +56,7 @@ extension Sandbox {
     var infra: Container {
         Container(
             id: id, sandboxID: id, isInfra: true, name: Container.infraName, attempt: metadata.attempt,
-            createdAt: createdAt, runtime: runtime, directories: [OwnedDirectory(path: "/run/containers/\(id)")])
+            createdAt: createdAt, runtime: runtime, directories: [Container.Directory(path: "/run/containers/\(id)")])
     }
 }
 
