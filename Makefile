@@ -1,0 +1,78 @@
+# podreap: make demo shows it, make test checks it. Both need root, and install the packages that they miss.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+SWIFT ?= swift
+# Options for every build, for example SWIFTFLAGS="-j 2".
+SWIFTFLAGS ?=
+# What tests run in: mounts that they make are seen by nobody else, and go when they end.
+PRIVATE_NAMESPACE ?= unshare --mount --propagation private --
+# Options for swift test, for example TESTFLAGS="--filter HelperProtocolTests".
+TESTFLAGS ?=
+# Options for podreap demo.
+DEMOFLAGS ?=
+
+# A scratch path for each way of building: none undoes another's work.
+DEBUG := $(CURDIR)/.build
+STATIC := $(CURDIR)/.build-release
+EMBEDDED := $(CURDIR)/.build-helper
+FLOOR := $(CURDIR)/.build-bench/floor
+
+# The programs as they are shipped, stripped. Tests and the demo take the helper from PODREAP_HELPER.
+HELPER := $(EMBEDDED)/podreap-helper
+PODREAP := $(STATIC)/podreap
+export PODREAP_HELPER := $(HELPER)
+export PODREAP_FLOOR := $(FLOOR)
+
+.PHONY: help setup build helper release floor demo test lint bench size clean root
+
+help: ## Lists these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Installs the Debian packages that are missing
+	@packaging/setup
+
+build: setup ## Builds everything but the helper for debugging
+	$(SWIFT) build $(SWIFTFLAGS) --scratch-path $(DEBUG)
+
+helper: setup ## Builds the helper in Embedded Swift, as it is shipped
+	@# The same package seen from elsewhere: beside a Package.resolved it would fetch packages that it does not use.
+	@mkdir -p $(EMBEDDED)/package && ln -sfn ../../Package.swift ../../Sources $(EMBEDDED)/package/
+	PODREAP_EMBEDDED=1 $(SWIFT) build $(SWIFTFLAGS) -c release --product podreap-helper \
+	    --package-path $(EMBEDDED)/package --scratch-path $(EMBEDDED)
+	strip -o $(HELPER) $(EMBEDDED)/release/podreap-helper
+
+release: setup ## Builds podreap as it is shipped, with Swift's libraries in it
+	$(SWIFT) build $(SWIFTFLAGS) -c release --static-swift-stdlib --product podreap --scratch-path $(STATIC)
+	strip -o $(PODREAP) $(STATIC)/release/podreap
+
+floor: setup $(FLOOR)
+
+$(FLOOR): Tests/Benchmark/floor.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -O2 -Wall -Wextra -Werror -pthread -o $@ $<
+
+demo: root helper ## Makes a real pod, removes it, and proves that nothing is left
+	$(SWIFT) build $(SWIFTFLAGS) --product podreap --scratch-path $(DEBUG)
+	$(DEBUG)/debug/podreap demo $(DEMOFLAGS)
+
+test: root setup lint helper floor ## Runs every check and test
+	$(SWIFT) build $(SWIFTFLAGS) --build-tests --scratch-path $(DEBUG)
+	$(PRIVATE_NAMESPACE) $(SWIFT) test --skip-build --disable-xctest $(TESTFLAGS) --scratch-path $(DEBUG)
+
+lint: setup ## Checks format, unsafe code, imports, lengths and scripts
+	@packaging/lint/run
+
+bench: root helper release floor ## Measures removals against the floor
+	$(PRIVATE_NAMESPACE) Tests/Benchmark/run
+
+size: helper ## Shows how much there is to audit
+	@packaging/size $(HELPER)
+
+clean: ## Removes all that was built
+	rm -rf .build .build-helper .build-release .build-bench
+
+root:
+	@[[ $$EUID -eq 0 ]] || { echo "This needs root: it makes mounts, network namespaces and containers. Run: sudo make $(MAKECMDGOALS)" >&2; exit 1; }
