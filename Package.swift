@@ -29,7 +29,7 @@ let privilegedTargets: [Target] = [
     // The helper has only what it calls itself: not the orchestrator's wrappers.
     .target(name: "CLinux", sources: embedded ? ["CLinux.c"] : nil),
     .systemLibrary(name: "CCapability", pkgConfig: "libcap", providers: [.apt(["libcap-dev"])]),
-    .target(name: "HelperProtocol", swiftSettings: privileged),
+    .target(name: "HelperProtocol", exclude: ["PROTOCOL.md"], swiftSettings: privileged),
     .target(
         name: "HelperOperations",
         dependencies: ["HelperProtocol", "CLinux", "CCapability"],

@@ -203,10 +203,8 @@ static void read_pods(void) {
             pod->netns = strdup(argument);
         } else {
             struct paths *paths = !unit || words != 2 ? NULL
-                : !strcmp(word, "unmount")   ? &unit->mounts
-                : !strcmp(word, "directory") ? &unit->directories
-                : !strcmp(word, "cgroup")    ? &unit->cgroups
-                                             : NULL;
+                : !strcmp(word, "unmount") ? &unit->mounts : !strcmp(word, "directory") ? &unit->directories
+                : !strcmp(word, "cgroup") ? &unit->cgroups : NULL;
             if (!paths || paths->count == MOST_PATHS)
                 misread(line);
             paths->at[paths->count++] = strdup(argument);
@@ -232,10 +230,7 @@ int main(int count, char **arguments) {
     runtime_root = arguments[optind + 1];
     sem_init(&slots, 0, (unsigned)parallel);
     pods = calloc(MOST_PODS, sizeof *pods);
-    if (!pods)
-        fail("no memory for", "pods");
     read_pods();
-
     pthread_t threads[MOST_PODS];
     long began = now();
     for (int i = 0; i < pod_count; i++) {
