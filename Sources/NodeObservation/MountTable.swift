@@ -1,0 +1,73 @@
+/// The mounts of one mount namespace, as one of its processes sees them.
+public struct MountTable: Sendable {
+    /// In the kernel's order: the oldest first.
+    public let mounts: [Mount]
+
+    /// Reads the text of a mountinfo file. Any bytes may be given.
+    public static func parse(_ bytes: [UInt8]) throws(ObservationError) -> MountTable {
+        try parse(bytes, file: "mountinfo")
+    }
+
+    /// The mounts that this process sees.
+    public static func current() throws(ObservationError) -> MountTable {
+        guard let table = try read("/proc/self/mountinfo") else {
+            throw .malformed(file: "/proc/self/mountinfo", line: 1, expected: "to be there: is /proc mounted?")
+        }
+        return table
+    }
+
+    /// The mounts that another process sees; nil where there is no such process, or it has ended.
+    public static func of(pid: Int32) throws(ObservationError) -> MountTable? {
+        guard let table = try read("/proc/\(pid)/mountinfo"), !table.mounts.isEmpty else { return nil }
+        return table
+    }
+
+    /// The mounts at `directory` and beneath it, in the order in which they can be unmounted: every mount comes after those
+    /// that are mounted on it and, where none depends on the other, the later one first.
+    ///
+    /// `directory` is absolute, without symbolic links, `.` and `..`: the form in which the kernel lists mount points.
+    public func mounts(beneath directory: String) -> [Mount] { mounts(beneath: Array(directory.utf8)) }
+
+    /// As for text; for a directory whose name is not UTF-8.
+    public func mounts(beneath directory: [UInt8]) -> [Mount] {
+        let directory = trimmed(directory)
+        let found = mounts.filter { remainder(of: $0.mountPoint, beneath: directory) != nil }
+        guard found.count > 1 else { return found }
+        let children = Dictionary(grouping: found.indices, by: { found[$0].parentID })
+        var order: [Mount] = []
+        var visited = [Bool](repeating: false, count: found.count)
+        // Latest first; each one's children before itself. The stack is explicit, and a place visited once stays so: a
+        // hostile table may be deep, or a cycle.
+        var stack: [(index: Int, childrenDone: Bool)] = found.indices.map { ($0, false) }
+        while let (index, childrenDone) = stack.popLast() {
+            if childrenDone {
+                order.append(found[index])
+            } else if !visited[index] {
+                visited[index] = true
+                stack.append((index, true))
+                for child in children[found[index].id, default: []] where !visited[child] {
+                    stack.append((child, false))
+                }
+            }
+        }
+        return order
+    }
+
+    private static func read(_ path: String) throws(ObservationError) -> MountTable? {
+        guard let bytes = try contents(of: Array(path.utf8)) else { return nil }
+        return try parse(bytes, file: path)
+    }
+
+    private static func parse(_ bytes: [UInt8], file: String) throws(ObservationError) -> MountTable {
+        var mounts: [Mount] = []
+        for (number, line) in bytes[...].fields(separatedBy: newline).enumerated() where !line.isEmpty {
+            guard let mount = Mount(line: line) else {
+                throw .malformed(
+                    file: file, line: number + 1,
+                    expected: "ID PARENT MAJOR:MINOR ROOT MOUNTPOINT OPTIONS [FIELD...] - TYPE SOURCE OPTIONS")
+            }
+            mounts.append(mount)
+        }
+        return MountTable(mounts: mounts)
+    }
+}

@@ -1,0 +1,20 @@
+internal import Glibc
+
+/// Why something on this node could not be observed. Absence is no error: it is what was observed.
+public enum ObservationError: Error, Equatable, CustomStringConvertible {
+    /// A system call failed on a path; `code` is its errno(3).
+    case failed(call: String, path: String, code: Int32)
+    /// A file of the kernel does not have its documented form; `line` counts from 1.
+    case malformed(file: String, line: Int, expected: String)
+    /// A cgroup has processes that this PID namespace cannot name (the kernel lists them as 0).
+    case hiddenProcesses(cgroup: String)
+
+    public var description: String {
+        switch self {
+        case .failed(let call, let path, let code): "\(call) \(path): \(errorText(code))"
+        case .malformed(let file, let line, let expected): "\(file), line \(line): malformed; expected \(expected)"
+        case .hiddenProcesses(let cgroup):
+            "\(cgroup): has processes outside this PID namespace; observe it from the host's PID namespace"
+        }
+    }
+}

@@ -1,0 +1,52 @@
+/// What /proc/PID/stat says of a process (proc_pid_stat(5)).
+public struct ProcessStatus: Sendable, Equatable {
+    public let pid: Int32
+    /// The name that the process chose, at most 15 bytes; for display.
+    public let name: String
+    /// `R` running, `S` sleeping, `D` in uninterruptible sleep, `T` stopped, `t` traced, `Z` zombie, `X` dead, `I` idle.
+    public let state: Character
+    public let parent: Int32
+    /// Clock ticks after boot (field 22). Together with the boot id and the pid it tells a process from a later one.
+    public let startTime: UInt64
+
+    /// nil where there is no such process.
+    public static func of(pid: Int32) throws(ObservationError) -> ProcessStatus? {
+        let path = "/proc/\(pid)/stat"
+        guard pid > 0, let bytes = try contents(of: Array(path.utf8)), !bytes.isEmpty else { return nil }
+        guard let status = ProcessStatus(pid: pid, stat: bytes) else {
+            throw .malformed(file: path, line: 1, expected: "PID (NAME) STATE PARENT ... STARTTIME ...")
+        }
+        return status
+    }
+
+    /// Clock ticks after boot; nil where there is no such process.
+    public static func startTime(of pid: Int32) throws(ObservationError) -> UInt64? { try of(pid: pid)?.startTime }
+
+    /// The process's pids, in this PID namespace first and in its own last (`NSpid` of proc_pid_status(5)); empty where there is
+    /// no such process. More than one: it lives in a PID namespace beneath this one.
+    public static func namespacePIDs(of pid: Int32) throws(ObservationError) -> [Int32] {
+        guard let bytes = try contents(of: Array("/proc/\(pid)/status".utf8)) else { return [] }
+        let key = Array("NSpid:".utf8)
+        guard let line = bytes[...].fields(separatedBy: newline).first(where: { $0.starts(with: key) }) else {
+            return []
+        }
+        return line.dropFirst(key.count).split(separator: UInt8(ascii: "\t")).compactMap { $0.number() }
+    }
+
+    /// The name stands in parentheses and may itself hold any byte, parentheses and spaces too: the last one ends it.
+    init?(pid: Int32, stat bytes: [UInt8]) {
+        guard let opening = bytes.firstIndex(of: UInt8(ascii: "(")),
+            let closing = bytes.lastIndex(of: UInt8(ascii: ")")),
+            opening < closing
+        else { return nil }
+        let fields = bytes[(closing + 1)...].split(whereSeparator: { $0 == space || $0 == newline })
+        guard fields.count >= 20, fields[0].count == 1, let state = fields[0].first,
+            let parent = fields[1].number(as: Int32.self), let startTime = fields[19].number(as: UInt64.self)
+        else { return nil }
+        self.pid = pid
+        name = bytes[(opening + 1)..<closing].text
+        self.state = Character(Unicode.Scalar(state))
+        self.parent = parent
+        self.startTime = startTime
+    }
+}

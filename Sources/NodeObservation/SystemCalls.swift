@@ -1,0 +1,94 @@
+internal import CLinux
+internal import Glibc
+
+// The only file of this module that touches C. Each function is one system call, or one call until end of file.
+
+struct Descriptor: ~Copyable, Sendable {
+    let number: Int32
+
+    /// Takes what a `linux_` function returned; throws the errno that it carries instead.
+    init(_ result: Int32, call: String, path: String) throws(ObservationError) {
+        guard result >= 0 else { throw .failed(call: call, path: path, code: -result) }
+        number = result
+    }
+
+    deinit { close(number) }
+}
+
+func errorText(_ code: Int32) -> String { unsafe String(cString: strerror(code)) }
+
+/// Nothing is there, or no longer: a name that is gone, a process that ended, a cgroup removed while it was open.
+private func isAbsence(_ code: Int32) -> Bool { [ENOENT, ENOTDIR, ESRCH, ENODEV].contains(code) }
+
+/// nil where nothing is there. A path with a NUL in it names nothing.
+private func open(_ path: [UInt8], _ flags: Int32) throws(ObservationError) -> Descriptor? {
+    guard !path.contains(0) else { return nil }
+    let result = unsafe linux_open(path + [0], flags | O_RDONLY | O_CLOEXEC)
+    if result < 0, isAbsence(-result) { return nil }
+    return try Descriptor(result, call: "open", path: path.text)
+}
+
+/// The whole of a kernel file; nil where it, or the process or cgroup that it is about, is not there.
+func contents(of path: [UInt8]) throws(ObservationError) -> [UInt8]? {
+    guard let file = try open(path, 0) else { return nil }
+    var bytes: [UInt8] = []
+    // mountinfo is consistent within one read(2) only: a piece is large enough for an ordinary node's table.
+    var piece = [UInt8](repeating: 0, count: 64 << 10)
+    while true {
+        let count = unsafe piece.withUnsafeMutableBytes { unsafe linux_read(file.number, $0.baseAddress, $0.count) }
+        if count == 0 { return bytes }
+        if count > 0 {
+            bytes.append(contentsOf: piece[..<count])
+        } else if isAbsence(Int32(-count)) {
+            return nil
+        } else if count != -Int(EINTR) {
+            throw .failed(call: "read", path: path.text, code: Int32(-count))
+        }
+    }
+}
+
+/// The names of the directories in a directory of a filesystem that tells types (getdents64(2)); none where it is gone.
+func subdirectories(of path: [UInt8]) throws(ObservationError) -> [[UInt8]] {
+    guard let directory = try open(path, O_DIRECTORY) else { return [] }
+    var names: [[UInt8]] = []
+    var buffer = [UInt8](repeating: 0, count: 16 << 10)
+    while true {
+        let count = unsafe buffer.withUnsafeMutableBytes {
+            unsafe linux_getdents64(directory.number, $0.baseAddress, $0.count)
+        }
+        if count == 0 || isAbsence(Int32(-count)) { return names }
+        guard count > 0 else { throw .failed(call: "getdents64", path: path.text, code: Int32(-count)) }
+        // struct linux_dirent64: the record's length at 16, the type at 18, the name from 19.
+        var entry = 0
+        while entry + 19 <= count {
+            let length = Int(buffer[entry + 16]) | Int(buffer[entry + 17]) << 8
+            guard length > 19, entry + length <= count else { break }
+            let name = Array(buffer[entry + 19..<entry + length].prefix { $0 != 0 })
+            if buffer[entry + 18] == DT_DIR, name != [0x2e], name != [0x2e, 0x2e] { names.append(name) }
+            entry += length
+        }
+    }
+}
+
+/// statx(2) without following a last symbolic link; nil where nothing is there.
+/// `mountOnly` asks a network or FUSE server nothing, so it returns where the path ends at a dead server's mount.
+func status(of path: [UInt8], mountOnly: Bool) throws(ObservationError) -> linux_status? {
+    guard !path.contains(0) else { return nil }
+    var status = linux_status()
+    let result = unsafe linux_statx(AT_FDCWD, path + [0], 0, mountOnly ? 1 : 0, &status)
+    if result < 0, isAbsence(-result) { return nil }
+    guard result == 0 else { throw .failed(call: "statx", path: path.text, code: -result) }
+    return status
+}
+
+/// pidfd_open(2); nil where there is no such process.
+func openProcess(_ pid: Int32) throws(ObservationError) -> Descriptor? {
+    let result = linux_pidfd_open(pid)
+    if result == -ESRCH { return nil }
+    return try Descriptor(result, call: "pidfd_open", path: "\(pid)")
+}
+
+func isReadable(_ descriptor: borrowing Descriptor) -> Bool {
+    var set = pollfd(fd: descriptor.number, events: Int16(POLLIN), revents: 0)
+    return unsafe poll(&set, 1, 0) > 0
+}
