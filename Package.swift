@@ -29,10 +29,11 @@ let privilegedTargets: [Target] = [
     // The helper has only what it calls itself: not the orchestrator's wrappers.
     .target(name: "CLinux", sources: embedded ? ["CLinux.c"] : nil),
     .systemLibrary(name: "CCapability", pkgConfig: "libcap", providers: [.apt(["libcap-dev"])]),
+    .systemLibrary(name: "CSeccomp", pkgConfig: "libseccomp", providers: [.apt(["libseccomp-dev"])]),
     .target(name: "HelperProtocol", exclude: ["PROTOCOL.md"], swiftSettings: privileged),
     .target(
         name: "HelperOperations",
-        dependencies: ["HelperProtocol", "CLinux", "CCapability"],
+        dependencies: ["HelperProtocol", "CLinux", "CCapability", "CSeccomp"],
         swiftSettings: privileged),
     .executableTarget(
         name: "podreap-helper",
@@ -71,6 +72,12 @@ let tests: [Target] = [
         name: "SandboxRegistryTests", dependencies: ["SandboxRegistry", grdb], swiftSettings: strict),
     .testTarget(
         name: "NodeObservationTests", dependencies: ["NodeObservation"], swiftSettings: strict),
+    .testTarget(
+        name: "HelperClientTests", dependencies: ["HelperClient", "HelperProtocol"], swiftSettings: strict),
+    .testTarget(
+        name: "SandboxRemovalTests",
+        dependencies: ["SandboxRemoval", "SandboxRegistry", "NodeObservation", "HelperClient", "HelperProtocol"],
+        swiftSettings: strict),
 ]
 
 let package = Package(

@@ -6,21 +6,22 @@ struct Broker: ~Copyable {
     let policy: Policy
     let privileges: Privileges
     let orchestrator: Descriptor
-    let launcher: Descriptor
+    /// One for each runtime of the policy, in its order.
+    let launchers: [LauncherLink]
     private let missing: CapabilitySet
     private var audit: Audit
     private var greeted = false
 
     init(
         _ policy: Policy, _ privileges: consuming Privileges, missing: CapabilitySet,
-        orchestrator: consuming Descriptor, launcher: consuming Descriptor
+        orchestrator: consuming Descriptor, launchers: [LauncherLink], audit: consuming Audit
     ) {
         self.policy = policy
         self.privileges = privileges
         self.missing = missing
         self.orchestrator = orchestrator
-        self.launcher = launcher
-        audit = Audit(caller: Confinement.realUser)
+        self.launchers = launchers
+        self.audit = audit
     }
 
     /// Answers requests, one at a time, until the orchestrator is gone or breaks the protocol.

@@ -1,11 +1,12 @@
 public import HelperProtocol
 
-/// The helper from its start to its end, as two processes: the broker, and the launcher that it forks.
+/// The helper from its start to its end: the broker, and a launcher for each runtime, which it forks.
 public struct HelperProcess: ~Copyable {
     private let policy: Policy
     private let privileges: Privileges
     private let missing: CapabilitySet
-    private let launcher: Descriptor
+    private let launchers: [LauncherLink]
+    private let audit: Audit
 
     /// Prepares everything but reading from the socket. Throws the outcome that forbids serving; nothing is left
     /// running then.
@@ -16,21 +17,25 @@ public struct HelperProcess: ~Copyable {
         var privileges = try Privileges()
         let missing = CapabilitySet.helper.subtracting(privileges.permitted)
         let readable = privileges.permitted.intersection([.dacOverride])
+        let audit = Audit(caller: Confinement.realUser)
         let policy = try privileges.raised(readable) { () throws(Outcome) in try Policy(file: policyPath) }
         try Self.check(socket.packetPeer(), policy)
-        let launcher = try Self.startLauncher(policy)
+        var launchers: [LauncherLink] = []
+        for runtime in policy.runtimes { launchers.append(try Self.startLauncher(runtime)) }
         try privileges.keep(.broker, effective: false, securebits: .noPrivilegeByUser)
-        try Confinement.forbidNewPrivileges()
+        try Confinement.confine(SystemCallRules.broker)
         guard privileges.isInForce() else { throw .refused(.confinementFailed) }
         self.policy = policy
         self.missing = missing
         self.privileges = privileges
-        self.launcher = launcher
+        self.launchers = launchers
+        self.audit = audit
     }
 
     /// Answers requests until the orchestrator is gone or breaks the protocol.
     public consuming func serve(_ socket: consuming Descriptor) {
-        var broker = Broker(policy, privileges, missing: missing, orchestrator: socket, launcher: launcher)
+        var broker = Broker(
+            policy, privileges, missing: missing, orchestrator: socket, launchers: launchers, audit: audit)
         broker.serve()
     }
 
@@ -41,9 +46,8 @@ public struct HelperProcess: ~Copyable {
         guard user == 0 || policy.callers.contains(user) else { throw .refused(.startedByOther) }
     }
 
-    /// Forks the launcher before this process confines itself, because what confines is inherited. Returns the
-    /// private socket to it.
-    private static func startLauncher(_ policy: Policy) throws(Outcome) -> Descriptor {
+    /// Forks a launcher before this process confines itself, because what confines is inherited.
+    private static func startLauncher(_ runtime: Policy.RuntimePolicy) throws(Outcome) -> LauncherLink {
         let pair = try Descriptor.socketPair()
         _ = try Child.fork { () -> Never in
             do throws(Outcome) {
@@ -51,16 +55,23 @@ public struct HelperProcess: ~Copyable {
                 var privileges = try Privileges()
                 try privileges.becomeRoot()
                 try privileges.keep(.launcher, effective: true, securebits: .rootPassesOn)
-                try Confinement.forbidNewPrivileges()
-                let launcher = Launcher(socket, policy)
+                let launcher = Launcher(socket, runtime)
+                try Confinement.confine(
+                    runtime.systemCallRules, defaultAllow: runtime.seen.hooks)
                 guard privileges.isInForce() else { endProcess(1) }
                 endProcess(launcher.serve())
             } catch {
                 endProcess(1)
             }
         }
-        return pair.releaseOurs()
+        return LauncherLink(pair.releaseOurs())
     }
+}
+
+/// The broker's end of a launcher's private socket.
+final class LauncherLink: Sendable {
+    let socket: Descriptor
+    init(_ socket: consuming Descriptor) { self.socket = socket }
 }
 
 /// The answer to a Hello that has not been read: why the helper does not serve.

@@ -7,11 +7,11 @@ import Testing
     private static let id = try! ContainerID(Array("c0ffee".utf8))
 
     private static let commands = [
-        RuntimeCommand(.state, runtime: 0, id: id, milliseconds: 1),
-        RuntimeCommand(.delete, runtime: 1, id: id, milliseconds: 600_000),
-        RuntimeCommand(.list, runtime: 1, id: nil, milliseconds: 5000),
-        RuntimeCommand(.kill(signal: 9, all: true), runtime: 0, id: id, milliseconds: 5000),
-        RuntimeCommand(.kill(signal: 64, all: false), runtime: 0, id: id, milliseconds: 5000),
+        RuntimeCommand(.state, id: id, milliseconds: 1),
+        RuntimeCommand(.delete, id: id, milliseconds: 600_000),
+        RuntimeCommand(.list, id: nil, milliseconds: 5000),
+        RuntimeCommand(.kill(signal: 9, all: true), id: id, milliseconds: 5000),
+        RuntimeCommand(.kill(signal: 64, all: false), id: id, milliseconds: 5000),
     ]
 
     @Test func everyCommandSurvivesTheWire() throws {
@@ -19,7 +19,7 @@ import Testing
             var packet: [UInt8] = []
             command.encode(into: &packet)
             #expect(packet.count == RuntimeCommand.bytes)
-            #expect(try RuntimeCommand(decoding: packet, runtimes: 2) == command)
+            #expect(try RuntimeCommand(decoding: packet) == command)
         }
     }
 
@@ -31,18 +31,17 @@ import Testing
             copy[index] = byte
             return copy
         }
-        #expect(throws: Malformed.badLength) { try RuntimeCommand(decoding: packet + [0], runtimes: 2) }
-        #expect(throws: Malformed.badLength) { try RuntimeCommand(decoding: [], runtimes: 2) }
-        #expect(throws: Malformed.unknownKind) { try RuntimeCommand(decoding: changed(0, 9), runtimes: 2) }
-        #expect(throws: Malformed.unknownKind) { try RuntimeCommand(decoding: changed(1, 65), runtimes: 2) }
-        #expect(throws: Malformed.unknownKind) { try RuntimeCommand(decoding: changed(2, 2), runtimes: 2) }
-        #expect(throws: Malformed.badPlace) { try RuntimeCommand(decoding: changed(3, 2), runtimes: 2) }
-        #expect(throws: Malformed.badDeadline) { try RuntimeCommand(decoding: changed(7, 255), runtimes: 2) }
-        #expect(throws: Malformed.badContainerID) { try RuntimeCommand(decoding: changed(8, 0x2d), runtimes: 2) }
-        #expect(throws: Malformed.badContainerID) { try RuntimeCommand(decoding: changed(9, 0x2f), runtimes: 2) }
+        #expect(throws: Malformed.badLength) { try RuntimeCommand(decoding: packet + [0]) }
+        #expect(throws: Malformed.badLength) { try RuntimeCommand(decoding: []) }
+        #expect(throws: Malformed.unknownKind) { try RuntimeCommand(decoding: changed(0, 9)) }
+        #expect(throws: Malformed.unknownKind) { try RuntimeCommand(decoding: changed(1, 65)) }
+        #expect(throws: Malformed.unknownKind) { try RuntimeCommand(decoding: changed(2, 2)) }
+        #expect(throws: Malformed.badDeadline) { try RuntimeCommand(decoding: changed(6, 255)) }
+        #expect(throws: Malformed.badContainerID) { try RuntimeCommand(decoding: changed(7, 0x2d)) }
+        #expect(throws: Malformed.badContainerID) { try RuntimeCommand(decoding: changed(8, 0x2f)) }
         let last = RuntimeCommand.bytes - 1
-        #expect(throws: Malformed.badContainerID) { try RuntimeCommand(decoding: changed(last, 0), runtimes: 2) }
-        #expect(throws: Malformed.badContainerID) { try RuntimeCommand(decoding: changed(last, 129), runtimes: 2) }
+        #expect(throws: Malformed.badContainerID) { try RuntimeCommand(decoding: changed(last, 0)) }
+        #expect(throws: Malformed.badContainerID) { try RuntimeCommand(decoding: changed(last, 129)) }
     }
 
     @Test func theLaunchersAnswerSurvivesTheWire() throws {

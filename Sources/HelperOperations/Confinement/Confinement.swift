@@ -56,10 +56,13 @@ public enum Confinement {
         return text
     }
 
-    /// NO_NEW_PRIVS: from here on no exec gives this process or its children more than they have.
-    static func forbidNewPrivileges() throws(Outcome) {
+    /// NO_NEW_PRIVS, so that no exec gives this process or its children more than they have, and the filter.
+    static func confine(_ rules: [SystemCallRule], defaultAllow: Bool = false) throws(Outcome) {
         try check(linux_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), .capset)
         try check(linux_prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), .capset)
+        let filter = try SystemCallFilter(defaultAllow: defaultAllow)
+        for rule in rules { try filter.add(rule) }
+        try filter.load()
     }
 
     /// The process's real uid: who started it.

@@ -1,18 +1,25 @@
 internal import HelperProtocol
 
-/// The process that runs the OCI runtimes. It was forked before the broker confined itself, shares nothing with it but
-/// a private socket, and does one thing: the command that a packet names, one at a time, until the broker is gone.
+/// The process that runs one OCI runtime. It is forked before the broker confines itself, shares nothing with it but a
+/// private socket, and does one thing: the command that a packet names, one at a time, until the broker is gone.
 struct Launcher: ~Copyable {
     private let socket: Descriptor
-    private let policy: Policy
-    /// The configured runtimes, opened at start; nil where one is missing.
-    private var programs: [Program] = []
+    private let runtime: Policy.RuntimePolicy
+    /// The runtime's program, opened once: what the policy named at the start is what runs.
+    private let program: Descriptor
+    /// Why the program could not be opened (errno(3)); 0 where it was.
+    private let error: Int32
 
-    /// Opens the runtimes.
-    init(_ socket: consuming Descriptor, _ policy: Policy) {
+    init(_ socket: consuming Descriptor, _ runtime: Policy.RuntimePolicy) {
         self.socket = socket
-        self.policy = policy
-        for runtime in policy.runtimes { programs.append(Program(runtime.path)) }
+        self.runtime = runtime
+        do throws(Outcome) {
+            program = try Descriptor.absolute(runtime.path.terminated, .path).asProgram()
+            error = 0
+        } catch {
+            program = .none
+            self.error = error.errno
+        }
     }
 
     /// Serves until the broker's end is closed; the process's exit status.
@@ -29,47 +36,33 @@ struct Launcher: ~Copyable {
         }
     }
 
-    private func run(_ packet: [UInt8], _ received: borrowing ReceivedPacket) throws(Outcome) -> RuntimeEnd {
+    private func run(_ packet: [UInt8], _ streams: borrowing ReceivedPacket) throws(Outcome) -> RuntimeEnd {
         let command: RuntimeCommand
         do throws(Malformed) {
-            command = try RuntimeCommand(decoding: packet, runtimes: programs.count)
+            command = try RuntimeCommand(decoding: packet)
         } catch {
             throw .malformed(error)
         }
-        let program = programs[Int(command.runtime)]
-        if program.error != 0 { return RuntimeEnd(.notStarted, status: program.error) }
-        let arguments = command.arguments(policy.runtimes[Int(command.runtime)])
+        if error != 0 { return RuntimeEnd(.notStarted, status: error) }
+        let arguments = command.arguments(runtime)
         var environment = ArgumentList()
         environment.append("PATH=/usr/sbin:/usr/bin:/sbin:/bin")
-        let child = try Child.fork { program.start(arguments, environment, received) }
+        let child = try Child.fork { becomeProgram(program, arguments, environment, streams) }
         let end = try child.wait(Deadline(milliseconds: command.milliseconds), orLossOf: socket)
         if case .exited = end { return RuntimeEnd(.ended, status: try child.reap()) }
         child.killGroup()
         let status = try child.reap()
-        if case .peerGone = end { endProcess(0) }
         return RuntimeEnd(.timedOut, status: status)
     }
 }
 
-/// A runtime's program, opened once: what the policy named at the start is what runs.
-private final class Program: Sendable {
-    private let file: Descriptor
-    /// Why it could not be opened (errno(3)); 0 where it was.
-    let error: Int32
-
-    init(_ path: InlineBytes<256>) {
-        do throws(Outcome) {
-            file = try Descriptor.absolute(path.terminated, .path)
-            error = 0
-        } catch {
-            file = .none
-            self.error = error.errno
-        }
-    }
-
-    func start(
-        _ arguments: ArgumentList, _ environment: ArgumentList, _ received: borrowing ReceivedPacket
-    ) -> Never {
-        becomeProgram(file, arguments, environment, received)
+extension Policy.RuntimePolicy {
+    /// What the runtime needs of the kernel: the filter of the launcher, which the runtime inherits.
+    var systemCallRules: [SystemCallRule] {
+        if seen.hooks { return SystemCallRules.hooks }
+        let name: StaticString = "/crun"
+        guard path.count >= 5 else { return SystemCallRules.runc }
+        for index in 0..<5 where path[path.count - 5 + index] != name.byte(index) { return SystemCallRules.runc }
+        return SystemCallRules.crun
     }
 }

@@ -29,7 +29,7 @@ extension Broker {
     /// `list`.
     func list(_ runtime: UInt8, _ milliseconds: UInt32) throws(Outcome) -> Answer {
         _ = try self.runtime(runtime)
-        return try run(RuntimeCommand(.list, runtime: runtime, id: nil, milliseconds: milliseconds))
+        return try run(RuntimeCommand(.list, id: nil, milliseconds: milliseconds), runtime)
     }
 
     private func runtime(_ index: UInt8) throws(Outcome) -> Policy.RuntimePolicy {
@@ -62,7 +62,7 @@ extension Broker {
     }
 
     private func call(_ verb: RuntimeVerb, _ target: RuntimeTarget, _ milliseconds: UInt32) throws(Outcome) -> Answer {
-        var answer = try run(RuntimeCommand(verb, runtime: target.runtime, id: target.id, milliseconds: milliseconds))
+        var answer = try run(RuntimeCommand(verb, id: target.id, milliseconds: milliseconds), target.runtime)
         guard case .runtime(var facts) = answer.facts else { return answer }
         facts.stateDirectory = try stateDirectory(target)
         answer.facts = .runtime(facts)
@@ -76,13 +76,14 @@ extension Broker {
         return answer
     }
 
-    private func run(_ command: RuntimeCommand) throws(Outcome) -> Answer {
+    private func run(_ command: RuntimeCommand, _ runtime: UInt8) throws(Outcome) -> Answer {
         let output = try Descriptor.memory()
         let errors = try Descriptor.memory()
         var packet: [UInt8] = []
         command.encode(into: &packet)
-        try launcher.send(packet, output, errors)
-        let end = try awaitEnd(command.milliseconds + launcherMargin)
+        let launcher = launchers[Int(runtime)]
+        try launcher.socket.send(packet, output, errors)
+        let end = try awaitEnd(launcher.socket, command.milliseconds + launcherMargin)
         if end.how == .notStarted { throw Outcome(errno: end.status, .exec) }
         var facts = RuntimeFacts(
             status: end.status, stateDirectory: nil, errorOutput: try errors.tail(Limits.errorOutputBytes),
@@ -101,7 +102,7 @@ extension Broker {
 
     /// Waits for the launcher, and for nothing else: without the orchestrator or the launcher there is no point in
     /// going on, and the end of this process ends the launcher and its runtime.
-    private func awaitEnd(_ milliseconds: UInt32) throws(Outcome) -> RuntimeEnd {
+    private func awaitEnd(_ launcher: borrowing Descriptor, _ milliseconds: UInt32) throws(Outcome) -> RuntimeEnd {
         switch try launcher.wait(Deadline(milliseconds: milliseconds), besides: orchestrator) {
         case .packet: break
         case .otherPacket: throw .malformed(.pipelined)

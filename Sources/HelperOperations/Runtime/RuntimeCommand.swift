@@ -1,26 +1,23 @@
 internal import HelperProtocol
 
-/// What the launcher may be told to run: a configured runtime, with one of four verbs.
+/// What a launcher may be told to run: its runtime, with one of four verbs.
 enum RuntimeVerb: Equatable {
     case state, delete, list
     case kill(signal: UInt8, all: Bool)
 }
 
-/// A command from the broker to the launcher: a packet of fixed size on their private socket, together with two
+/// A command from the broker to a launcher: a packet of fixed size on their private socket, together with two
 /// memfds for the runtime's standard output and error.
 struct RuntimeCommand: Equatable {
-    static var bytes: Int { 8 + 129 }
+    static var bytes: Int { 7 + 129 }
 
     var verb: RuntimeVerb
-    /// Index in the policy.
-    var runtime: UInt8
     /// Every verb's container but list's.
     var id: ContainerID?
     var milliseconds: UInt32
 
-    init(_ verb: RuntimeVerb, runtime: UInt8, id: ContainerID?, milliseconds: UInt32) {
+    init(_ verb: RuntimeVerb, id: ContainerID?, milliseconds: UInt32) {
         self.verb = verb
-        self.runtime = runtime
         self.id = id
         self.milliseconds = milliseconds
     }
@@ -33,7 +30,6 @@ struct RuntimeCommand: Equatable {
         case .list: out += [3, 0, 0]
         case .kill(let signal, let all): out += [4, signal, all ? 1 : 0]
         }
-        out.append(runtime)
         for index in 0..<4 { out.append(UInt8(truncatingIfNeeded: milliseconds >> UInt32(8 * index))) }
         let id = self.id?.bytes ?? InlineBytes()
         for index in 0..<128 { out.append(index < id.count ? id[index] : 0) }
@@ -41,7 +37,7 @@ struct RuntimeCommand: Equatable {
     }
 
     /// Checks everything again: the launcher does not trust the broker, which reads what strangers write.
-    init(decoding packet: [UInt8], runtimes: Int) throws(Malformed) {
+    init(decoding packet: [UInt8]) throws(Malformed) {
         guard packet.count == Self.bytes else { throw .badLength }
         switch (packet[0], packet[1], packet[2]) {
         case (1, 0, 0): verb = .state
@@ -50,14 +46,12 @@ struct RuntimeCommand: Equatable {
         case (4, 1...64, 0...1): verb = .kill(signal: packet[1], all: packet[2] == 1)
         default: throw .unknownKind
         }
-        runtime = packet[3]
-        guard Int(runtime) < runtimes else { throw .badPlace }
         milliseconds = 0
-        for index in 0..<4 { milliseconds |= UInt32(packet[4 + index]) << UInt32(8 * index) }
+        for index in 0..<4 { milliseconds |= UInt32(packet[3 + index]) << UInt32(8 * index) }
         guard (1...Limits.deadlineMilliseconds).contains(milliseconds) else { throw .badDeadline }
         let length = Int(packet[Self.bytes - 1])
         guard length <= 128, (length == 0) == (verb == .list) else { throw .badContainerID }
-        id = length == 0 ? nil : try ContainerID(Array(packet[8..<(8 + length)]))
+        id = length == 0 ? nil : try ContainerID(Array(packet[7..<(7 + length)]))
     }
 
     /// The runtime's arguments. The id's grammar keeps it from being an option.
@@ -85,7 +79,7 @@ struct RuntimeCommand: Equatable {
     }
 }
 
-/// The launcher's answer, in 8 bytes.
+/// A launcher's answer, in 8 bytes.
 struct RuntimeEnd: Equatable {
     enum How: UInt8 { case ended = 0, timedOut = 1, notStarted = 2 }
 

@@ -58,6 +58,13 @@ extension Descriptor {
     }
 }
 
+extension Descriptor {
+    /// The same file at the one number that a launcher's filter lets execveat(2) name.
+    func asProgram() throws(Outcome) -> Descriptor {
+        Descriptor(owning: try check(linux_dup3(raw, LINUX_PROGRAM_DESCRIPTOR, O_CLOEXEC), .open))
+    }
+}
+
 /// A program's arguments or environment: NUL-terminated strings in one bounded block.
 struct ArgumentList {
     private var bytes: [UInt8] = []
