@@ -1,0 +1,155 @@
+internal import HelperClient
+internal import HelperProtocol
+internal import NodeObservation
+internal import SandboxRegistry
+
+// A runtime's exit status is never believed: what counts is that the process is gone, the cgroup empty, and the
+// runtime's state directory not there any more.
+
+extension Executor {
+    /// Ends a container's processes.
+    func end(
+        _ container: Container, _ method: EndMethod, signal: UInt8, grace: Duration
+    ) async throws(StepFailure) -> StepSuccess {
+        switch method {
+        case .process(let process):
+            let handle = try orFail { () throws(ObservationError) in
+                try ProcessHandle(pid: process.pid, startTime: process.startTime)
+            }
+            guard let handle else { return try await endRemaining(container, initWas: process.pid) }
+            return try await end(handle, container, signal: signal, grace: grace)
+        case .remaining:
+            return try await endRemaining(container, initWas: nil)
+        case .askRuntime:
+            guard let pid = try await livingProcess(of: container) else {
+                return try await endRemaining(container, initWas: nil)
+            }
+            let handle = try orFail { () throws(ObservationError) in try ProcessHandle(pid: pid) }
+            guard let handle else { return try await endRemaining(container, initWas: pid) }
+            return try await end(handle, container, signal: signal, grace: grace)
+        case .beforeReboot:
+            guard let pid = try await livingProcess(of: container) else { return .alreadyDone }
+            throw StepFailure(
+                """
+                \(container.runtime) runs a container with this id as process \(pid), but this one was registered \
+                before the machine was booted: it is another's and is not touched
+                """)
+        }
+    }
+
+    /// The handle was opened before the signal is sent, so no other process can be taken for this one.
+    private func end(
+        _ handle: consuming ProcessHandle, _ container: Container, signal: UInt8, grace: Duration
+    ) async throws(StepFailure) -> StepSuccess {
+        let pid = handle.pid
+        if signal != Signal.kill {
+            _ = try await kill(container, signal: signal, all: false)
+            if await handle.wait(until: min(deadline, .now + grace)) {
+                return try await endRemaining(container, initWas: pid)
+            }
+        }
+        let answer = try await kill(container, signal: Signal.kill, all: false)
+        // Where the runtime did not send it, the process is either about to go by itself, or stays.
+        let patience = answer.isSuccess ? options.afterKill : .seconds(1)
+        guard await handle.wait(until: min(deadline, .now + patience)) else {
+            throw try stuck(pid, container, answer)
+        }
+        let rest = try await endRemaining(container, initWas: pid)
+        return StepSuccess(detail: rest.detail)
+    }
+
+    /// With the init gone, ends what else is in the cgroup: where the container had no PID namespace of its own.
+    private func endRemaining(_ container: Container, initWas pid: Int32?) async throws(StepFailure) -> StepSuccess {
+        guard try !members(of: container).isEmpty else { return .alreadyDone }
+        let answer = try await kill(container, signal: Signal.kill, all: true)
+        if !answer.isSuccess {
+            // With init dead some runtimes refuse to kill, but end what is left when they delete.
+            _ = try await call(.runtimeDelete(try target(container), .act(only: nil)), atMost: options.runtimeCall)
+        }
+        let left: [Int32]
+        do throws(ObservationError) {
+            left = try await Cgroup.waitUntilEmpty(container.cgroups, until: min(deadline, .now + options.afterKill))
+        } catch {
+            throw StepFailure(error)
+        }
+        if let first = left.first { throw try stuck(first, container, answer) }
+        return StepSuccess(detail: "processes outlived the container's init and were killed")
+    }
+
+    /// Deletes a container of which nothing lives.
+    func delete(_ container: Container) async throws(StepFailure) -> StepSuccess {
+        let reply = try await call(.runtimeDelete(try target(container), .act(only: nil)), atMost: options.runtimeCall)
+        guard reply.isSuccess else { throw StepFailure(reply, of: "\(container.runtime) delete") }
+        if !plan.isAfterReboot {
+            if let pid = try members(of: container).first { throw try stuck(pid, container, reply) }
+            try await removeCgroups(of: container)
+        }
+        return reply.outcome == .alreadyDone ? .alreadyDone : .done
+    }
+
+    /// What the runtime has left of its cgroups: empty directories.
+    private func removeCgroups(of container: Container) async throws(StepFailure) {
+        for directory in container.cgroups {
+            let exists = try orFail { () throws(ObservationError) in try Cgroup.exists(directory) }
+            guard exists else { continue }
+            let place: Place
+            do throws(RootError) {
+                place = try roots.place(directory, for: .remove, in: [.cgroup])
+            } catch {
+                throw StepFailure(
+                    "the runtime left the cgroup \(directory) behind; rmdir it, or add a cgroup-root: \(error)")
+            }
+            let slice = Slice(entries: options.sliceEntries)
+            let reply = try await call(.removeDirectory(place, .act(only: nil, slice)), atMost: options.afterKill)
+            guard reply.isSuccess else { throw StepFailure(reply, of: "remove the cgroup \(directory)") }
+        }
+    }
+
+    private func kill(_ container: Container, signal: UInt8, all: Bool) async throws(StepFailure) -> Reply {
+        let request = Request.runtimeKill(try target(container), .act(only: nil), signal: signal, all: all)
+        let reply = try await call(request, atMost: options.runtimeCall)
+        if case .refused = reply.outcome { throw StepFailure(reply, of: "\(container.runtime) kill") }
+        return reply
+    }
+
+    /// The pid of the container's init as the runtime knows it; nil where it does not run, or the runtime does not know it.
+    private func livingProcess(of container: Container) async throws(StepFailure) -> Int32? {
+        let reply = try await call(.runtimeState(try target(container)), atMost: options.runtimeCall)
+        if reply.outcome == .alreadyDone { return nil }
+        guard reply.outcome == .done, let state = RuntimeState(reply.facts) else {
+            throw StepFailure(reply, of: "\(container.runtime) state")
+        }
+        return state.livingProcess
+    }
+
+    func target(_ container: Container) throws(StepFailure) -> RuntimeTarget {
+        try orFail { () throws(RootError) in try roots.target(container.id, runtime: container.runtime) }
+    }
+
+    private func members(of container: Container) throws(StepFailure) -> [Int32] {
+        if plan.isAfterReboot { return [] }
+        return try orFail { () throws(ObservationError) in try Cgroup.members(of: container.cgroups) }
+    }
+
+    /// What is known of a process that should be gone.
+    private func stuck(_ pid: Int32, _ container: Container, _ answer: Reply) throws(StepFailure) -> StepFailure {
+        let status = try orFail { () throws(ObservationError) in try ProcessStatus.of(pid: pid) }
+        let frozen = try orFail { () throws(ObservationError) in try Cgroup.isFrozen(container.cgroups) }
+        let process =
+            status.map { "process \(pid) (\(printable(Array($0.name.utf8))), state \($0.state))" } ?? "process \(pid)"
+        let place = container.cgroups.first.map { " in the cgroup \($0)" } ?? ""
+        if answer.outcome == .alreadyDone {
+            return StepFailure(
+                "\(container.runtime) does not know the container any more, but its \(process) lives\(place)")
+        }
+        var text = "its \(process) lives\(place) after KILL"
+        if status?.state == "D" { text += ": it waits in the kernel, for a disk or a network filesystem" }
+        if frozen { text += ": the cgroup is frozen" }
+        if !answer.isSuccess { text += "; \(StepFailure(answer, of: "\(container.runtime) kill").reason)" }
+        return StepFailure(text)
+    }
+}
+
+extension Reply {
+    var isSuccess: Bool { outcome == .done || outcome == .alreadyDone }
+}

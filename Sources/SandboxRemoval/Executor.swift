@@ -1,0 +1,165 @@
+internal import HelperClient
+internal import HelperProtocol
+internal import SandboxRegistry
+
+/// Carries out a plan: every step as soon as those that it depends on have succeeded, side by side as far as there are
+/// helpers. What fails stops only what depends on it.
+struct Executor: Sendable {
+    let plan: RemovalPlan
+    let registry: Registry
+    let helpers: HelperPool
+    let roots: RootMap
+    let options: RemovalOptions
+    /// When the removal began: records count from here.
+    let start: ContinuousClock.Instant
+    let deadline: ContinuousClock.Instant
+    let tell: @Sendable (RemovalEvent) -> Void
+    /// The report up to now, which goes with the sandbox when it is forgotten.
+    let report: @Sendable ([StepRecord]) -> RemovalReport
+
+    /// The records of all steps, in the plan's order.
+    func run() async -> [StepRecord] {
+        var records: [Int: StepRecord] = [:]
+        var waiting = plan.steps
+        await withTaskGroup(of: StepRecord.self) { group in
+            var running = 0
+            while true {
+                var later: [Step] = []
+                for step in waiting {
+                    switch readiness(of: step, records) {
+                    case .ready:
+                        running += 1
+                        let known = records
+                        group.addTask { await perform(step, after: known) }
+                    case .notYet: later.append(step)
+                    case .never(let cause): records[step.number] = skip(step, cause)
+                    }
+                }
+                waiting = later
+                guard running > 0, let record = await group.next() else { break }
+                running -= 1
+                records[record.number] = record
+            }
+        }
+        return plan.steps.compactMap { records[$0.number] }
+    }
+
+    private enum Readiness {
+        case ready, notYet
+        case never(because: Step)
+    }
+
+    private func readiness(of step: Step, _ records: [Int: StepRecord]) -> Readiness {
+        var ready = true
+        for number in step.dependencies {
+            // A registry that cannot be written must not keep anything from being removed, which may be what makes room.
+            if case .markRemoving = plan.steps[number].action, records[number] != nil { continue }
+            guard let record = records[number] else {
+                ready = false
+                continue
+            }
+            if !record.succeeded { return .never(because: plan.steps[number]) }
+        }
+        return ready ? .ready : .notYet
+    }
+
+    private func skip(_ step: Step, _ cause: Step) -> StepRecord {
+        let record = StepRecord(
+            step, .skipped, detail: "not tried, because this did not succeed: \(cause)", start: .now - start,
+            duration: .zero)
+        tell(.finished(step, record))
+        return record
+    }
+
+    private func perform(_ step: Step, after records: [Int: StepRecord]) async -> StepRecord {
+        tell(.started(step))
+        let began = ContinuousClock.now
+        var record: StepRecord
+        do throws(StepFailure) {
+            let success = try await carryOut(step, began, records)
+            record = StepRecord(
+                step, success.already ? .alreadyDone : .done, detail: success.detail, start: began - start)
+            record.entries = success.entries
+        } catch {
+            record = StepRecord(step, .failed, detail: error.reason, start: began - start)
+        }
+        record.duration = (.now - began) / .milliseconds(1)
+        tell(.finished(step, record))
+        return record
+    }
+
+    private func carryOut(
+        _ step: Step, _ began: ContinuousClock.Instant, _ records: [Int: StepRecord]
+    ) async throws(StepFailure) -> StepSuccess {
+        switch step.action {
+        case .markRemoving:
+            try await write { (registry) throws(RegistryError) in try registry.markRemoving(plan.sandbox.id) }
+        case .markNotReady:
+            try await write { (registry) throws(RegistryError) in try registry.markNotReady(plan.sandbox.id) }
+        case .releaseName:
+            try await write { (registry) throws(RegistryError) in try registry.forgetContainer(step.subject.id) }
+        case .forget:
+            let done = StepRecord(step, .done, start: began - start)
+            let report = report((Array(records.values) + [done]).sorted { $0.number < $1.number })
+            try await write { (registry) throws(RegistryError) in
+                _ = try registry.forgetSandbox(plan.sandbox.id, report: report.stored)
+            }
+        case .end(let method, let signal, let grace):
+            return try await end(container(step), method, signal: signal, grace: grace)
+        case .delete:
+            return try await delete(container(step))
+        case .unmount(let directory, _):
+            return try await unmountAll(beneath: directory)
+        case .unmountShm(let path):
+            return try await unmountShm(path)
+        case .removeDirectory(let directory):
+            return try await remove(directory, step)
+        case .deleteNamespace(let pin):
+            return try await delete(pin)
+        }
+        return .done
+    }
+
+    private func container(_ step: Step) throws(StepFailure) -> Container {
+        guard let container = plan.containers.first(where: { $0.id == step.subject.id }) else {
+            throw StepFailure("the plan has no container \(step.subject.id)")
+        }
+        return container
+    }
+
+    /// A transaction, which may wait for the disk: not on a thread of the pool.
+    func write(
+        _ body: @escaping @Sendable (Registry) throws(RegistryError) -> Void
+    ) async throws(StepFailure) {
+        let result = await offPool { () -> RegistryError? in
+            do throws(RegistryError) {
+                try body(registry)
+                return nil
+            } catch {
+                return error
+            }
+        }
+        if let result { throw StepFailure(result) }
+    }
+
+    /// Asks a helper, within the removal's deadline.
+    func call(_ request: Request, atMost limit: Duration) async throws(StepFailure) -> Reply {
+        let left = deadline - .now
+        guard left > .zero else {
+            throw StepFailure("the time for the whole of it (\(options.timeout.formattedSeconds)) is over")
+        }
+        do throws(HelperError) {
+            return try await helpers.call(request, deadline: min(limit, left))
+        } catch {
+            throw StepFailure(error)
+        }
+    }
+}
+
+extension StepRecord {
+    init(_ step: Step, _ outcome: Outcome, detail: String? = nil, start: Duration, duration: Duration = .zero) {
+        self.init(
+            number: step.number, verb: step.verb, subject: step.subject.id, target: step.target, outcome: outcome,
+            detail: detail, start: start / .milliseconds(1), duration: duration / .milliseconds(1), entries: nil)
+    }
+}

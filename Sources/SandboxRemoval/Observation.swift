@@ -1,0 +1,78 @@
+public import NodeObservation
+public import SandboxRegistry
+
+/// What is seen of a sandbox on the node, at one moment: all that a plan depends on beside the records.
+public struct Observation: Sendable {
+    /// What is seen of a container's processes.
+    public enum Processes: Sendable, Equatable {
+        /// The recorded init lives.
+        case running(ProcessReference)
+        /// The recorded init is gone; these are still in its cgroup.
+        case ended(remaining: [Int32])
+        /// No init is recorded, so the runtime has to be asked.
+        case unknown
+    }
+
+    /// `/proc/sys/kernel/random/boot_id`.
+    public var bootID: String
+    public var mounts: MountTable
+    /// By container id; `unknown` where one is not in here.
+    public var processes: [String: Processes]
+
+    public init(bootID: String, mounts: MountTable, processes: [String: Processes]) {
+        self.bootID = bootID
+        self.mounts = mounts
+        self.processes = processes
+    }
+
+    /// Looks at the node; needs no privilege.
+    public static func observe(
+        _ sandbox: Sandbox, _ containers: [Container]
+    ) throws(ObservationError) -> Observation {
+        let bootID = try Boot.id()
+        var processes: [String: Processes] = [:]
+        if !sandbox.isFromEarlierBoot(than: bootID) {
+            for container in containers { processes[container.id] = try Self.processes(of: container) }
+        }
+        return Observation(bootID: bootID, mounts: try .current(), processes: processes)
+    }
+
+    private static func processes(of container: Container) throws(ObservationError) -> Processes {
+        guard let process = container.process, process.startTime != 0 else { return .unknown }
+        let status = try ProcessStatus.of(pid: process.pid)
+        if let status, status.startTime == process.startTime, status.state != "Z", status.state != "X" {
+            return .running(process)
+        }
+        return .ended(remaining: try Cgroup.members(of: container.cgroups))
+    }
+}
+
+extension Sandbox {
+    /// Whether the machine was booted since it was registered: then nothing of it that lives in memory is there any more, and what has
+    /// its pids, namespaces or cgroups now is another's.
+    func isFromEarlierBoot(than current: String) -> Bool {
+        if let bootID { bootID != current } else { false }
+    }
+}
+
+extension MountTable {
+    /// The mount points at a directory and beneath it that no other one of them lies above: detaching these detaches all.
+    /// A request could not reach beyond them.
+    func outermost(beneath directory: [UInt8]) -> [[UInt8]] {
+        var found: [[UInt8]] = []
+        for point in mounts(beneath: directory).map(\.mountPoint).sorted(by: { $0.count < $1.count })
+        where !found.contains(where: { isBeneath($0, point) }) {
+            found.append(point)
+        }
+        return found
+    }
+}
+
+/// Whether `path` is `directory` or lies beneath it.
+func isBeneath(_ directory: [UInt8], _ path: [UInt8]) -> Bool {
+    path.starts(with: directory) && (path.count == directory.count || path[directory.count] == UInt8(ascii: "/"))
+}
+
+func isBeneath(_ directory: String, _ path: String) -> Bool {
+    isBeneath(Array(directory.utf8), Array(path.utf8))
+}

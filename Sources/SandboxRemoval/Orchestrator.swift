@@ -1,0 +1,142 @@
+import FoundationEssentials
+public import HelperClient
+internal import NodeObservation
+public import SandboxRegistry
+
+/// What came of a call for a sandbox.
+public enum RemovalAnswer: Sendable {
+    /// It was carried out by this call, or by another that this one waited for (`joined`). Whether all succeeded is in the report.
+    case finished(RemovalReport, joined: Bool)
+    /// No sandbox has such an id, so nothing is to be done. `last` is what happened to one that had.
+    case unknown(id: String, last: StoredReport?)
+}
+
+/// Takes pod sandboxes apart: decides on the steps, has helpers carry them out, and keeps the registry.
+///
+/// It holds no privilege. Several in several processes may share a registry: one works on a sandbox at a time, and the others
+/// wait and get the same answer. A task that is cancelled does not stop what was begun.
+public final class Orchestrator: Sendable {
+    public let registry: Registry
+    let helpers: HelperPool
+
+    public init(registry: Registry, helpers: HelperPool) {
+        self.registry = registry
+        self.helpers = helpers
+    }
+
+    /// - Parameters:
+    ///   - helper: The path of `podreap-helper`.
+    ///   - policy: Another policy than the installed one; the helper takes it from root only.
+    public convenience init(registry: Registry, helper: String, policy: String? = nil) {
+        let launch = HelperLaunch(executable: helper, arguments: policy.map { [$0] } ?? [])
+        self.init(registry: registry, helpers: HelperPool(launch))
+    }
+
+    /// What a removal would do now; nil for an unknown id. Changes nothing, and starts no helper.
+    ///
+    /// - Parameter id: A sandbox's id or the beginning of one.
+    public func plan(_ id: String) throws(RemovalError) -> RemovalPlan? {
+        guard let sandbox = try find(id) else { return nil }
+        let containers = try records(of: sandbox)
+        return RemovalPlan.remove(sandbox, containers, try observe(sandbox, containers))
+    }
+
+    /// Removes a sandbox with all its containers. Safe to call again, at once, and after anything that went wrong:
+    /// what is left is done. It never reports `removed` with something left.
+    ///
+    /// - Parameters:
+    ///   - id: A sandbox's id or the beginning of one. Empty: an error. Unknown: no error.
+    ///   - tell: Called while it runs, from several tasks.
+    public func remove(
+        _ id: String, options: RemovalOptions = RemovalOptions(),
+        tell: @escaping @Sendable (RemovalEvent) -> Void = { _ in }
+    ) async throws(RemovalError) -> RemovalAnswer {
+        try await exclusively(id, .remove, options, tell) { RemovalPlan.remove($0, $1, $2) }
+    }
+
+    /// Stops a sandbox's containers, deletes its namespaces and unmounts its shm; records and directories stay. Stopping twice is fine.
+    ///
+    /// - Parameters:
+    ///   - id: As for `remove`.
+    ///   - grace: How long each container has after its stop signal before it is killed; zero kills at once.
+    public func stop(
+        _ id: String, grace: Duration = .seconds(10), options: RemovalOptions = RemovalOptions(),
+        tell: @escaping @Sendable (RemovalEvent) -> Void = { _ in }
+    ) async throws(RemovalError) -> RemovalAnswer {
+        try await exclusively(id, .stop, options, tell) { RemovalPlan.stop($0, $1, $2, grace: grace) }
+    }
+
+    private typealias Planning = @Sendable (Sandbox, [Container], Observation) -> RemovalPlan
+
+    private func exclusively(
+        _ id: String, _ purpose: RemovalPlan.Purpose, _ options: RemovalOptions,
+        _ tell: @escaping @Sendable (RemovalEvent) -> Void, _ planning: @escaping Planning
+    ) async throws(RemovalError) -> RemovalAnswer {
+        guard let found = try find(id) else { return .unknown(id: id, last: try lastReport(of: id)) }
+        helpers.warm(2)
+        // A task of its own: the caller's may be cancelled.
+        let work = Task { () -> Result<RemovalAnswer, RemovalError> in
+            do throws(RemovalError) {
+                return .success(try await self.work(on: found.id, purpose, options, tell, planning))
+            } catch {
+                return .failure(error)
+            }
+        }
+        return try await work.value.get()
+    }
+
+    private func work(
+        on id: String, _ purpose: RemovalPlan.Purpose, _ options: RemovalOptions,
+        _ tell: @escaping @Sendable (RemovalEvent) -> Void, _ planning: @escaping Planning
+    ) async throws(RemovalError) -> RemovalAnswer {
+        let asked = Date()
+        let lock = try await SandboxLock.take(id, registry: registry.path, timeout: options.timeout) {
+            tell(.waiting(sandbox: id))
+        }
+        defer { lock.release() }
+        if lock.hadToWait, let answer = try answerOfOther(id, purpose, since: asked) { return answer }
+        guard let sandbox = try exact(id) else { return .unknown(id: id, last: try lastReport(of: id)) }
+        let run = Run(self, options, tell)
+        return .finished(try await run.carryOut(sandbox, purpose, planning), joined: false)
+    }
+
+    /// The answer of the removal that this call has waited for, if that is an answer to this call.
+    private func answerOfOther(
+        _ id: String, _ purpose: RemovalPlan.Purpose, since asked: Date
+    ) throws(RemovalError) -> RemovalAnswer? {
+        guard let last = try lastReport(of: id), last.startedAt.addingTimeInterval(last.duration) >= asked,
+            let report = RemovalReport(last), report.purpose == purpose || report.outcome == .removed
+        else { return nil }
+        return .finished(report, joined: true)
+    }
+
+    private func find(_ id: String) throws(RemovalError) -> Sandbox? {
+        try fromRegistry { (registry) throws(RegistryError) in try registry.sandbox(matching: id) }
+    }
+
+    private func exact(_ id: String) throws(RemovalError) -> Sandbox? {
+        guard let sandbox = try find(id), sandbox.id == id else { return nil }
+        return sandbox
+    }
+
+    func records(of sandbox: Sandbox) throws(RemovalError) -> [Container] {
+        try fromRegistry { (registry) throws(RegistryError) in try registry.containers(of: sandbox.id) }
+    }
+
+    private func lastReport(of id: String) throws(RemovalError) -> StoredReport? {
+        let reports = try fromRegistry { (registry) throws(RegistryError) in
+            try registry.reports(limit: 1, matching: id)
+        }
+        return reports.first { $0.sandboxID.hasPrefix(id) }
+    }
+
+    func fromRegistry<Value>(
+        _ body: (Registry) throws(RegistryError) -> Value
+    ) throws(RemovalError) -> Value {
+        do { return try body(registry) } catch { throw .registry(error) }
+    }
+
+    func observe(_ sandbox: Sandbox, _ containers: [Container]) throws(RemovalError) -> Observation {
+        do { return try .observe(sandbox, containers) } catch { throw .observation(error) }
+    }
+}

@@ -1,0 +1,118 @@
+internal import HelperClient
+internal import HelperProtocol
+internal import NodeObservation
+internal import SandboxRegistry
+
+/// How often the mounts beneath a directory are looked at again, where some appear while it is being removed.
+private let mountRounds = 8
+
+extension Executor {
+    /// Detaches every mount at a directory and beneath it, as mountinfo lists them now.
+    func unmountAll(beneath directory: String) async throws(StepFailure) -> StepSuccess {
+        let path = roots.canonical(Array(directory.utf8))
+        var count = 0
+        for _ in 0..<mountRounds {
+            let table = try orFail { () throws(ObservationError) in try MountTable.current() }
+            let mounts = table.outermost(beneath: path)
+            if mounts.isEmpty { return count == 0 ? .alreadyDone : .done }
+            for point in mounts { try await unmount(point) }
+            count += mounts.count
+        }
+        throw StepFailure("mounts keep appearing beneath \(directory)")
+    }
+
+    func unmountShm(_ path: String) async throws(StepFailure) -> StepSuccess {
+        let reply = try await unmount(Array(path.utf8))
+        return reply.outcome == .alreadyDone ? .alreadyDone : .done
+    }
+
+    @discardableResult
+    private func unmount(_ path: [UInt8]) async throws(StepFailure) -> Reply {
+        let place = try orFail { () throws(RootError) in
+            try roots.place(path, for: .unmount, in: [.sandbox, .container])
+        }
+        for _ in 0..<mountRounds {
+            let reply = try await call(.unmount(place, .act(only: nil)), atMost: options.runtimeCall)
+            if case .refused(.tooManyMounts, _) = reply.outcome { continue }
+            guard reply.isSuccess else { throw StepFailure(reply, of: "unmount \(printable(path))") }
+            return reply
+        }
+        throw StepFailure("mounts keep appearing at \(printable(path))")
+    }
+
+    /// Removes a directory slice by slice. The helper stops where something is mounted, so a mount that appeared meanwhile
+    /// is detached, and the removal goes on.
+    func remove(_ directory: Container.Directory, _ step: Step) async throws(StepFailure) -> StepSuccess {
+        let place = try orFail { () throws(RootError) in
+            try roots.place(directory.path, for: .remove, in: [.sandbox, .container])
+        }
+        let only = try await identity(of: directory, place)
+        let request = Request.removeDirectory(place, .act(only: only, Slice(entries: options.sliceEntries)))
+        var entries: UInt64 = 0
+        var rounds = 0
+        while true {
+            let reply = try await call(request, atMost: options.runtimeCall)
+            if case .count(let count) = reply.facts { entries += count }
+            switch reply.outcome {
+            case .done: return StepSuccess(entries: entries)
+            case .alreadyDone: return entries > 0 ? StepSuccess(entries: entries) : .alreadyDone
+            case .inProgress: tell(.progress(step, entries: entries))
+            case .refused(.mountBeneath, _) where rounds < mountRounds:
+                rounds += 1
+                _ = try await unmountAll(beneath: directory.path)
+            default: throw StepFailure(reply, of: "remove \(directory.path)")
+            }
+        }
+    }
+
+    /// Which directory may be removed. Device numbers may change with a boot, so after one the directory that has the
+    /// recorded inode and birth is taken for the recorded one.
+    private func identity(of directory: Container.Directory, _ place: Place) async throws(StepFailure) -> NodeIdentity?
+    {
+        guard let recorded = directory.identity.map(NodeIdentity.init) else { return nil }
+        guard plan.isAfterReboot, recorded.birth != 0 else { return recorded }
+        let reply = try await call(.removeDirectory(place, .look(cursor: 0)), atMost: options.runtimeCall)
+        guard case .directory(let found) = reply.facts, found.identity.inode == recorded.inode,
+            found.identity.birth == recorded.birth
+        else { return recorded }
+        return found.identity
+    }
+
+    func delete(_ pin: NamespacePin) async throws(StepFailure) -> StepSuccess {
+        let place = try orFail { () throws(RootError) in
+            try roots.place(pin.path, for: .deleteNamespace, in: [pin.kind.rootKind])
+        }
+        let only = pin.identity.map(NodeIdentity.init)
+        let request = Request.deleteNetworkNamespace(place, .act(only: only))
+        let reply = try await call(request, atMost: options.runtimeCall)
+        guard reply.isSuccess else { throw StepFailure(reply, of: "delete \(pin.path)") }
+        if plan.purpose == .stop {
+            try await write { (registry) throws(RegistryError) in
+                try registry.closeNamespace(pin.path, of: plan.sandbox.id)
+            }
+        }
+        return reply.outcome == .alreadyDone ? .alreadyDone : .done
+    }
+}
+
+extension NodeIdentity {
+    init(_ identity: FileIdentity) {
+        self.init(device: identity.device, inode: identity.inode, birth: identity.birth)
+    }
+}
+
+extension FileIdentity {
+    init(_ identity: NodeIdentity) {
+        self.init(device: identity.device, inode: identity.inode, birth: identity.birth)
+    }
+}
+
+extension NamespaceKind {
+    var rootKind: RootKind {
+        switch self {
+        case .network: .networkNamespace
+        case .ipc: .ipcNamespace
+        case .uts: .utsNamespace
+        }
+    }
+}

@@ -1,0 +1,28 @@
+public import HelperClient
+public import NodeObservation
+public import SandboxRegistry
+
+/// Why a call could not be begun, or a document not be registered. Nothing was changed.
+public enum RemovalError: Error, Sendable, CustomStringConvertible {
+    case registry(RegistryError)
+    case helper(HelperError)
+    case observation(ObservationError)
+    /// A field of a document, and what is wrong with it.
+    case invalid(field: String, problem: String)
+    /// The file that keeps two removals of one sandbox apart cannot be used.
+    case lock(path: String, errno: Int32)
+    /// Another removal of the sandbox did not end in time.
+    case busy(sandbox: String, after: Duration)
+
+    public var description: String {
+        switch self {
+        case .registry(let error): "\(error)"
+        case .helper(let error): "\(error)"
+        case .observation(let error): "\(error)"
+        case .invalid(let field, let problem): "\(field): \(problem)"
+        case .lock(let path, let errno): "the lock file \(path) cannot be used: \(systemErrorText(errno))"
+        case .busy(let sandbox, let time):
+            "another podreap has been busy with the sandbox \(sandbox) for more than \(time.formattedSeconds)"
+        }
+    }
+}

@@ -1,0 +1,149 @@
+internal import HelperClient
+public import SandboxRegistry
+
+/// The steps that take a sandbox apart, in an order in which each may be done as soon as those that it depends on
+/// have succeeded.
+public struct RemovalPlan: Sendable, Equatable {
+    public enum Purpose: String, Codable, Sendable { case remove, stop }
+
+    public let purpose: Purpose
+    public let sandbox: Sandbox
+    /// Those that are not forgotten yet.
+    public let containers: [Container]
+    public private(set) var steps: [Step] = []
+    /// Whether the machine was booted since the sandbox was registered.
+    public let isAfterReboot: Bool
+
+    /// Plans a removal. A pure function: the same records and the same observation make the same plan.
+    public static func remove(_ sandbox: Sandbox, _ containers: [Container], _ seen: Observation) -> RemovalPlan {
+        var plan = RemovalPlan(.remove, sandbox, containers, seen)
+        let mark = plan.add(.sandbox(id: sandbox.id), .markRemoving, after: [])
+        let ends = plan.addEnds(seen) { _ in (Signal.kill, .zero) }
+        let deletes = plan.addDeletes(after: ends, mark)
+        for container in containers { plan.addRemains(of: container, after: [deletes[container.id]!], seen) }
+        plan.addSandboxRemains(after: [mark] + containers.map { deletes[$0.id]! }, seen)
+        plan.add(
+            .sandbox(id: sandbox.id), .forget(name: sandbox.metadata.reservedName), after: Array(plan.steps.indices))
+        return plan
+    }
+
+    /// Plans a stop: the containers end, their records and directories stay.
+    ///
+    /// - Parameter grace: How long a container may take to end after its stop signal, before it is killed.
+    public static func stop(
+        _ sandbox: Sandbox, _ containers: [Container], _ seen: Observation, grace: Duration
+    ) -> RemovalPlan {
+        var plan = RemovalPlan(.stop, sandbox, containers, seen)
+        let ends = plan.addEnds(seen) { grace > .zero ? ($0.stopSignal, grace) : (Signal.kill, .zero) }
+        let all = containers.compactMap { ends[$0.id] }
+        plan.addShm(after: all)
+        plan.addNamespaces(after: all)
+        plan.add(.sandbox(id: sandbox.id), .markNotReady, after: Array(plan.steps.indices))
+        return plan
+    }
+
+    private init(_ purpose: Purpose, _ sandbox: Sandbox, _ containers: [Container], _ seen: Observation) {
+        self.purpose = purpose
+        self.sandbox = sandbox
+        self.containers = containers
+        isAfterReboot = sandbox.isFromEarlierBoot(than: seen.bootID)
+    }
+
+    @discardableResult
+    private mutating func add(_ subject: Subject, _ action: Action, after: [Int]) -> Int {
+        steps.append(Step(number: steps.count, subject: subject, action: action, dependencies: after))
+        return steps.count - 1
+    }
+
+    /// Workloads side by side, and then the infra container: it holds what they live in. Those that have ended are not in
+    /// the answer.
+    private mutating func addEnds(
+        _ seen: Observation, how: (Container) -> (signal: UInt8, grace: Duration)
+    ) -> [String: Int] {
+        var ends: [String: Int] = [:]
+        var workloads: [Int] = []
+        for container in containers.filter({ !$0.isInfra }) + containers.filter(\.isInfra) {
+            guard let method = method(for: container, seen) else { continue }
+            let (signal, grace) = how(container)
+            let end = Action.end(method, signal: signal, grace: grace)
+            ends[container.id] = add(.container(id: container.id), end, after: container.isInfra ? workloads : [])
+            if !container.isInfra { workloads.append(ends[container.id]!) }
+        }
+        return ends
+    }
+
+    /// nil where nothing lives.
+    private func method(for container: Container, _ seen: Observation) -> EndMethod? {
+        if isAfterReboot { return .beforeReboot }
+        switch seen.processes[container.id] ?? .unknown {
+        case .running(let process): return .process(process)
+        case .ended(let remaining): return remaining.isEmpty ? nil : .remaining(remaining)
+        case .unknown: return .askRuntime
+        }
+    }
+
+    private mutating func addDeletes(after ends: [String: Int], _ mark: Int) -> [String: Int] {
+        var deletes: [String: Int] = [:]
+        for container in containers {
+            deletes[container.id] = add(
+                .container(id: container.id), .delete(runtime: container.runtime),
+                after: [mark] + [ends[container.id]].compactMap { $0 })
+        }
+        return deletes
+    }
+
+    private mutating func addRemains(of container: Container, after: [Int], _ seen: Observation) {
+        let subject = Subject.container(id: container.id)
+        let gone = after + container.directories.map { addDirectory($0, of: subject, after: after, seen) }
+        if !container.isInfra {
+            add(subject, .releaseName(container.reservedName(in: sandbox.metadata)), after: gone)
+        }
+    }
+
+    private mutating func addSandboxRemains(after: [Int], _ seen: Observation) {
+        addShm(after: after)
+        addNamespaces(after: after)
+        let own = Container.Directory(path: sandbox.directory, identity: sandbox.directoryIdentity)
+        // What lies inside goes first: shm, and containers' directories.
+        let inside = steps.filter { step in
+            switch step.action {
+            case .unmountShm, .removeDirectory, .unmount: isBeneath(sandbox.directory, step.target)
+            default: false
+            }
+        }
+        addDirectory(own, of: .sandbox(id: sandbox.id), after: after + inside.map(\.number), seen)
+    }
+
+    /// Returns the step after which the directory is gone.
+    @discardableResult
+    private mutating func addDirectory(
+        _ directory: Container.Directory, of subject: Subject, after: [Int], _ seen: Observation
+    ) -> Int {
+        let handled = steps.flatMap { step -> [String] in
+            switch step.action {
+            case .unmountShm(let path): [path]
+            case .unmount(_, let mounts): mounts
+            default: []
+            }
+        }
+        let mounts = seen.mounts.outermost(beneath: Array(directory.path.utf8)).map(printable)
+            .filter { !handled.contains($0) }
+        var after = after
+        if !mounts.isEmpty {
+            after.append(add(subject, .unmount(beneath: directory.path, mounts: mounts), after: after))
+        }
+        return add(subject, .removeDirectory(directory), after: after)
+    }
+
+    private mutating func addShm(after: [Int]) {
+        guard let shm = sandbox.shm, !sandbox.usesHostShm else { return }
+        add(.sandbox(id: sandbox.id), .unmountShm(shm), after: after)
+    }
+
+    /// Pins are mounts: none outlives a boot, so what is there after one is another's.
+    private mutating func addNamespaces(after: [Int]) {
+        for pin in sandbox.namespaces where !pin.closed && !isAfterReboot {
+            add(.sandbox(id: sandbox.id), .deleteNamespace(pin), after: after)
+        }
+    }
+}

@@ -1,0 +1,83 @@
+import FoundationEssentials
+internal import HelperClient
+internal import HelperProtocol
+internal import SandboxRegistry
+internal import Synchronization
+
+/// One removal or stop, from its plan to its report. The sandbox's lock is held.
+final class Run: Sendable {
+    private let orchestrator: Orchestrator
+    private let options: RemovalOptions
+    private let tell: @Sendable (RemovalEvent) -> Void
+    private let startedAt = Date()
+    private let start = ContinuousClock.now
+    private let warnings = Mutex<[String]>([])
+
+    init(
+        _ orchestrator: Orchestrator, _ options: RemovalOptions, _ tell: @escaping @Sendable (RemovalEvent) -> Void
+    ) {
+        self.orchestrator = orchestrator
+        self.options = options
+        self.tell = tell
+    }
+
+    func carryOut(
+        _ sandbox: Sandbox, _ purpose: RemovalPlan.Purpose,
+        _ planning: @Sendable (Sandbox, [Container], Observation) -> RemovalPlan
+    ) async throws(RemovalError) -> RemovalReport {
+        let welcome: Welcome
+        do throws(HelperError) {
+            welcome = try await orchestrator.helpers.welcome()
+        } catch {
+            throw .helper(error)
+        }
+        let roots = RootMap(welcome)
+        var containers = try orchestrator.records(of: sandbox)
+        while true {
+            let plan = planning(sandbox, containers, try orchestrator.observe(sandbox, containers))
+            tell(.planned(plan))
+            let records = await executor(plan, roots).run()
+            let report = report(plan, records)
+            // The mark that keeps containers out is made side by side with the first steps, so one may have slipped in.
+            let now = report.outcome == .incomplete ? try? orchestrator.records(of: sandbox) : nil
+            let known = Set(containers.map(\.id))
+            if let now, purpose == .remove, now.contains(where: { !known.contains($0.id) }) {
+                warn("a container was registered while the removal began; going on with it")
+                containers = now
+                continue
+            }
+            if report.outcome != .removed { keep(report) }
+            return report
+        }
+    }
+
+    private func executor(_ plan: RemovalPlan, _ roots: RootMap) -> Executor {
+        Executor(
+            plan: plan, registry: orchestrator.registry, helpers: orchestrator.helpers, roots: roots, options: options,
+            start: start, deadline: start + options.timeout, tell: tell, report: { self.report(plan, $0) })
+    }
+
+    private func report(_ plan: RemovalPlan, _ records: [StepRecord]) -> RemovalReport {
+        // The mark is a means: what counts is that nothing is left.
+        let left = records.contains { !$0.succeeded && $0.verb != "mark" }
+        return RemovalReport(
+            purpose: plan.purpose, sandbox: plan.sandbox, startedAt: startedAt,
+            duration: (.now - start) / .seconds(1),
+            outcome: left ? .incomplete : plan.purpose == .remove ? .removed : .stopped, steps: records,
+            warnings: warnings.withLock { $0 })
+    }
+
+    /// Forgetting a sandbox keeps its report in the same transaction; every other report is kept here, if there is room.
+    private func keep(_ report: RemovalReport) {
+        do throws(RegistryError) {
+            try orchestrator.registry.keepReport(report.stored)
+        } catch {
+            warn("the report could not be kept: \(error)")
+        }
+    }
+
+    private func warn(_ text: String) {
+        warnings.withLock { $0.append(text) }
+        tell(.warning(text))
+    }
+}

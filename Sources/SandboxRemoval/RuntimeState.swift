@@ -1,0 +1,23 @@
+import FoundationEssentials
+internal import HelperProtocol
+
+/// A container's state as a runtime prints it (OCI runtime specification, "State").
+struct RuntimeState: Decodable {
+    let status: String
+    /// 0, or absent, where there is no process.
+    let pid: Int32?
+
+    /// nil where the output is not what the specification says.
+    init?(_ facts: Facts) {
+        guard case .runtime(let runtime) = facts, case .inline(let bytes) = runtime.output,
+            let state = try? JSONDecoder().decode(Self.self, from: Data(bytes))
+        else { return nil }
+        self = state
+    }
+
+    /// The init's pid, unless it has ended.
+    var livingProcess: Int32? {
+        guard status != "stopped", let pid, pid > 0 else { return nil }
+        return pid
+    }
+}

@@ -1,0 +1,65 @@
+internal import HelperClient
+internal import HelperProtocol
+internal import NodeObservation
+internal import SandboxRegistry
+
+/// What a step that succeeded has to say.
+struct StepSuccess: Sendable {
+    var already = false
+    var detail: String?
+    var entries: UInt64?
+
+    static let done = StepSuccess()
+    static let alreadyDone = StepSuccess(already: true)
+}
+
+/// Why a step failed, as a sentence for people.
+struct StepFailure: Error, Sendable {
+    let reason: String
+
+    init(_ reason: String) { self.reason = reason }
+    init(_ error: some FailureReason) { reason = error.description }
+
+    /// From a reply that says neither that it is so now, nor that it was.
+    init(_ reply: Reply, of what: String) {
+        switch reply.outcome {
+        case .done, .alreadyDone, .inProgress: self.init("\(what): an answer that belongs to another request")
+        case .refused(let rule, let detail): self.init("\(what): \(rule.meaning(printable(detail)))")
+        case .malformed(let reason): self.init("\(what): the helper does not understand the request (\(reason))")
+        case .failed(let failure): self.init("\(what): \(reply.facts.runtimeMessage ?? failure.meaning)")
+        case .timedOut: self.init("\(what): not done in time")
+        case .unsupported: self.init("\(what): the helper speaks another version of the protocol")
+        }
+    }
+}
+
+extension Facts {
+    /// What a runtime that failed said: its exit status and the end of its standard error.
+    var runtimeMessage: String? {
+        guard case .runtime(let runtime) = self else { return nil }
+        let how =
+            runtime.status < 0
+            ? "the runtime was ended by signal \(-runtime.status)"
+            : runtime.status > 0
+                ? "the runtime exited with status \(runtime.status)"
+                : "the runtime exited with status 0, but its state is still there"
+        let lines = runtime.errorOutput.split(separator: UInt8(ascii: "\n"))
+        guard let last = lines.last else { return how }
+        return "\(how): \(printable(Array(last)))"
+    }
+}
+
+/// An error of a layer below, whose description is a step's reason to fail.
+protocol FailureReason: Error, CustomStringConvertible {}
+
+extension HelperError: FailureReason {}
+extension RootError: FailureReason {}
+extension ObservationError: FailureReason {}
+extension RegistryError: FailureReason {}
+
+/// The body's value, or its error as the step's failure.
+func orFail<Value: ~Copyable, Failure: FailureReason>(
+    _ body: () throws(Failure) -> Value
+) throws(StepFailure) -> Value {
+    do { return try body() } catch { throw StepFailure(error) }
+}

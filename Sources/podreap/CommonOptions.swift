@@ -1,0 +1,70 @@
+import ArgumentParser
+internal import SandboxRegistry
+internal import SandboxRemoval
+
+/// What every command takes.
+struct CommonOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "The registry's file (default: /var/lib/podreap/registry.sqlite).", valueName: "path"))
+    var registry: String?
+
+    @Flag(help: "Print JSON, one object a line.")
+    var json = false
+
+    func openRegistry() throws(RegistryError) -> Registry {
+        try Registry(path: registry ?? environmentVariable("PODREAP_REGISTRY") ?? "/var/lib/podreap/registry.sqlite")
+    }
+}
+
+/// What commands that act take beside that.
+struct HelperOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "The helper's program (default: /usr/libexec/podreap/podreap-helper).", valueName: "path"))
+    var helper: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Another policy than /etc/podreap/helper.conf; the helper takes it from root only.", valueName: "path"))
+    var policy: String?
+
+    func orchestrator(_ registry: Registry) -> Orchestrator {
+        let path = helper ?? environmentVariable("PODREAP_HELPER") ?? "/usr/libexec/podreap/podreap-helper"
+        return Orchestrator(registry: registry, helper: path, policy: policy)
+    }
+}
+
+/// A number of seconds on the command line, such as `10` or `0.5`.
+struct Seconds: ExpressibleByArgument, CustomStringConvertible {
+    let duration: Duration
+
+    init(_ duration: Duration) { self.duration = duration }
+
+    init?(argument: String) {
+        guard let seconds = Double(argument), seconds.isFinite, (0...86_400).contains(seconds) else { return nil }
+        duration = .seconds(seconds)
+    }
+
+    var description: String { Milliseconds.text(duration / .milliseconds(1000)) }
+    var defaultValueDescription: String { "\(Int(duration / .seconds(1)))" }
+}
+
+extension Registry {
+    /// The sandboxes that are meant, each once; nothing may be wrong with any before work begins with the first.
+    func resolve(_ ids: [String]) throws(RegistryError) -> [(id: String, sandbox: Sandbox?)] {
+        var resolved: [(id: String, sandbox: Sandbox?)] = []
+        for id in ids {
+            let sandbox = try sandbox(matching: id)
+            let full = sandbox?.id ?? id
+            if !resolved.contains(where: { $0.id == full }) { resolved.append((full, sandbox)) }
+        }
+        return resolved
+    }
+
+    /// The one sandbox that is meant.
+    func require(_ id: String) throws(RegistryError) -> Sandbox {
+        guard let sandbox = try sandbox(matching: id) else { throw .unknownSandbox(id: id) }
+        return sandbox
+    }
+}

@@ -1,0 +1,18 @@
+import ArgumentParser
+internal import SandboxRegistry
+
+struct Inspect: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Shows all that is registered of a sandbox, in JSON.")
+
+    @OptionGroup var common: CommonOptions
+
+    @Argument(help: "A sandbox's id or the beginning of one.")
+    var id: String
+
+    func run() throws {
+        let registry = try common.openRegistry()
+        let sandbox = try registry.require(id)
+        let record = Record(sandbox: sandbox, containers: try registry.containers(of: sandbox.id))
+        Stream.output.write(common.json ? jsonLine(record) : jsonText(record))
+    }
+}

@@ -1,0 +1,74 @@
+import ArgumentParser
+internal import SandboxRegistry
+internal import SandboxRemoval
+
+struct Plan: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Shows what remove would do, step by step. Changes nothing.")
+
+    @OptionGroup var common: CommonOptions
+
+    @Argument(help: "A sandbox's id or the beginning of one.")
+    var id: String
+
+    func run() throws {
+        let registry = try common.openRegistry()
+        let sandbox = try registry.require(id)
+        // No helper is started for a plan, so it does not matter which.
+        guard let plan = try Orchestrator(registry: registry, helper: "").plan(sandbox.id) else {
+            throw RegistryError.unknownSandbox(id: id)
+        }
+        if common.json {
+            for step in plan.steps { Stream.output.write(jsonLine(PlannedStep(step))) }
+            return
+        }
+        if plan.isAfterReboot { complain("the machine was booted since this sandbox was registered") }
+        var rows = [["STEP", "OF", "WHAT", "AFTER"]]
+        for step in plan.steps {
+            rows.append(["\(step.number)", plan.name(of: step), step.description, Self.list(step.dependencies)])
+        }
+        Stream.output.write(table(rows))
+    }
+
+    /// `0-2,5`; `-` for none.
+    private static func list(_ numbers: [Int]) -> String {
+        var ranges: [ClosedRange<Int>] = []
+        for number in Set(numbers).sorted() {
+            if let last = ranges.last, last.upperBound == number - 1 {
+                ranges[ranges.count - 1] = last.lowerBound...number
+            } else {
+                ranges.append(number...number)
+            }
+        }
+        if ranges.isEmpty { return "-" }
+        return ranges.map { $0.count == 1 ? "\($0.lowerBound)" : "\($0.lowerBound)-\($0.upperBound)" }
+            .joined(separator: ",")
+    }
+}
+
+/// A step as a JSON line.
+struct PlannedStep: Encodable {
+    let number: Int
+    let verb: String
+    let subject: String
+    let target: String
+    let text: String
+    let after: [Int]
+
+    init(_ step: Step) {
+        number = step.number
+        verb = step.verb
+        subject = step.subject.id
+        target = step.target
+        text = step.description
+        after = step.dependencies
+    }
+}
+
+extension RemovalPlan {
+    /// The container's name, or `sandbox`.
+    func name(of step: Step) -> String {
+        guard case .container(let id) = step.subject else { return "sandbox" }
+        return containers.first { $0.id == id }?.name ?? shortened(id)
+    }
+}

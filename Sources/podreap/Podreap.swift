@@ -1,0 +1,104 @@
+import ArgumentParser
+internal import SandboxRegistry
+internal import SandboxRemoval
+
+/// What an invocation's exit status tells a script.
+enum Status: Int32, Error, Comparable {
+    case done = 0
+    /// Something is left, or failed; the same command again goes on with it.
+    case incomplete = 1
+    /// The command line or a document is wrong. Nothing was changed.
+    case badInput = 2
+    /// The helper or the registry cannot be used. Nothing was changed.
+    case unusable = 3
+
+    static func < (left: Status, right: Status) -> Bool { left.rawValue < right.rawValue }
+}
+
+struct Podreap: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract:
+            "Removes Kubernetes pod sandboxes, with an unprivileged orchestrator and a minimal privileged helper.",
+        discussion: """
+            Exit status: 0 done, or nothing to do; 1 something is left or failed, and the same command again goes on \
+            with it; 2 the command line or a document is wrong, nothing was changed; 3 the helper or the registry \
+            cannot be used, nothing was changed.
+
+            Environment: PODREAP_REGISTRY and PODREAP_HELPER stand for --registry and --helper; NO_COLOR switches \
+            colours off.
+            """,
+        subcommands: [Register.self, List.self, Inspect.self, Plan.self, Stop.self, Remove.self])
+}
+
+@main
+enum Start {
+    static func main() async {
+        do {
+            var command = try Podreap.parseAsRoot()
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                try command.run()
+            }
+        } catch {
+            leave(report(error).rawValue)
+        }
+    }
+
+    /// Says what is wrong, and with which status to end.
+    private static func report(_ error: any Error) -> Status {
+        switch error {
+        case let status as Status: return status
+        case let error as RemovalError: return say(error, error.status)
+        case let error as RegistryError: return say(error, error.status)
+        case let error as DocumentError: return say("the document is wrong: \(error)", .badInput)
+        case let error as InputError: return say(error, .badInput)
+        case let error as UsageError: return say(error.message, .badInput)
+        default:
+            // Of the parser: help and versions too, which are no errors.
+            let text = Podreap.fullMessage(for: error)
+            if Podreap.exitCode(for: error).isSuccess {
+                Stream.output.write(text + "\n")
+                return .done
+            }
+            return say(text.hasPrefix("Error: ") ? String(text.dropFirst("Error: ".count)) : text, .badInput)
+        }
+    }
+
+    private static func say(_ message: some CustomStringConvertible, _ status: Status) -> Status {
+        complain(message)
+        return status
+    }
+}
+
+/// A command line that the parser takes and that is wrong all the same.
+struct UsageError: Error {
+    let message: String
+    init(_ message: String) { self.message = message }
+}
+
+/// Writes one message to standard error.
+func complain(_ message: some CustomStringConvertible) { Stream.errors.write("podreap: \(message)\n") }
+
+extension RemovalError {
+    var status: Status {
+        switch self {
+        case .registry(let error): error.status
+        case .helper, .observation, .lock: .unusable
+        case .invalid: .badInput
+        case .busy: .incomplete
+        }
+    }
+}
+
+extension RegistryError {
+    var status: Status {
+        switch self {
+        case .invalidID, .ambiguous, .unknownSandbox, .invalidRecord, .idHeld, .nameHeld, .pathHeld, .beingRemoved,
+            .unknownNamespace:
+            .badInput
+        case .containersLeft: .incomplete
+        case .noDirectory, .notAFile, .notWritable, .corrupt, .foreign, .newerSchema, .busy, .full, .failed: .unusable
+        }
+    }
+}

@@ -1,0 +1,28 @@
+import ArgumentParser
+internal import SandboxRegistry
+internal import SandboxRemoval
+
+struct Remove: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Removes sandboxes with all their containers.",
+        discussion: """
+            Containers are killed, whatever they do about it. What cannot be removed is named, the rest is removed \
+            all the same, and the same command again goes on with it.
+            """)
+
+    @OptionGroup var common: CommonOptions
+    @OptionGroup var helper: HelperOptions
+
+    @Argument(help: "Sandboxes' ids or beginnings of ids.")
+    var ids: [String]
+
+    @Option(help: ArgumentHelp("The time for the whole of it.", valueName: "seconds"))
+    var timeout = Seconds(.seconds(120))
+
+    func run() async throws {
+        let options = RemovalOptions(timeout: timeout.duration)
+        try await runAll(ids, common, helper) { (orchestrator, id, tell) throws(RemovalError) in
+            try await orchestrator.remove(id, options: options, tell: tell)
+        }
+    }
+}

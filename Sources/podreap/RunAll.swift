@@ -1,0 +1,40 @@
+internal import SandboxRegistry
+internal import SandboxRemoval
+
+typealias Work =
+    @Sendable (
+        Orchestrator, String, @escaping @Sendable (RemovalEvent) -> Void
+    ) async throws(RemovalError) -> RemovalAnswer
+
+/// Does one thing to several sandboxes side by side, shows its progress, and throws the worst status.
+func runAll(
+    _ ids: [String], _ common: CommonOptions, _ helper: HelperOptions, _ work: @escaping Work
+) async throws {
+    let registry = try common.openRegistry()
+    let meant = try registry.resolve(ids)
+    let orchestrator = helper.orchestrator(registry)
+    let style: Progress.Style =
+        common.json ? .json : meant.count == 1 && Stream.output.isTerminal ? .live : .plain
+    let worst = await withTaskGroup(of: Status.self) { group in
+        for (id, sandbox) in meant {
+            group.addTask {
+                await runOne(id, sandbox, orchestrator, Progress(style, id, several: meant.count > 1), work)
+            }
+        }
+        return await group.reduce(Status.done) { max($0, $1) }
+    }
+    guard worst == .done else { throw worst }
+}
+
+private func runOne(
+    _ id: String, _ sandbox: Sandbox?, _ orchestrator: Orchestrator, _ progress: Progress, _ work: Work
+) async -> Status {
+    do throws(RemovalError) {
+        let answer = try await work(orchestrator, id) { progress.tell($0) }
+        return progress.end(answer)
+    } catch {
+        progress.clear()
+        complain("\(sandbox.map { "\(shortened($0.id)): " } ?? "")\(error)")
+        return error.status
+    }
+}

@@ -1,0 +1,29 @@
+import ArgumentParser
+internal import SandboxRegistry
+internal import SandboxRemoval
+
+struct Stop: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Stops sandboxes: ends their containers and deletes their namespaces.",
+        discussion: """
+            Each container gets its own stop signal, and KILL after the grace. Records and directories stay until the \
+            sandbox is removed.
+            """)
+
+    @OptionGroup var common: CommonOptions
+    @OptionGroup var helper: HelperOptions
+
+    @Argument(help: "Sandboxes' ids or beginnings of ids.")
+    var ids: [String]
+
+    @Option(help: ArgumentHelp("How long a container may take to end; 0 kills it at once.", valueName: "seconds"))
+    var grace = Seconds(.seconds(10))
+
+    func run() async throws {
+        let grace = grace.duration
+        let options = RemovalOptions(timeout: grace + grace + .seconds(120))
+        try await runAll(ids, common, helper) { (orchestrator, id, tell) throws(RemovalError) in
+            try await orchestrator.stop(id, grace: grace, options: options, tell: tell)
+        }
+    }
+}

@@ -1,0 +1,64 @@
+internal import Glibc
+
+/// Standard output or standard error.
+enum Stream: Int32, Sendable {
+    case output = 1
+    case errors = 2
+
+    /// Writes all of a text at once, so that lines of several tasks do not mix. What a closed pipe does not take is lost.
+    func write(_ text: String) {
+        var bytes = Array(text.utf8)[...]
+        while !bytes.isEmpty {
+            let count = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(rawValue, $0.baseAddress, $0.count) }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { return }
+            bytes = bytes.dropFirst(count)
+        }
+    }
+
+    var isTerminal: Bool { isatty(rawValue) == 1 }
+
+    /// The terminal's width in columns; 80 where it does not say.
+    var columns: Int {
+        var size = winsize()
+        return unsafe ioctl(rawValue, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0 ? Int(size.ws_col) : 80
+    }
+}
+
+/// A variable of the environment (environ(7)); nil where it is not set or empty.
+func environmentVariable(_ name: String) -> String? {
+    guard let value = unsafe getenv(name) else { return nil }
+    let text = unsafe String(cString: value)
+    return text.isEmpty ? nil : text
+}
+
+/// The bytes of a file, or of standard input where `path` is `-`: at most one more than `limit`, which tells that it is too long.
+func readInput(_ path: String, limit: Int) throws(InputError) -> [UInt8] {
+    let file = path == "-" ? 0 : unsafe open(path, O_RDONLY | O_CLOEXEC)
+    guard file >= 0 else { throw InputError(path: path, number: errno) }
+    defer { if file != 0 { close(file) } }
+    var bytes: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 65536)
+    while bytes.count <= limit {
+        let count = unsafe read(file, &buffer, buffer.count)
+        if count < 0, errno == EINTR { continue }
+        guard count >= 0 else { throw InputError(path: path, number: errno) }
+        if count == 0 { return bytes }
+        bytes += buffer[..<count]
+    }
+    return Array(bytes.prefix(limit + 1))
+}
+
+/// A file that cannot be read.
+struct InputError: Error, CustomStringConvertible {
+    let path: String
+    let number: Int32
+
+    var description: String {
+        let reason = unsafe strerror(number).map { unsafe String(cString: $0) } ?? "error \(number)"
+        return "\(path == "-" ? "standard input" : path) cannot be read: \(reason)"
+    }
+}
+
+/// Ends this process, as exit(3).
+func leave(_ status: Int32) -> Never { exit(status) }

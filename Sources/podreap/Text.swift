@@ -1,0 +1,43 @@
+internal import Synchronization
+
+/// The characters of an id that tables show; enough to tell thousands apart, and any unique beginning is taken for an id.
+let shortIDLength = 13
+
+func shortened(_ id: String, _ keepAll: Bool = false) -> String { keepAll ? id : String(id.prefix(shortIDLength)) }
+
+/// Milliseconds with one decimal, or seconds where there are many.
+enum Milliseconds {
+    static func text(_ milliseconds: Double) -> String {
+        milliseconds < 10_000 ? "\(decimal(milliseconds)) ms" : "\(decimal(milliseconds / 1000)) s"
+    }
+
+    private static func decimal(_ value: Double) -> String {
+        let tenths = Int((value * 10).rounded())
+        return "\(tenths / 10).\(abs(tenths % 10))"
+    }
+}
+
+/// The time since something in the largest whole unit: `8s`, `3m`, `2h`, `5d`.
+func age(seconds: Double) -> String {
+    let seconds = Int(max(0, seconds))
+    switch seconds {
+    case ..<120: return "\(seconds)s"
+    case ..<7200: return "\(seconds / 60)m"
+    case ..<172_800: return "\(seconds / 3600)h"
+    default: return "\(seconds / 86_400)d"
+    }
+}
+
+/// Columns as wide as their widest cell, two blanks apart.
+func table(_ rows: [[String]]) -> String {
+    guard let columns = rows.map(\.count).max() else { return "" }
+    let widths = (0..<columns).map { column in rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0 }
+    return rows.map { row in
+        var line = ""
+        for (column, cell) in row.enumerated() {
+            line += cell
+            if column < row.count - 1 { line += String(repeating: " ", count: widths[column] - cell.count + 2) }
+        }
+        return line + "\n"
+    }.joined()
+}
