@@ -40,7 +40,7 @@ build: setup ## Builds everything but the helper for debugging
 helper: setup ## Builds the helper in Embedded Swift, as it is shipped
 	@# The same package seen from elsewhere: beside a Package.resolved it would fetch packages that it does not use.
 	@mkdir -p $(EMBEDDED)/package && ln -sfn ../../Package.swift ../../Sources $(EMBEDDED)/package/
-	PODREAP_EMBEDDED=1 $(SWIFT) build $(SWIFTFLAGS) -c release --product podreap-helper \
+	PODREAP_EMBEDDED=1 $(SWIFT) build $(SWIFTFLAGS) -c release --product podreap-helper --disable-local-rpath \
 	    --package-path $(EMBEDDED)/package --scratch-path $(EMBEDDED)
 	strip -o $(HELPER) $(EMBEDDED)/release/podreap-helper
 

@@ -23,6 +23,8 @@ extension Broker {
         _ target: RuntimeTarget, _ intent: Intent<NodeIdentity>, _ milliseconds: UInt32
     ) throws(Outcome) -> Answer {
         if let answer = try precheck(target, intent) { return answer }
+        let runtime = try runtime(target.runtime)
+        if !runtime.seen.hooks, try hasPoststopHooks(target, runtime) { throw .refused(.hooksNotAllowed) }
         return try call(.delete, target, milliseconds)
     }
 
