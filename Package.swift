@@ -30,7 +30,10 @@ let privilegedTargets: [Target] = [
     .target(name: "CLinux", sources: embedded ? ["CLinux.c"] : nil),
     .systemLibrary(name: "CCapability", pkgConfig: "libcap", providers: [.apt(["libcap-dev"])]),
     .systemLibrary(name: "CSeccomp", pkgConfig: "libseccomp", providers: [.apt(["libseccomp-dev"])]),
-    .target(name: "HelperProtocol", exclude: ["PROTOCOL.md"], swiftSettings: privileged),
+    .target(
+        name: "HelperProtocol",
+        // The helper answers; it has no code for asking.
+        exclude: ["PROTOCOL.md"] + (embedded ? ["Asking"] : []), swiftSettings: privileged),
     .target(
         name: "HelperOperations",
         dependencies: ["HelperProtocol", "CLinux", "CCapability", "CSeccomp"],

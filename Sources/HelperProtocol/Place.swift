@@ -38,29 +38,6 @@ public struct Place: Sendable, Equatable {
         name = component
         depth += 1
     }
-
-    init(from reader: inout Reader) throws(Malformed) {
-        root = try reader.u8()
-        let count = try reader.u8()
-        guard Int(count) <= Limits.components else { throw .badPlace }
-        for _ in 0..<count { try append(reader.inlineBytes(InlineBytes<256>.self)) }
-    }
-
-    func encode(to out: inout [UInt8]) {
-        out.append(root)
-        out.append(UInt8(truncatingIfNeeded: depth))
-        var component = InlineBytes<256>()
-        for index in 0..<parent.count {
-            if parent[index] == slash {
-                out.put(component)
-                component = InlineBytes()
-            } else {
-                _ = component.append(parent[index])
-            }
-        }
-        if depth > 1 { out.put(component) }
-        if depth > 0 { out.put(name) }
-    }
 }
 
 /// A container's id: 1 to 128 of `A-Z a-z 0-9 _ . + -`, the first a letter, a digit or `_`, so that no
@@ -87,7 +64,7 @@ public struct ContainerID: Sendable, Equatable {
     }
 }
 
-private var slash: UInt8 { 0x2f }
+var slash: UInt8 { 0x2f }
 
 extension InlineBytes {
     /// Whether this is one directory entry's name: not empty, not `.` or `..`, without `/` and NUL.

@@ -126,6 +126,9 @@ public enum Facts: Sendable, Equatable {
 
 /// A directory's identity and a page of its children.
 public struct DirectoryFacts: Sendable, Equatable {
+    /// The most bytes that a page's names may take, so that the packet stays within `Limits.replyBytes`.
+    public static var pageBytes: Int { 8192 }
+
     public var identity: NodeIdentity
     /// Names with the kind of entry (`DT_*` of readdir(3)).
     public var children: [Child]

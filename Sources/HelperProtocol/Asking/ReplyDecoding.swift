@@ -9,32 +9,9 @@ extension Reply {
         facts = try Facts(from: &reader)
         try reader.end()
     }
-
-    /// Replaces what is in `out` with the packet's bytes. The capacity is kept, so a buffer that is used again
-    /// costs no allocation.
-    public func encode(into out: inout [UInt8]) {
-        out.removeAll(keepingCapacity: true)
-        Header(kind: kind, requestID: requestID, last: outcome.status).encode(to: &out, reply: true)
-        outcome.encode(to: &out)
-        facts.encode(to: &out)
-        Header.seal(&out)
-    }
 }
 
 extension Outcome {
-    var status: UInt32 {
-        switch self {
-        case .done: 0
-        case .alreadyDone: 1
-        case .inProgress: 2
-        case .refused: 3
-        case .malformed: 4
-        case .failed: 5
-        case .timedOut: 6
-        case .unsupported: 7
-        }
-    }
-
     init(status: UInt32, from reader: inout Reader) throws(Malformed) {
         switch status {
         case 0: self = .done
@@ -55,23 +32,6 @@ extension Outcome {
         default: throw .badStatus
         }
     }
-
-    func encode(to out: inout [UInt8]) {
-        switch self {
-        case .done, .alreadyDone, .inProgress, .timedOut: break
-        case .refused(let rule, let detail):
-            out.put(rule.rawValue)
-            out.put(detail, limit: Limits.detailBytes)
-        case .malformed(let reason):
-            out.put(reason.rawValue)
-        case .failed(let failure):
-            out.put(failure.errno)
-            out.put(failure.call.rawValue)
-            out.put(failure.detail, limit: Limits.detailBytes)
-        case .unsupported(let versions):
-            versions.encode(to: &out)
-        }
-    }
 }
 
 extension Facts {
@@ -87,38 +47,9 @@ extension Facts {
         default: throw .badFacts
         }
     }
-
-    func encode(to out: inout [UInt8]) {
-        switch self {
-        case .none:
-            out.put(UInt8(0))
-        case .welcome(let welcome):
-            out.put(UInt8(1))
-            welcome.encode(to: &out)
-        case .mount(let identity):
-            out.put(UInt8(2))
-            identity.encode(to: &out)
-        case .namespace(let identity, let mounted):
-            out.put(UInt8(3))
-            identity.encode(to: &out)
-            out.put(mounted)
-        case .directory(let facts):
-            out.put(UInt8(4))
-            facts.encode(to: &out)
-        case .count(let count):
-            out.put(UInt8(5))
-            out.put(count)
-        case .runtime(let facts):
-            out.put(UInt8(6))
-            facts.encode(to: &out)
-        }
-    }
 }
 
 extension DirectoryFacts {
-    /// The most bytes that a page's names may take, so that the packet stays within `Limits.replyBytes`.
-    public static var pageBytes: Int { 8192 }
-
     init(from reader: inout Reader) throws(Malformed) {
         identity = try NodeIdentity(from: &reader)
         next = try reader.integer(UInt64.self)
@@ -128,17 +59,6 @@ extension DirectoryFacts {
             let name = try reader.inlineBytes(InlineBytes<256>.self)
             guard name.isFileName else { throw .badFacts }
             children.append(Child(type: type, name: name.array))
-        }
-    }
-
-    func encode(to out: inout [UInt8]) {
-        identity.encode(to: &out)
-        out.put(next)
-        out.put(UInt16(truncatingIfNeeded: children.count))
-        for child in children {
-            out.put(child.type)
-            out.put(UInt8(truncatingIfNeeded: child.name.count))
-            for byte in child.name { out.append(byte) }
         }
     }
 }
@@ -152,21 +72,6 @@ extension RuntimeFacts {
             try reader.flag()
             ? .memfd(bytes: try reader.integer(UInt32.self))
             : .inline(try reader.byteArray(limit: Limits.inlineOutputBytes))
-    }
-
-    func encode(to out: inout [UInt8]) {
-        out.put(UInt32(bitPattern: status))
-        out.put(stateDirectory != nil)
-        stateDirectory?.encode(to: &out)
-        out.put(errorOutput, limit: Limits.errorOutputBytes)
-        switch output {
-        case .inline(let bytes):
-            out.put(false)
-            out.put(bytes, limit: Limits.inlineOutputBytes)
-        case .memfd(let bytes):
-            out.put(true)
-            out.put(bytes)
-        }
     }
 }
 
@@ -192,25 +97,5 @@ extension Welcome {
                     stateRoot: try reader.inlineBytes(InlineBytes<256>.self), hooks: try reader.flag()))
         }
         guard roots.count <= Limits.roots, runtimes.count <= Limits.runtimes else { throw .badFacts }
-    }
-
-    func encode(to out: inout [UInt8]) {
-        out.put(version)
-        out.put(release)
-        out.put(missing)
-        out.put(UInt8(truncatingIfNeeded: roots.count))
-        for root in roots {
-            out.put(root.kind.rawValue)
-            out.put(root.minimumDepth)
-            out.put(root.maximumDepth)
-            out.put(root.path)
-            out.put(root.names)
-        }
-        out.put(UInt8(truncatingIfNeeded: runtimes.count))
-        for runtime in runtimes {
-            out.put(runtime.name)
-            out.put(runtime.stateRoot)
-            out.put(runtime.hooks)
-        }
     }
 }

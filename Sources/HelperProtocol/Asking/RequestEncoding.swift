@@ -1,0 +1,99 @@
+extension RequestPacket {
+    /// The packet's bytes.
+    public func encoded() -> [UInt8] {
+        var out: [UInt8] = []
+        Header(kind: request.kind, requestID: id, last: deadline).encode(to: &out, reply: false)
+        request.encode(to: &out)
+        Header.seal(&out)
+        return out
+    }
+}
+
+extension Request {
+    func encode(to out: inout [UInt8]) {
+        switch self {
+        case .hello(let versions):
+            versions.encode(to: &out)
+        case .unmount(let place, let intent):
+            place.encode(to: &out)
+            out.put(intent)
+        case .deleteNetworkNamespace(let place, let intent):
+            place.encode(to: &out)
+            out.put(intent)
+        case .removeDirectory(let place, let intent):
+            place.encode(to: &out)
+            intent.encode(to: &out)
+        case .runtimeState(let target):
+            target.encode(to: &out)
+        case .runtimeKill(let target, let intent, let signal, let all):
+            target.encode(to: &out)
+            out.put(intent)
+            out.put(signal)
+            out.put(all)
+        case .runtimeDelete(let target, let intent):
+            target.encode(to: &out)
+            out.put(intent)
+        case .runtimeList(let runtime):
+            out.put(runtime)
+        }
+    }
+}
+
+extension RuntimeTarget {
+    func encode(to out: inout [UInt8]) {
+        out.put(runtime)
+        out.put(id.bytes)
+    }
+}
+
+extension DirectoryIntent {
+    func encode(to out: inout [UInt8]) {
+        switch self {
+        case .look(let cursor):
+            out.put(UInt8(0))
+            out.put(cursor)
+        case .act(let only, let slice):
+            out.put(UInt8(only == nil ? 1 : 2))
+            only?.encode(to: &out)
+            slice.encode(to: &out)
+        }
+    }
+}
+
+extension Slice {
+    func encode(to out: inout [UInt8]) {
+        out.put(entries)
+        out.put(index)
+        out.put(count)
+    }
+}
+
+extension [UInt8] {
+    mutating func put<Identity: WireIdentity>(_ intent: Intent<Identity>) {
+        switch intent {
+        case .look: put(UInt8(0))
+        case .act(nil): put(UInt8(1))
+        case .act(let only?):
+            put(UInt8(2))
+            only.encode(to: &self)
+        }
+    }
+}
+
+extension Place {
+    func encode(to out: inout [UInt8]) {
+        out.append(root)
+        out.append(UInt8(truncatingIfNeeded: depth))
+        var component = InlineBytes<256>()
+        for index in 0..<parent.count {
+            if parent[index] == slash {
+                out.put(component)
+                component = InlineBytes()
+            } else {
+                _ = component.append(parent[index])
+            }
+        }
+        if depth > 1 { out.put(component) }
+        if depth > 0 { out.put(name) }
+    }
+}
