@@ -108,14 +108,14 @@ extension Step: CustomStringConvertible {
     }
 
     private static func describe(_ method: EndMethod, _ signal: UInt8, _ grace: Duration) -> String {
-        let how =
-            signal == Signal.kill
-            ? "kill" : "send \(Signal.name(of: signal)) to (KILL after \(grace.formattedSeconds))"
+        let kills = signal == Signal.kill
+        let verb = kills ? "kill" : "send \(Signal.name(of: signal)) to"
+        let then = kills ? " and wait" : ", KILL after \(grace.formattedSeconds), and wait"
         return switch method {
-        case .process(let process): "\(how) process \(process.pid) and wait for its end"
+        case .process(let process): "\(verb) process \(process.pid)\(then) for its end"
         case .remaining(let pids):
             "kill what is left in its cgroup (\(pids.map(String.init).joined(separator: ", "))) and wait for the end"
-        case .askRuntime: "ask the runtime for its state; \(how) it where it runs, and wait for its end"
+        case .askRuntime: "ask the runtime for its state; where it runs, \(verb) it\(then) for its end"
         case .beforeReboot: "see that nothing runs: it was registered before the last boot"
         }
     }
@@ -126,6 +126,7 @@ extension Duration {
     var formattedSeconds: String {
         let milliseconds = Int(self / .milliseconds(1))
         let (whole, rest) = milliseconds.quotientAndRemainder(dividingBy: 1000)
-        return rest == 0 ? "\(whole) s" : "\(whole).\(String(1000 + rest).dropFirst()) s"
+        let digits = String(1000 + rest).dropFirst().reversed().drop { $0 == "0" }.reversed()
+        return digits.isEmpty ? "\(whole) s" : "\(whole).\(String(digits)) s"
     }
 }
