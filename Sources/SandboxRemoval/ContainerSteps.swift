@@ -50,7 +50,7 @@ extension Executor {
         }
         let answer = try await kill(container, signal: Signal.kill, all: false)
         // Where the runtime did not send it, the process is either about to go by itself, or stays.
-        let patience = answer.isSuccess ? options.afterKill : .seconds(1)
+        let patience = answer.outcome == .done ? options.afterKill : .seconds(1)
         guard await handle.wait(until: min(deadline, .now + patience)) else {
             throw try stuck(pid, container, answer)
         }

@@ -24,12 +24,18 @@ public final class Orchestrator: Sendable {
         self.helpers = helpers
     }
 
+    /// Opens the registry at `path`, and starts helpers meanwhile.
+    ///
     /// - Parameters:
     ///   - helper: The path of `podreap-helper`.
     ///   - policy: Another policy than the installed one; the helper takes it from root only.
-    public convenience init(registry: Registry, helper: String, policy: String? = nil) {
-        let launch = HelperLaunch(executable: helper, arguments: policy.map { [$0] } ?? [])
-        self.init(registry: registry, helpers: HelperPool(launch))
+    ///   - warm: How many helpers to start at once; the others are started when there is work for them.
+    public convenience init(
+        path: String, helper: String, policy: String? = nil, warm: Int = 0
+    ) throws(RegistryError) {
+        let helpers = HelperPool(HelperLaunch(executable: helper, arguments: policy.map { [$0] } ?? []))
+        helpers.warm(warm)
+        self.init(registry: try Registry(path: path), helpers: helpers)
     }
 
     /// What a removal would do now; nil for an unknown id. Changes nothing, and starts no helper.
@@ -73,7 +79,7 @@ public final class Orchestrator: Sendable {
         _ tell: @escaping @Sendable (RemovalEvent) -> Void, _ planning: @escaping Planning
     ) async throws(RemovalError) -> RemovalAnswer {
         guard let found = try find(id) else { return .unknown(id: id, last: try lastReport(of: id)) }
-        helpers.warm(2)
+        helpers.warm(1)
         // A task of its own: the caller's may be cancelled.
         let work = Task { () -> Result<RemovalAnswer, RemovalError> in
             do throws(RemovalError) {

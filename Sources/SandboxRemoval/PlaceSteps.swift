@@ -60,7 +60,7 @@ extension Executor {
             case .refused(.mountBeneath, _) where rounds < mountRounds:
                 rounds += 1
                 _ = try await unmountAll(beneath: directory.path)
-            default: throw StepFailure(reply, of: "remove \(directory.path)")
+            default: throw StepFailure(reply)
             }
         }
     }
@@ -85,7 +85,7 @@ extension Executor {
         let only = pin.identity.map(NodeIdentity.init)
         let request = Request.deleteNetworkNamespace(place, .act(only: only))
         let reply = try await call(request, atMost: options.runtimeCall)
-        guard reply.isSuccess else { throw StepFailure(reply, of: "delete \(pin.path)") }
+        guard reply.isSuccess else { throw StepFailure(reply) }
         if plan.purpose == .stop {
             try await write { (registry) throws(RegistryError) in
                 try registry.closeNamespace(pin.path, of: plan.sandbox.id)

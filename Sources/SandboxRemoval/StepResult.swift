@@ -21,14 +21,21 @@ struct StepFailure: Error, Sendable {
     init(_ error: some FailureReason) { reason = error.description }
 
     /// From a reply that says neither that it is so now, nor that it was.
-    init(_ reply: Reply, of what: String) {
+    ///
+    /// - Parameter what: What was asked for, unless it is just what the step's description says.
+    init(_ reply: Reply, of what: String? = nil) {
+        let prefix = what.map { "\($0): " } ?? ""
+        self.init(prefix + Self.reason(reply))
+    }
+
+    private static func reason(_ reply: Reply) -> String {
         switch reply.outcome {
-        case .done, .alreadyDone, .inProgress: self.init("\(what): an answer that belongs to another request")
-        case .refused(let rule, let detail): self.init("\(what): \(rule.meaning(printable(detail)))")
-        case .malformed(let reason): self.init("\(what): the helper does not understand the request (\(reason))")
-        case .failed(let failure): self.init("\(what): \(reply.facts.runtimeMessage ?? failure.meaning)")
-        case .timedOut: self.init("\(what): not done in time")
-        case .unsupported: self.init("\(what): the helper speaks another version of the protocol")
+        case .done, .alreadyDone, .inProgress: "the helper's answer belongs to another request"
+        case .refused(let rule, let detail): rule.meaning(printable(detail))
+        case .malformed(let reason): "the helper does not understand the request (\(reason))"
+        case .failed(let failure): reply.facts.runtimeMessage ?? failure.meaning
+        case .timedOut: "not done in time"
+        case .unsupported: "the helper speaks another version of the protocol"
         }
     }
 }

@@ -12,9 +12,11 @@ struct CommonOptions: ParsableArguments {
     @Flag(help: "Print JSON, one object a line.")
     var json = false
 
-    func openRegistry() throws(RegistryError) -> Registry {
-        try Registry(path: registry ?? environmentVariable("PODREAP_REGISTRY") ?? "/var/lib/podreap/registry.sqlite")
+    var registryPath: String {
+        registry ?? environmentVariable("PODREAP_REGISTRY") ?? "/var/lib/podreap/registry.sqlite"
     }
+
+    func openRegistry() throws(RegistryError) -> Registry { try Registry(path: registryPath) }
 }
 
 /// What commands that act take beside that.
@@ -29,9 +31,10 @@ struct HelperOptions: ParsableArguments {
             "Another policy than /etc/podreap/helper.conf; the helper takes it from root only.", valueName: "path"))
     var policy: String?
 
-    func orchestrator(_ registry: Registry) -> Orchestrator {
+    /// - Parameter warm: How many helpers to start while the registry is opened.
+    func orchestrator(_ common: CommonOptions, warm: Int) throws(RegistryError) -> Orchestrator {
         let path = helper ?? environmentVariable("PODREAP_HELPER") ?? "/usr/libexec/podreap/podreap-helper"
-        return Orchestrator(registry: registry, helper: path, policy: policy)
+        return try Orchestrator(path: common.registryPath, helper: path, policy: policy, warm: warm)
     }
 }
 

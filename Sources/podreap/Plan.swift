@@ -12,12 +12,9 @@ struct Plan: ParsableCommand {
     var id: String
 
     func run() throws {
-        let registry = try common.openRegistry()
-        let sandbox = try registry.require(id)
         // No helper is started for a plan, so it does not matter which.
-        guard let plan = try Orchestrator(registry: registry, helper: "").plan(sandbox.id) else {
-            throw RegistryError.unknownSandbox(id: id)
-        }
+        let orchestrator = try Orchestrator(path: common.registryPath, helper: "")
+        guard let plan = try orchestrator.plan(id) else { throw RegistryError.unknownSandbox(id: id) }
         if common.json {
             for step in plan.steps { Stream.output.write(jsonLine(PlannedStep(step))) }
             return

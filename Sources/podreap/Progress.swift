@@ -78,7 +78,8 @@ final class Progress: Sendable {
 
     private func explain(_ report: RemovalReport) {
         for failure in report.failures {
-            complain("\(shortened(report.sandbox)): \(failure.verb) \(failure.target): \(failure.detail ?? "failed")")
+            let what = [failure.verb, shortened(failure.subject), failure.target].filter { !$0.isEmpty }
+            complain("\(shortened(report.sandbox)): \(what.joined(separator: " ")): \(failure.detail ?? "failed")")
         }
         complain(
             "\(shortened(report.sandbox)) is not \(report.purpose == .stop ? "stopped" : "removed"); run it again to go on"

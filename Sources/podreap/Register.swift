@@ -16,7 +16,7 @@ struct Register: AsyncParsableCommand {
     func run() async throws {
         let bytes = try readInput(file, limit: RegistrationDocument.maximumBytes)
         let document = try RegistrationDocument(json: Data(bytes))
-        let orchestrator = helper.orchestrator(try common.openRegistry())
+        let orchestrator = try helper.orchestrator(common, warm: 1)
         let registration = try await orchestrator.register(document)
         for warning in registration.warnings { complain(warning) }
         if common.json {

@@ -10,9 +10,8 @@ typealias Work =
 func runAll(
     _ ids: [String], _ common: CommonOptions, _ helper: HelperOptions, _ work: @escaping Work
 ) async throws {
-    let registry = try common.openRegistry()
-    let meant = try registry.resolve(ids)
-    let orchestrator = helper.orchestrator(registry)
+    let orchestrator = try helper.orchestrator(common, warm: 1)
+    let meant = try orchestrator.registry.resolve(ids)
     let style: Progress.Style =
         common.json ? .json : meant.count == 1 && Stream.output.isTerminal ? .live : .plain
     let worst = await withTaskGroup(of: Status.self) { group in
