@@ -65,6 +65,10 @@ let unprivilegedTargets: [Target] = [
 ]
 
 let tests: [Target] = [
+    .executableTarget(
+        name: "podreap-benchmark", dependencies: ["SandboxRemoval", "SandboxRegistry", "SamplePod", arguments],
+        path: "Tests/Benchmark/Driver", swiftSettings: strict),
+    .testTarget(name: "SamplePodTests", dependencies: ["SamplePod"], swiftSettings: strict),
     .testTarget(
         name: "HelperProtocolTests", dependencies: ["HelperProtocol"],
         exclude: ["vectors"], swiftSettings: strict),

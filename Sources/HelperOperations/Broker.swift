@@ -37,7 +37,7 @@ struct Broker: ~Copyable {
     }
 
     /// Answers one request; false where it was the last. Throws where the answer cannot be sent.
-    private mutating func serveOne(_ packet: inout [UInt8], _ out: inout [UInt8]) throws(Outcome) -> Bool {
+    mutating func serveOne(_ packet: inout [UInt8], _ out: inout [UInt8]) throws(Outcome) -> Bool {
         var request: RequestPacket?
         var answer = Answer(.timedOut)
         do throws(Outcome) {

@@ -66,7 +66,7 @@ public struct SampleNode: Sendable {
             [
                 "caller = \(caller)", "sandbox-root = \(sandboxRoot)", "container-root = \(containerRoot)",
                 "netns-root = \(netnsRoot) names sample-*",
-            ] + cgroupRoots.map { "cgroup-root = \($0) depth 1-2" } + ["runtime = runc \(runtime) \(runtimeRoot)"]
+            ] + cgroupRoots.map { "cgroup-root = \($0) depth 1" } + ["runtime = runc \(runtime) \(runtimeRoot)"]
         return lines.joined(separator: "\n") + "\n"
     }
 

@@ -75,7 +75,7 @@ extension SamplePod {
         _ container: Container, script: String, own namespaces: [RuntimeSpec.Namespace], hostname: String?
     ) throws(SampleError) {
         let spec = RuntimeSpec(
-            script: script, hostname: hostname, shm: shm, cgroup: "\(SampleNode.cgroup)/\(id)/\(container.id)",
+            script: script, hostname: hostname, shm: shm, cgroup: "\(SampleNode.cgroup)/\(container.id)",
             annotations: ["io.kubernetes.container.name": container.name, "io.kubernetes.pod.name": name],
             namespaces: namespaces)
         try write(json(spec), to: "\(container.directory)/config.json")

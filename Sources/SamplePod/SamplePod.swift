@@ -45,7 +45,7 @@ public struct SamplePod: Sendable {
             let container = Self.randomID()
             return Container(
                 id: container, name: name, directory: "\(node.containerRoot)/\(container)",
-                cgroups: node.cgroupRoots.map { "\($0)/\(id)/\(container)" })
+                cgroups: node.cgroupRoots.map { "\($0)/\(container)" })
         }
         infra = container("POD")
         self.workloads = workloads.indices.map { container("app-\($0)") }
@@ -103,8 +103,10 @@ public struct SamplePod: Sendable {
         return found
     }
 
-    /// The pod's cgroup in every hierarchy; its containers' lie beneath.
-    private var cgroups: [String] { node.cgroupRoots.map { "\($0)/\(id)" } }
+    /// What is mounted beneath a directory, the last mounted first.
+    public func mountPoints(beneath directory: String) -> [String] { mounts(beneath: directory).map(\.point) }
+
+    private var cgroups: [String] { containers.flatMap(\.cgroups) }
 
     /// Whether the container's init lives; a zombie or a later process with its pid does not count.
     private func isRunning(_ container: Container) -> Bool {

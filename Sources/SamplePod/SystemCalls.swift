@@ -123,7 +123,11 @@ func waitForEnd(of reading: Int32, seconds: Int32) -> Bool {
 
 /// Starts a program with fd 0 and 2 on /dev/null, `output` (or /dev/null) on fd 1, a short environment, no signal blocked and
 /// all at their default: a thread of Swift's pool blocks TERM, and a container would inherit that.
-func spawn(_ command: [String], output: Int32? = nil) throws(SampleError) -> Int32 {
+///
+/// - Parameter sharing: Whether it has this process's own descriptors 0 to 2 instead.
+func spawn(
+    _ command: [String], output: Int32? = nil, sharing: Bool = false, environment variables: [String] = []
+) throws(SampleError) -> Int32 {
     var actions = unsafe posix_spawn_file_actions_t()
     var attributes = posix_spawnattr_t()
     unsafe posix_spawn_file_actions_init(&actions)
@@ -132,13 +136,12 @@ func spawn(_ command: [String], output: Int32? = nil) throws(SampleError) -> Int
         unsafe posix_spawn_file_actions_destroy(&actions)
         unsafe posix_spawnattr_destroy(&attributes)
     }
-    for number in [0, 2] as [Int32] {
-        unsafe posix_spawn_file_actions_addopen(&actions, number, "/dev/null", O_RDWR, 0)
-    }
-    if let output {
-        unsafe posix_spawn_file_actions_adddup2(&actions, output, 1)
-    } else {
-        unsafe posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_RDWR, 0)
+    for number in 0...2 as ClosedRange<Int32> where !sharing {
+        if number == 1, let output {
+            unsafe posix_spawn_file_actions_adddup2(&actions, output, 1)
+        } else {
+            unsafe posix_spawn_file_actions_addopen(&actions, number, "/dev/null", O_RDWR, 0)
+        }
     }
     var signals = sigset_t()
     unsafe sigemptyset(&signals)
@@ -147,7 +150,8 @@ func spawn(_ command: [String], output: Int32? = nil) throws(SampleError) -> Int
     unsafe posix_spawnattr_setsigdefault(&attributes, &signals)
     unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
     var arguments = unsafe command.map { unsafe strdup($0) } + [nil]
-    var environment = unsafe [strdup("PATH=/usr/sbin:/usr/bin:/sbin:/bin"), nil]
+    let allVariables = ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"] + variables
+    var environment = unsafe allVariables.map { unsafe strdup($0) } + [nil]
     defer { unsafe (arguments + environment).forEach { unsafe free($0) } }
     var pid: Int32 = 0
     let code = unsafe posix_spawnp(&pid, command[0], &actions, &attributes, &arguments, &environment)
@@ -156,8 +160,24 @@ func spawn(_ command: [String], output: Int32? = nil) throws(SampleError) -> Int
 }
 
 /// Waits for a child: true where it exited with 0.
-func succeeded(_ pid: Int32) -> Bool {
+func succeeded(_ pid: Int32) -> Bool { exitStatus(pid) == 0 }
+
+/// Waits for a child: its exit status, or 128 and the number of the signal that ended it, as a shell says it.
+func exitStatus(_ pid: Int32) -> Int32 {
     var status: Int32 = 0
-    while unsafe waitpid(pid, &status, 0) < 0 { guard errno == EINTR else { return false } }
-    return status == 0
+    while unsafe waitpid(pid, &status, 0) < 0 { guard errno == EINTR else { return 255 } }
+    return status & 0x7f == 0 ? status >> 8 & 0xff : 128 + status & 0x7f
+}
+
+func changeOwner(_ path: String, user: UInt32, group: UInt32) throws(SampleError) {
+    guard unsafe chown(path, user, group) == 0 else { throw failure("chown", path) }
+}
+
+func changeMode(_ path: String, _ mode: UInt32) throws(SampleError) {
+    guard unsafe chmod(path, mode) == 0 else { throw failure("chmod", path) }
+}
+
+/// A variable of this process's environment, as `NAME=VALUE`.
+func inheritedVariable(_ name: String) -> String? {
+    unsafe getenv(name).map { unsafe "\(name)=\(String(cString: $0))" }
 }

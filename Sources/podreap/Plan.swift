@@ -22,7 +22,9 @@ struct Plan: ParsableCommand {
         if plan.isAfterReboot { complain("the machine was booted since this sandbox was registered") }
         var rows = [["STEP", "OF", "WHAT", "AFTER"]]
         for step in plan.steps {
-            rows.append(["\(step.number)", plan.name(of: step), step.description, Self.list(step.dependencies)])
+            rows.append([
+                "\(step.number)", plan.name(of: step), abbreviated(step.description), Self.list(step.dependencies),
+            ])
         }
         Stream.output.write(table(rows))
     }

@@ -27,7 +27,7 @@ struct Podreap: AsyncParsableCommand {
             Environment: PODREAP_REGISTRY and PODREAP_HELPER stand for --registry and --helper; NO_COLOR switches \
             colours off.
             """,
-        subcommands: [Register.self, List.self, Inspect.self, Plan.self, Stop.self, Remove.self])
+        subcommands: [Register.self, List.self, Inspect.self, Plan.self, Stop.self, Remove.self, Demo.self])
 }
 
 @main
@@ -54,6 +54,7 @@ enum Start {
         case let error as DocumentError: return say("the document is wrong: \(error)", .badInput)
         case let error as InputError: return say(error, .badInput)
         case let error as UsageError: return say(error.message, .badInput)
+        case let error as DemoFailure: return say(error, .incomplete)
         default:
             // Of the parser: help and versions too, which are no errors.
             let text = Podreap.fullMessage(for: error)

@@ -102,7 +102,7 @@ final class Progress: Sendable {
         let time = record.outcome == .skipped ? "" : Milliseconds.text(record.duration)
         let padded = String(repeating: " ", count: max(0, 10 - time.count)) + time
         let entries = record.entries.map { " (\($0) entries)" } ?? ""
-        var lines = ["  \(mark)\(padded)  \(subject(step, plan))  \(step)\(entries)"]
+        var lines = ["  \(mark)\(padded)  \(subject(step, plan))  \(abbreviated("\(step)"))\(entries)"]
         if let detail = record.detail, record.outcome != .skipped { lines.append("             \(detail)") }
         return lines
     }
@@ -142,7 +142,10 @@ final class Progress: Sendable {
             let count = entries > 0 ? " (\(entries) entries)" : ""
             let padded = String(repeating: " ", count: max(0, 10 - time.count)) + time
             text +=
-                paint.dim(String("  ...    \(padded)  \(subject(step, state.plan))  \(step)\(count)".prefix(width)))
+                paint.dim(
+                    String(
+                        "  ...    \(padded)  \(subject(step, state.plan))  \(abbreviated("\(step)"))\(count)".prefix(
+                            width)))
                 + "\n"
         }
         state.drawn = state.running.count

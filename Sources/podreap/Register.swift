@@ -18,7 +18,7 @@ struct Register: AsyncParsableCommand {
         let document = try RegistrationDocument(json: Data(bytes))
         let orchestrator = try helper.orchestrator(common, warm: 1)
         let registration = try await orchestrator.register(document)
-        for warning in registration.warnings { complain(warning) }
+        for warning in registration.warnings { complain("warning: \(warning)") }
         if common.json {
             Stream.output.write(jsonLine(Record(sandbox: registration.sandbox, containers: registration.containers)))
         } else {

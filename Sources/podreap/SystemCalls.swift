@@ -1,3 +1,4 @@
+internal import Dispatch
 internal import Glibc
 
 /// Standard output or standard error.
@@ -62,3 +63,32 @@ struct InputError: Error, CustomStringConvertible {
 
 /// Ends this process, as exit(3).
 func leave(_ status: Int32) -> Never { exit(status) }
+
+/// Whether this process acts as root.
+var isSuperuser: Bool { geteuid() == 0 }
+
+/// The path of this program's file.
+var programPath: String {
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    let count = unsafe buffer.withUnsafeMutableBytes { unsafe readlink("/proc/self/exe", $0.baseAddress!, $0.count) }
+    return String(decoding: buffer[..<max(count, 0)], as: UTF8.self)
+}
+
+/// Becomes another program, found on the PATH; returns only where that fails.
+func replaceProcess(_ command: [String]) {
+    var arguments = unsafe command.map { unsafe strdup($0) } + [nil]
+    unsafe execvp(command[0], &arguments)
+    unsafe arguments.forEach { unsafe free($0) }
+}
+
+/// Calls `body` with the signal's number, on another thread, where the signal comes. Children start with it at its default.
+func onSignal(_ number: Int32, _ body: @escaping @Sendable (Int32) -> Void) -> any DispatchSourceSignal {
+    _ = signal(number, SIG_IGN)
+    let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+    source.setEventHandler { body(number) }
+    source.resume()
+    return source
+}
+
+/// The signals that ask a program to end.
+let endingSignals = [SIGINT, SIGTERM, SIGHUP]

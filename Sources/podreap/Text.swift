@@ -41,3 +41,23 @@ func table(_ rows: [[String]]) -> String {
         return line + "\n"
     }.joined()
 }
+
+/// A text with long ids in it shortened as tables show them: lines of paths stay readable. JSON has them whole.
+func abbreviated(_ text: String) -> String {
+    var out = ""
+    var id = ""
+    func flush() {
+        out += id.count >= 32 ? shortened(id) + "…" : id
+        id = ""
+    }
+    for character in text {
+        if character.isHexDigit, character.isASCII {
+            id.append(character)
+        } else {
+            flush()
+            out.append(character)
+        }
+    }
+    flush()
+    return out
+}

@@ -4,7 +4,8 @@ import Testing
 @testable import HelperOperations
 
 @Suite struct PolicyParserTests {
-    private static let users = Array("root:x:0:0::/root:/bin/sh\npodreap:x:997:995::/:/bin/false\nbad:x:abc:1::/:\n".utf8)
+    private static let users = Array(
+        "root:x:0:0::/root:/bin/sh\npodreap:x:997:995::/:/bin/false\nbad:x:abc:1::/:\n".utf8)
 
     private func policy(_ text: String) throws(PolicyError) -> Policy {
         try Policy(parsing: Array(text.utf8), users: Self.users)
@@ -27,7 +28,10 @@ import Testing
 
             """)
         #expect(policy.callers == [997, 61234])
-        #expect(policy.roots.map(\.kind) == [.sandbox, .container, .cgroup, .networkNamespace, .ipcNamespace, .utsNamespace])
+        #expect(
+            policy.roots.map(\.kind) == [
+                .sandbox, .container, .cgroup, .networkNamespace, .ipcNamespace, .utsNamespace,
+            ])
         #expect(policy.roots.map(\.minimumDepth) == [1, 2, 4, 1, 1, 1])
         #expect(policy.roots.map(\.maximumDepth) == [1, 3, 4, 1, 1, 1])
         #expect(policy.roots[1].path.array == Array("/run/containers".utf8))

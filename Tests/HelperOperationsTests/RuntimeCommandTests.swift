@@ -45,7 +45,9 @@ import Testing
     }
 
     @Test func theLaunchersAnswerSurvivesTheWire() throws {
-        for end in [RuntimeEnd(.ended, status: 255), RuntimeEnd(.timedOut, status: -9), RuntimeEnd(.notStarted, status: 2)] {
+        for end in [
+            RuntimeEnd(.ended, status: 255), RuntimeEnd(.timedOut, status: -9), RuntimeEnd(.notStarted, status: 2),
+        ] {
             #expect(try RuntimeEnd(decoding: end.encoded, count: RuntimeEnd.bytes) == end)
         }
         #expect(throws: Outcome.self) { try RuntimeEnd(decoding: [3, 0, 0, 0, 0, 0, 0, 0], count: 8) }

@@ -35,7 +35,8 @@ enum SystemCallRules {
     static var broker: [SystemCallRule] {
         named([
             "openat2", "statx", "fstatfs", "getdents64", "lseek", "pread64", "close", "unlinkat", "fchdir", "chdir",
-            "memfd_create", "sendmsg", "recvmsg", "poll", "capset", "capget", "brk", "munmap", "mremap", "madvise", "futex",
+            "memfd_create", "sendmsg", "recvmsg", "poll", "capset", "capget", "brk", "munmap", "mremap", "madvise",
+            "futex",
             "getrandom", "clock_gettime", "restart_syscall", "rt_sigreturn", "exit_group", "exit",
         ]) + [
             SystemCallRule("umount2", [.init(1, equals: UInt64(LINUX_UNMOUNT_FLAGS))]),
@@ -93,7 +94,8 @@ enum SystemCallRules {
     private static var launcher: [SystemCallRule] {
         named([
             "recvmsg", "sendmsg", "poll", "clone", "clone3", "pidfd_open", "wait4", "kill", "setsid", "prctl",
-            "prlimit64", "setrlimit", "dup3", "close", "brk", "mmap", "munmap", "mremap", "madvise", "mprotect", "futex",
+            "prlimit64", "setrlimit", "dup3", "close", "brk", "mmap", "munmap", "mremap", "madvise", "mprotect",
+            "futex",
             "getrandom", "clock_gettime", "set_robust_list", "set_tid_address", "rseq", "arch_prctl",
             "rt_sigprocmask", "rt_sigreturn", "restart_syscall", "exit_group", "exit", "capget",
         ])
