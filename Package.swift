@@ -66,7 +66,7 @@ let unprivilegedTargets: [Target] = [
 
 let tests: [Target] = [
     .executableTarget(
-        name: "podreap-benchmark", dependencies: ["SandboxRemoval", "SandboxRegistry", "SamplePod", arguments],
+        name: "podreap-benchmark", dependencies: ["SandboxRemoval", "SandboxRegistry", "HelperClient", "SamplePod", arguments],
         path: "Tests/Benchmark/Driver", swiftSettings: strict),
     .testTarget(name: "SamplePodTests", dependencies: ["SamplePod"], swiftSettings: strict),
     .testTarget(
@@ -74,6 +74,14 @@ let tests: [Target] = [
         exclude: ["vectors"], swiftSettings: strict),
     .testTarget(
         name: "HelperOperationsTests", dependencies: ["HelperOperations", "HelperProtocol", "CLinux"],
+        swiftSettings: strict),
+    // A node with a real helper, for the tests that need one.
+    .target(name: "CTestNode", path: "Tests/TestNode/C"),
+    .target(
+        name: "TestNode", dependencies: ["HelperProtocol", "CTestNode"], path: "Tests/TestNode", exclude: ["C"],
+        swiftSettings: strict),
+    .testTarget(
+        name: "HelperTests", dependencies: ["TestNode", "HelperProtocol"], exclude: ["Programs"],
         swiftSettings: strict),
     .testTarget(
         name: "SandboxRegistryTests", dependencies: ["SandboxRegistry", grdb], swiftSettings: strict),

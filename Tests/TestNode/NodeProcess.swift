@@ -1,0 +1,56 @@
+internal import Foundation
+
+/// What /proc says of a process.
+public struct NodeProcess: Sendable {
+    public let pid: Int32
+    public init(_ pid: Int32) { self.pid = pid }
+
+    /// Fields of /proc/PID/status.
+    public func status() throws -> [String: String] { Self.fields(try read("status")) }
+
+    /// Fields of a text in the form of /proc/PID/status.
+    public static func fields(_ text: String) -> [String: String] {
+        var fields: [String: String] = [:]
+        for line in text.split(separator: "\n") {
+            let parts = line.split(separator: ":", maxSplits: 1)
+            if parts.count == 2 { fields[String(parts[0])] = parts[1].trimmingCharacters(in: .whitespaces) }
+        }
+        return fields
+    }
+
+    public func read(_ file: String) throws -> String {
+        let data = try FileHandle(forReadingFrom: URL(filePath: "/proc/\(pid)/\(file)")).readToEnd() ?? Data()
+        return String(decoding: data, as: UTF8.self)
+    }
+
+    public func children() throws -> [Int32] {
+        try read("task/\(pid)/children").split(separator: " ").compactMap { Int32($0) }
+    }
+
+    /// The numbers of its open descriptors, and what each is.
+    public func descriptors() throws -> [Int: String] {
+        var found: [Int: String] = [:]
+        for name in try FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/fd") {
+            if let number = Int(name) { found[number] = try linkTarget("/proc/\(pid)/fd/\(name)") }
+        }
+        return found
+    }
+
+    public func link(_ name: String) throws -> String { try linkTarget("/proc/\(pid)/\(name)") }
+
+    /// Whether it runs: not gone, and no zombie.
+    public var isAlive: Bool {
+        guard let state = try? status()["State"] else { return false }
+        return !state.hasPrefix("Z") && !state.hasPrefix("X")
+    }
+
+    /// Waits until none of the processes runs; the numbers of those that still do after that time.
+    public static func waitForEnd(of pids: [Int32], seconds: Double) -> [Int32] {
+        let end = monotonicSeconds() + seconds
+        while true {
+            let alive = pids.filter { NodeProcess($0).isAlive }
+            if alive.isEmpty || monotonicSeconds() > end { return alive }
+            Thread.sleep(forTimeInterval: 0.005)
+        }
+    }
+}
