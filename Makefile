@@ -13,6 +13,8 @@ PRIVATE_NAMESPACE ?= unshare --mount --propagation private --
 TESTFLAGS ?=
 # Options for podreap demo.
 DEMOFLAGS ?=
+# Options for the benchmark, for example BENCHFLAGS="--rounds 30 --workloads 1 3 10".
+BENCHFLAGS ?=
 
 # A scratch path for each way of building: none undoes another's work.
 DEBUG := $(CURDIR)/.build
@@ -60,13 +62,15 @@ demo: root helper ## Makes a real pod, removes it, and proves that nothing is le
 
 test: root setup lint helper floor ## Runs every check and test
 	$(SWIFT) build $(SWIFTFLAGS) --build-tests --scratch-path $(DEBUG)
-	$(PRIVATE_NAMESPACE) $(SWIFT) test --skip-build --disable-xctest $(TESTFLAGS) --scratch-path $(DEBUG)
+	@# One after the other: real containers, and waits with deadlines, on a machine with few cores.
+	$(PRIVATE_NAMESPACE) $(SWIFT) test --skip-build --no-parallel --disable-xctest $(TESTFLAGS) --scratch-path $(DEBUG)
 
 lint: setup ## Checks format, unsafe code, imports, lengths and scripts
 	@packaging/lint/run
 
 bench: root helper release floor ## Measures removals against the floor
-	$(PRIVATE_NAMESPACE) Tests/Benchmark/run
+	$(SWIFT) build $(SWIFTFLAGS) -c release --static-swift-stdlib --product podreap-benchmark --scratch-path $(STATIC)
+	$(PRIVATE_NAMESPACE) Tests/Benchmark/run $(HELPER) $(PODREAP) $(FLOOR) $(STATIC)/release/podreap-benchmark $(BENCHFLAGS)
 
 size: helper ## Shows how much there is to audit
 	@packaging/size $(HELPER)

@@ -66,7 +66,7 @@ let unprivilegedTargets: [Target] = [
 
 let tests: [Target] = [
     .executableTarget(
-        name: "podreap-benchmark", dependencies: ["SandboxRemoval", "SandboxRegistry", "HelperClient", "SamplePod", arguments],
+        name: "podreap-benchmark", dependencies: ["SandboxRemoval", "SandboxRegistry", "SamplePod", arguments],
         path: "Tests/Benchmark/Driver", swiftSettings: strict),
     .testTarget(name: "SamplePodTests", dependencies: ["SamplePod"], swiftSettings: strict),
     .testTarget(

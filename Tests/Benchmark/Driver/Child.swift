@@ -10,9 +10,10 @@ final class Child {
     init(_ command: [String]) throws {
         var toChild: [Int32] = [-1, -1]
         var fromChild: [Int32] = [-1, -1]
-        guard unsafe pipe2(&toChild, O_CLOEXEC) == 0, unsafe pipe2(&fromChild, O_CLOEXEC) == 0 else {
+        guard unsafe pipe(&toChild) == 0, unsafe pipe(&fromChild) == 0 else {
             throw Incomplete("pipe")
         }
+        for end in toChild + fromChild { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         var actions = unsafe posix_spawn_file_actions_t()
         unsafe posix_spawn_file_actions_init(&actions)
         defer { unsafe posix_spawn_file_actions_destroy(&actions) }
@@ -37,7 +38,7 @@ final class Child {
 
     func write(_ text: String) {
         var text = text
-        _ = unsafe text.withUTF8 { unsafe Glibc.write(input, $0.baseAddress, $0.count) }
+        _ = text.withUTF8 { unsafe Glibc.write(input, $0.baseAddress, $0.count) }
     }
 
     func closeInput() {

@@ -14,7 +14,7 @@ struct Worker: AsyncParsableCommand {
         guard let path = Self.variable("PODREAP_REGISTRY"), let helper = Self.variable("PODREAP_HELPER") else {
             throw ValidationError("PODREAP_REGISTRY and PODREAP_HELPER are not set")
         }
-        let orchestrator = Orchestrator(registry: try Registry(path: path), helper: helper)
+        let orchestrator = try Orchestrator(path: path, helper: helper)
         while let line = readLine() {
             let words = line.split(separator: " ", maxSplits: 1).map(String.init)
             do {
@@ -22,7 +22,7 @@ struct Worker: AsyncParsableCommand {
             } catch {
                 print("\(error)")
             }
-            unsafe fflush(nil)
+            fflush(nil)
         }
     }
 
