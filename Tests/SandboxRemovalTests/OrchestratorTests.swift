@@ -1,0 +1,87 @@
+import Foundation
+import HelperClient
+import SandboxRegistry
+import SandboxRemoval
+import Testing
+
+/// What an orchestrator answers before a helper has done anything.
+@Suite struct OrchestratorTests {
+    private let place = TemporaryDirectory()
+    private let orchestrator: Orchestrator
+
+    init() throws {
+        orchestrator = try Orchestrator(path: place.path + "/registry.sqlite", helper: "/nonexistent/podreap-helper")
+    }
+
+    private func register() throws { try orchestrator.registry.register(Records.sandbox(), [Records.infra]) }
+
+    @Test func anUnknownSandboxIsNoError() async throws {
+        guard case .unknown(let id, let last) = try await orchestrator.remove("nope") else {
+            Issue.record("a sandbox that nobody registered was removed")
+            return
+        }
+        #expect(id == "nope" && last == nil)
+        #expect(try orchestrator.plan("nope") == nil)
+    }
+
+    @Test func whatHappenedToItBefore() async throws {
+        try orchestrator.registry.keepReport(
+            StoredReport(
+                sandboxID: "gone", podName: "web", startedAt: Date(), duration: 1, outcome: "removed", body: Data()))
+        guard case .unknown(_, let last) = try await orchestrator.stop("go") else {
+            Issue.record("a sandbox that is gone was stopped")
+            return
+        }
+        #expect(last?.sandboxID == "gone")
+    }
+
+    @Test(arguments: ["", "-x", "../p", "a/b", "p\u{0}", "ä", String(repeating: "a", count: 4096)])
+    func idsThatCannotBe(_ id: String) async {
+        let error = await #expect(throws: RemovalError.self) { try await orchestrator.remove(id) }
+        guard case .registry(.invalidID) = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+    }
+
+    @Test func withoutAHelperNothingIsChanged() async throws {
+        try register()
+        let error = await #expect(throws: RemovalError.self) { try await orchestrator.remove("p") }
+        guard case .helper(.missing("/nonexistent/podreap-helper")) = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(try orchestrator.registry.sandbox(matching: "p")?.state == .ready)
+        #expect(try orchestrator.registry.containers(of: "p").count == 1)
+        #expect(try orchestrator.registry.reports(limit: 1).isEmpty)
+    }
+
+    @Test func aPlanNeedsNoHelper() throws {
+        try register()
+        let plan = try #require(try orchestrator.plan("p"))
+        // The record is of another boot, so nothing of it can live.
+        #expect(plan.isAfterReboot)
+        #expect(plan.steps.last?.verb == "forget")
+    }
+
+    @Test func reportsReadBack() throws {
+        let stored = StoredReport(
+            sandboxID: "p", podName: "web", startedAt: Date(timeIntervalSince1970: 10), duration: 2,
+            outcome: "incomplete",
+            body: Data(
+                """
+                {"purpose":"remove","sandbox":"p","pod":"web","startedAt":"1970-01-01T00:00:10Z","duration":2,\
+                "outcome":"incomplete","warnings":[],"steps":[{"number":0,"verb":"end","subject":"a","target":"7",\
+                "outcome":"failed","detail":"why","start":0.5,"duration":1.5}]}
+                """.utf8))
+        let report = try #require(RemovalReport(stored))
+        #expect(report.failures.map(\.target) == ["7"])
+        #expect(report.failures.first?.detail == "why")
+        #expect(RemovalReport(report.stored) == report)
+        #expect(
+            RemovalReport(
+                StoredReport(
+                    sandboxID: "p", podName: "web", startedAt: Date(), duration: 0, outcome: "removed", body: Data()))
+                == nil)
+    }
+}
