@@ -18,6 +18,12 @@ public struct NodeProcess: Sendable {
         return fields
     }
 
+    /// Whether signals are ignored or blocked, by their field of /proc/PID/status; 32 and 33, which belong to the C
+    /// library, do not count.
+    public static func hasSignals(_ mask: String?) -> Bool {
+        mask.flatMap { UInt64($0, radix: 16) }.map { $0 & ~0x1_8000_0000 != 0 } ?? true
+    }
+
     public func read(_ file: String) throws -> String {
         let data = try FileHandle(forReadingFrom: URL(filePath: "/proc/\(pid)/\(file)")).readToEnd() ?? Data()
         return String(decoding: data, as: UTF8.self)
@@ -50,7 +56,7 @@ public struct NodeProcess: Sendable {
         while true {
             let alive = pids.filter { NodeProcess($0).isAlive }
             if alive.isEmpty || monotonicSeconds() > end { return alive }
-            Thread.sleep(forTimeInterval: 0.005)
+            pause(milliseconds: 5)
         }
     }
 }

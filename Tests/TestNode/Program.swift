@@ -113,9 +113,10 @@ public final class Program: Sendable {
     }
 }
 
-/// A program that was expected to succeed.
+/// What went wrong, where something else was expected.
 public struct ProgramFailure: Error, CustomStringConvertible {
     public var description: String
+    public init(description: String) { self.description = description }
 }
 
 /// Runs a script with /bin/sh -e as root and gives what it writes; throws where it fails or takes longer than `seconds`.

@@ -139,3 +139,5 @@ func monotonicSeconds() -> Double {
     unsafe clock_gettime(CLOCK_MONOTONIC, &now)
     return Double(now.tv_sec) + Double(now.tv_nsec) / 1e9
 }
+
+func pause(milliseconds: UInt32) { usleep(1000 * milliseconds) }

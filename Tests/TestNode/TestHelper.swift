@@ -23,7 +23,7 @@ public final class TestHelper: Sendable {
 
     /// Starts a helper and does not greet it. With `policy`, that is the text of `/etc/podreap/helper.conf` for it, in
     /// a mount namespace of its own: what is mounted later, it does not see.
-    public init(ungreeted start: ProgramStart = TestHelper.start, policy: String? = nil) throws {
+    public init(ungreeted start: ProgramStart, policy: String? = nil) throws {
         try TestNode.shared()
         var start = start
         if let policy { start.binds.append((try TestPolicy(policy).directory, "/etc/podreap")) }
@@ -82,8 +82,20 @@ public final class TestHelper: Sendable {
 
     public func closeSocket() { process.closeSocket() }
 
-    /// The launchers, in the order of the policy's runtimes.
-    public func launchers() throws -> [Int32] { try NodeProcess(process.pid).children() }
+    /// The launchers, in the order of the policy's runtimes, once each is confined.
+    public func launchers() throws -> [Int32] {
+        let pids = try NodeProcess(process.pid).children()
+        for pid in pids {
+            let end = monotonicSeconds() + 5
+            while try NodeProcess(pid).status()["Seccomp"] != "2" {
+                guard monotonicSeconds() < end else {
+                    throw ProgramFailure(description: "launcher \(pid) has no filter")
+                }
+                pause(milliseconds: 1)
+            }
+        }
+        return pids
+    }
 
     private final class Counter: @unchecked Sendable {
         // Requests of one helper are sent one after the other.

@@ -17,6 +17,7 @@ extension Policy {
             text = try file.readAll(limit: Self.fileLimit)
         } catch {
             if case .refused = error { throw error }
+            if error.errno == ErrorNumber.noSystemCall { throw .refused(.kernelTooOld) }
             throw .refused(.policyUnreadable, detail: path)
         }
         if let weak = try name.weakParent() { throw .refused(.policyReplaceable, detail: weak) }

@@ -84,7 +84,7 @@ extension Broker {
         var packet: [UInt8] = []
         command.encode(into: &packet)
         let launcher = launchers[Int(runtime)]
-        try launcher.socket.send(packet, output, errors)
+        do throws(Outcome) { try launcher.socket.send(packet, output, errors) } catch { endProcess(1) }
         let end = try awaitEnd(launcher.socket, command.milliseconds + launcherMargin)
         if end.how == .notStarted { throw Outcome(errno: end.status, .exec) }
         var facts = RuntimeFacts(
@@ -111,7 +111,8 @@ extension Broker {
         case .peerGone, .timeout: endProcess(1)
         }
         var packet = [UInt8](repeating: 0, count: RuntimeEnd.bytes + 1)
-        return try RuntimeEnd(decoding: packet, count: try launcher.receive(into: &packet, size: packet.count))
+        let count = try launcher.receive(into: &packet, size: packet.count)
+        return try RuntimeEnd(decoding: packet, count: count)
     }
 }
 

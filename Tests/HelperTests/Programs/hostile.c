@@ -42,9 +42,9 @@ int main(int count, char **arguments) {
         if (!strcmp(what, "alarm"))
             alarm(1);
         else if (!strcmp(what, "timer")) {
-            struct itimerval soon = {.it_value.tv_usec = 300000}, cpu = {.it_value.tv_usec = 1};
+            struct itimerval soon = {.it_value.tv_usec = 300000};
             setitimer(ITIMER_REAL, &soon, NULL);
-            setitimer(ITIMER_PROF, &cpu, NULL);
+            setitimer(ITIMER_PROF, &soon, NULL);
         } else if (!strcmp(what, "ignore")) {
             for (int number = 1; number < 65; number++)
                 signal(number, SIG_IGN);

@@ -20,8 +20,9 @@ int main(int count, char **arguments) {
     if (ptrace(PTRACE_SEIZE, pid, 0, 0) < 0 || ptrace(PTRACE_INTERRUPT, pid, 0, 0) < 0)
         err(1, "ptrace");
     waitpid(pid, &status, 0);
-    struct user_regs_struct registers;
+    struct user_regs_struct registers, before;
     ptrace(PTRACE_GETREGS, pid, 0, &registers);
+    before = registers;
     registers.rip -= 2;  // the instruction that makes system calls, again
     registers.orig_rax = -1;
     registers.rax = values[0];
@@ -40,5 +41,7 @@ int main(int count, char **arguments) {
     }
     ptrace(PTRACE_GETREGS, pid, 0, &registers);
     printf("returned %lld\n", (long long)registers.rax);
+    ptrace(PTRACE_SETREGS, pid, 0, &before);
+    ptrace(PTRACE_DETACH, pid, 0, 0);
     return 0;
 }

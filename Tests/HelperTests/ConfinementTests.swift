@@ -1,0 +1,133 @@
+import HelperProtocol
+import TestNode
+import Testing
+
+extension RealHelper {
+    /// What the kernel says of each process once it serves.
+    @Suite struct Confinement {
+        /// What the three have in common.
+        private func expectHeldBack(_ status: [String: String], _ name: String) {
+            #expect(status["CapInh"] == "0000000000000000", "\(name)")
+            #expect(status["CapAmb"] == "0000000000000000", "\(name)")
+            #expect(status["NoNewPrivs"] == "1", "\(name)")
+            #expect(status["Seccomp"] == "2", "\(name)")
+            #expect(!NodeProcess.hasSignals(status["SigBlk"]), "\(name)")
+            #expect(status["Groups"] == "", "\(name)")
+        }
+
+        @Test func broker() throws {
+            let helper = try TestHelper()
+            let broker = NodeProcess(helper.process.pid)
+            let status = try broker.status()
+            expectHeldBack(status, "broker")
+            // SYS_ADMIN, FOWNER and DAC_OVERRIDE, none of them in force between requests.
+            #expect(status["CapPrm"] == "000000000020000a")
+            #expect(status["CapBnd"] == "000000000020000a")
+            #expect(status["CapEff"] == "0000000000000000")
+            #expect(status["Uid"] == "61234\t61234\t61234\t61234")
+            #expect(status["Gid"] == "61234\t61234\t61234\t61234")
+            #expect(!NodeProcess.hasSignals(status["SigIgn"]))
+            #expect(status["Umask"] == "0077")
+            #expect(try broker.link("cwd") == "/")
+            let descriptors = try broker.descriptors()
+            #expect(descriptors[1] == "/dev/null" && descriptors[2] == "/dev/null")
+            // Besides: one socket for each launcher, and at most one to the system log.
+            let others = descriptors.filter { $0.key > 2 }
+            #expect(others.count <= 4 && others.values.allSatisfy { $0.hasPrefix("socket:") }, "\(descriptors)")
+            // Not dumpable: what /proc has of it is root's, so that its own user cannot trace it.
+            #expect(try shell("stat -c %u /proc/\(broker.pid)/mem") == "0\n")
+            #expect(try broker.read("stat").split(separator: " ")[5] == "\(broker.pid)", "it leads its session")
+        }
+
+        @Test func launchers() throws {
+            let helper = try TestHelper()
+            let launchers = try helper.launchers()
+            #expect(launchers.count == 3)
+            for pid in launchers {
+                let launcher = NodeProcess(pid)
+                let status = try launcher.status()
+                expectHeldBack(status, "launcher")
+                // KILL and DAC_OVERRIDE.
+                for set in ["CapPrm", "CapEff", "CapBnd"] { #expect(status[set] == "0000000000000022") }
+                #expect(status["Uid"] == "0\t0\t0\t0")
+                #expect(status["Gid"] == "0\t0\t0\t0")
+                let descriptors = try launcher.descriptors()
+                #expect(Set(descriptors.keys) == [0, 1, 2, 9], "\(descriptors)")
+                #expect(descriptors[9]?.hasSuffix("/runc") == true || descriptors[9]?.hasSuffix("/crun") == true)
+                #expect(try shell("stat -c %u /proc/\(pid)/mem") == "0\n")
+            }
+        }
+
+        @Test(arguments: [false, true]) func runtime(hooks: Bool) throws {
+            let helper = try ProbePolicy.helper("status", "descriptors", "limits", hooks: hooks)
+            let status = NodeProcess.fields(try output(helper, "status"))
+            expectHeldBack(status, "runtime")
+            for set in ["CapPrm", "CapEff", "CapBnd"] { #expect(status[set] == "0000000000000022") }
+            #expect(status["Uid"] == "0\t0\t0\t0")
+            #expect(!NodeProcess.hasSignals(status["SigIgn"]))
+            let descriptors = NodeProcess.fields(try output(helper, "descriptors"))
+            #expect(Set(descriptors.keys) == ["0", "1", "2"], "\(descriptors)")
+            #expect(descriptors["0"] == "/dev/null")
+            #expect(descriptors["1"]?.hasPrefix("/memfd:") == true && descriptors["2"]?.hasPrefix("/memfd:") == true)
+            let limits = try output(helper, "limits").split(separator: "\n").map { $0.split(separator: " ") }
+            #expect(limits.first { $0.starts(with: ["Max", "file", "size"]) }?.dropFirst(3).first == "4194304")
+            #expect(limits.first { $0.starts(with: ["Max", "core"]) }?.contains("0") == true)
+        }
+
+        @Test func argumentsAndEnvironment() throws {
+            let helper = try ProbePolicy.helper("arguments")
+            let root = "probe\n--root\n\(ProbePolicy.stateRoot)\n"
+            let environment = "environment\nPATH=/usr/sbin:/usr/bin:/sbin:/bin\n"
+            let answer = try helper.ask(.runtimeList(runtime: 0))
+            #expect(text(answer) == root + "list\n--format\njson\n" + environment)
+            #expect(try output(helper, "arguments") == root + "state\narguments\n" + environment)
+            let target = RuntimeTarget(runtime: 0, id: try ContainerID(Array("arguments".utf8)))
+            let one = try helper.ask(.runtimeKill(target, .act(only: nil), signal: 15, all: false))
+            #expect(text(one) == root + "kill\narguments\n15\n" + environment)
+            let all = try helper.ask(.runtimeKill(target, .act(only: nil), signal: 9, all: true))
+            #expect(text(all) == root + "kill\n--all\narguments\n9\n" + environment)
+            let deletion = try helper.ask(.runtimeDelete(target, .act(only: nil)))
+            #expect(text(deletion) == root + "delete\narguments\n" + environment)
+            #expect(deletion.outcome == .failed(Failure(errno: 0, call: .runtime)), "its directory is still there")
+        }
+
+        /// Without file capabilities the helper starts, says what it lacks, and refuses what needs it.
+        @Test func withoutCapabilities() throws {
+            let start = try Programs.hostileStart(["no-new-privileges"])
+            let helper = try TestHelper(ungreeted: start)
+            #expect(try helper.greet().missing == 0x20_01ea)
+            #expect(try helper.ask(.lookAt(.at(0))).outcome == .refused(.missingCapability, detail: []))
+            #expect(try helper.ask(.unmount(.at(0, "x"), .look)).outcome == .refused(.missingCapability, detail: []))
+        }
+
+        @Test func withoutOneCapability() throws {
+            try TestNode.shared()
+            try TestNode.install(
+                to: "/mnt/libexec/less",
+                capabilities: "cap_dac_override,cap_fowner,cap_kill,cap_setuid,cap_setgid,cap_setpcap=p")
+            try shell("mkdir -p \(TestNode.sandboxes)/less")
+            var start = TestHelper.start
+            start.program = "/mnt/libexec/less"
+            let helper = try TestHelper(ungreeted: start)
+            #expect(try helper.greet().missing == 1 << 21)
+            let mount = Request.unmount(try .at(0, "less"), .act(only: nil))
+            #expect(try helper.ask(mount).outcome == .refused(.missingCapability, detail: []))
+            #expect(try helper.ask(.remove(.at(0, "less"))).outcome == .done)
+        }
+    }
+}
+
+/// What the probe writes for a container of that id.
+func output(_ helper: TestHelper, _ id: String) throws -> String {
+    let target = RuntimeTarget(runtime: 0, id: try ContainerID(Array(id.utf8)))
+    let answer = try helper.ask(.runtimeState(target))
+    #expect(answer.outcome == .done, "\(id)")
+    return text(answer)
+}
+
+/// The standard output that an answer carries.
+func text(_ answer: TestHelper.Answer) -> String {
+    if let attachment = answer.attachment { return String(decoding: attachment, as: UTF8.self) }
+    guard case .runtime(let facts) = answer.facts, case .inline(let bytes) = facts.output else { return "" }
+    return String(decoding: bytes, as: UTF8.self)
+}

@@ -1,0 +1,97 @@
+import HelperProtocol
+import TestNode
+import Testing
+
+extension RealHelper {
+    /// That each process ends at a system call that its filter does not know.
+    @Suite struct SystemCalls {
+        private static let killed = "killed 31\n"  // SIGSYS
+
+        private static func inject(_ pid: Int32, _ numbers: String) throws -> String {
+            try shell("exec \(try Programs.inject.get()) \(pid) \(numbers)")
+        }
+
+        /// Numbers and arguments are those of x86-64.
+        @Test(arguments: [
+            "59 execve", "322 execveat", "56 clone", "57 fork", "435 clone3", "41 socket", "42 connect", "257 openat",
+            "2 open",
+            "1 write", "165 mount", "101 ptrace", "62 kill", "105 setuid", "157 prctl", "161 chroot", "272 unshare",
+            "308 setns",
+            "82 rename", "264 renameat", "316 renameat2", "265 linkat", "266 symlinkat", "258 mkdirat", "259 mknodat",
+            "268 fchmodat", "260 fchownat", "87 unlink", "84 rmdir", "83 mkdir", "304 open_by_handle_at", "321 bpf",
+            "425 io_uring_setup", "10 mprotect", "155 pivot_root", "428 open_tree", "429 move_mount",
+            "442 mount_setattr",
+            "33 dup2", "292 dup3", "317 seccomp", "310 process_vm_readv", "39 getpid",
+            // The right call with the wrong arguments.
+            "166 0 0 umount2", "166 0 2 umount2-detach-following-links", "166 0 8 umount2-at-once",
+            "166 0 1 umount2-force",
+            "9 0 4096 5 0x22 -1 mmap-executable", "16 0 0x5413 ioctl", "16 0 0xb702 ioctl-parent-namespace",
+            "72 0 4 0 fcntl-set-flags", "72 0 0 0 fcntl-duplicate",
+        ])
+        func broker(_ call: String) throws {
+            let helper = try TestHelper()
+            let words = call.split(separator: " ")
+            #expect(try Self.inject(helper.process.pid, words.dropLast().joined(separator: " ")) == Self.killed)
+            #expect(try helper.process.wait(seconds: 2) == .signalled(31))
+        }
+
+        /// The injection itself harms nobody: an allowed call returns and the helper goes on.
+        @Test func allowedCallReturns() throws {
+            let helper = try TestHelper()
+            #expect(try Self.inject(helper.process.pid, "228 1 0") == "returned -14\n")  // clock_gettime, EFAULT
+            #expect(try helper.ask(.lookAt(.at(0))).outcome == .done)
+        }
+
+        @Test(arguments: [
+            "59 execve", "322 9 0 0 0 0x1000 execveat-other-address", "322 -100 0 0 0 0 execveat-path", "165 mount",
+            "166 umount2",
+            "101 ptrace", "105 setuid", "117 setresuid", "126 capset", "161 chroot", "272 unshare", "308 setns",
+            "82 rename",
+            "258 mkdirat", "259 mknodat", "265 linkat", "268 fchmodat", "260 fchownat", "304 open_by_handle_at",
+            "321 bpf",
+            "425 io_uring_setup", "155 pivot_root", "428 open_tree", "429 move_mount", "175 init_module",
+            "310 process_vm_readv",
+        ])
+        func launcher(_ call: String) throws {
+            let helper = try TestHelper()
+            let launcher = try #require(helper.launchers().first)
+            let words = call.split(separator: " ")
+            #expect(try Self.inject(launcher, words.dropLast().joined(separator: " ")) == Self.killed)
+        }
+
+        /// The runtime inherits its launcher's filter. An absolute path would run in spite of the pinned descriptor.
+        @Test(arguments: [
+            "exec-pinned-path", "exec-other-descriptor", "exec-here", "execve", "mount", "umount", "ptrace", "setns",
+            "unshare",
+            "open-by-handle", "bpf", "io-uring",
+        ])
+        func runtime(_ call: String) throws {
+            try expectKilled(try ProbePolicy.helper(call), call)
+        }
+
+        /// crun runs itself again from a memfd, so its filter lets it execute descriptors; mount(2) it asks for in vain.
+        @Test(arguments: [
+            "exec-here", "execve", "umount", "ptrace", "setns", "unshare", "open-by-handle", "bpf", "io-uring",
+        ])
+        func crun(_ call: String) throws {
+            try expectKilled(try ProbePolicy.helper(call, crun: true), call)
+        }
+
+        @Test(arguments: ["mount", "umount", "ptrace", "setns", "unshare", "open-by-handle", "bpf", "io-uring"])
+        func runtimeWithHooks(_ call: String) throws {
+            try expectKilled(try ProbePolicy.helper(call, hooks: true), call)
+        }
+
+        private func expectKilled(_ helper: TestHelper, _ id: String) throws {
+            let target = RuntimeTarget(runtime: 0, id: try ContainerID(Array(id.utf8)))
+            let answer = try helper.ask(.runtimeState(target))
+            #expect(answer.outcome == .failed(Failure(errno: 0, call: .runtime)))
+            guard case .runtime(let facts) = answer.facts else {
+                Issue.record("no runtime facts: \(answer.facts)")
+                return
+            }
+            #expect(facts.status == -31)
+            #expect(try helper.ask(.runtimeList(runtime: 0)).outcome == .done, "the helper goes on")
+        }
+    }
+}
