@@ -60,7 +60,7 @@ let unprivilegedTargets: [Target] = [
     .target(name: "SamplePod", dependencies: ["CLinux"], swiftSettings: strict),
     .executableTarget(
         name: "podreap",
-        dependencies: ["SandboxRemoval", "SamplePod", arguments],
+        dependencies: ["SandboxRemoval", "HelperProtocol", "SamplePod", arguments],
         swiftSettings: strict),
 ]
 

@@ -43,7 +43,11 @@ struct Broker: ~Copyable {
         do throws(Outcome) {
             let read = try RequestPacket(receivingFrom: orchestrator, &packet)
             request = read
-            answer = try self.answer(read)
+            do throws(Outcome) {
+                answer = try self.answer(read)
+            } catch {
+                answer = Answer(error)
+            }
             if case .packet = try orchestrator.wait(milliseconds: 0) { throw .malformed(.pipelined) }
         } catch {
             answer = Answer(error)
@@ -74,7 +78,7 @@ struct Broker: ~Copyable {
             .done,
             .welcome(
                 Welcome(
-                    version: Limits.version, release: InlineBytes<33>(release), missing: missing.rawValue,
+                    version: Limits.version, release: InlineBytes<33>(Release.version), missing: missing.rawValue,
                     roots: policy.roots, runtimes: policy.runtimes.map { $0.seen })))
     }
 

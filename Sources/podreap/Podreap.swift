@@ -1,4 +1,5 @@
 import ArgumentParser
+internal import HelperProtocol
 internal import SandboxRegistry
 internal import SandboxRemoval
 
@@ -27,6 +28,7 @@ struct Podreap: AsyncParsableCommand {
             Environment: PODREAP_REGISTRY and PODREAP_HELPER stand for --registry and --helper; NO_COLOR switches \
             colours off.
             """,
+        version: "podreap \(Release.version)",
         subcommands: [Register.self, List.self, Inspect.self, Plan.self, Stop.self, Remove.self, Demo.self])
 }
 

@@ -31,6 +31,8 @@ extension Policy {
         }
         for runtime in runtimes {
             if let weak = try runtime.path.weakPlace() { throw .refused(.runtimeReplaceable, detail: weak) }
+            // The runtime acts on what its state says: whoever wrote there could name any process.
+            if let weak = try runtime.seen.stateRoot.weakPlace() { throw .refused(.rootReplaceable, detail: weak) }
         }
     }
 
