@@ -134,3 +134,26 @@ public func shell(_ script: String, seconds: Double = 60) throws -> String {
     }
     return output
 }
+
+/// Something else than a packet socket for a program's descriptor 0, and its other end; both are closed with it.
+public final class TestInput: Sendable {
+    public enum SocketType: Sendable { case stream, datagram }
+
+    public let descriptor: Int32
+    private let other: Int32
+
+    private init(_ pair: [Int32]) {
+        descriptor = pair[0]
+        other = pair[1]
+    }
+
+    deinit {
+        closeDescriptor(descriptor)
+        closeDescriptor(other)
+    }
+
+    public static func pipe() throws -> TestInput { TestInput(try makePair(socketType: nil)) }
+    public static func socket(_ type: SocketType) throws -> TestInput {
+        TestInput(try makePair(socketType: type == .stream ? 1 : 2))
+    }
+}
