@@ -97,6 +97,7 @@ private struct Stage: Sendable {
         try prove(before)
         try showThatNamesAreFree()
         try podreap("Removed once more: that is no error", ["remove"], id: pod.id)
+        Self.title("Nothing is left of the pod, and the machine is as it was.")
     }
 
     /// Looks from outside, as root and without asking podreap or the runtime.
