@@ -83,6 +83,14 @@ let tests: [Target] = [
     .testTarget(
         name: "HelperTests", dependencies: ["TestNode", "HelperProtocol"], exclude: ["Programs"],
         swiftSettings: strict),
+    // A node with podreap on it and real pods, for the tests of removals and of the program.
+    .target(
+        name: "TestPods", dependencies: ["TestNode", "SamplePod", "SandboxRemoval", "SandboxRegistry"],
+        path: "Tests/TestPods", swiftSettings: strict),
+    .testTarget(
+        name: "PodRemovalTests",
+        dependencies: ["TestPods", "TestNode", "SamplePod", "SandboxRemoval", "SandboxRegistry"],
+        swiftSettings: strict),
     .testTarget(
         name: "SandboxRegistryTests", dependencies: ["SandboxRegistry", grdb], swiftSettings: strict),
     .testTarget(

@@ -41,7 +41,7 @@ public enum HelperError: Error, Sendable, Equatable, CustomStringConvertible {
     case malformedReply(String)
     /// It does not understand the request; so this program and the helper do not belong together.
     case rejected(Malformed)
-    /// It ended without an answer, and so did the one that was asked next, if asking twice is harmless.
+    /// It ended without an answer, and so did those that were asked next, if asking again is harmless.
     case died(Kind, Ending)
     /// No answer came by the request's deadline and the margin. The helper was abandoned.
     case noReply(Kind, Duration)

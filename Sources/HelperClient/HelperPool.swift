@@ -57,17 +57,22 @@ public final class HelperPool: Sendable {
 
     /// Asks a helper and returns its reply; output that a runtime printed is always inline in it.
     ///
-    /// Where a helper dies meanwhile, another is asked once more, unless asking twice could do harm.
+    /// Where a helper dies meanwhile, another is asked, and a third where that dies too; not where asking twice could do harm.
     ///
     /// - Parameter deadline: For the helper, 1 ms to 10 minutes from when it receives the request: then it answers
     ///   `timedOut`. Where it does not even do that, it is abandoned after the pool's margin.
     public func call(_ request: Request, deadline: Duration) async throws(HelperError) -> Reply {
-        do throws(HelperError) {
-            return try await callOnce(request, deadline)
-        } catch {
-            guard case .died = error, request.mayBeRepeated else { throw error }
-            return try await callOnce(request, deadline)
+        for _ in 0..<2 {
+            do throws(HelperError) {
+                return try await callOnce(request, deadline)
+            } catch .died where request.mayBeRepeated {
+                continue
+            } catch .endedAtStart(_, .signalled) {
+                // It was asked nothing yet.
+                continue
+            }
         }
+        return try await callOnce(request, deadline)
     }
 
     private func callOnce(_ request: Request, _ deadline: Duration) async throws(HelperError) -> Reply {
@@ -87,7 +92,11 @@ public final class HelperPool: Sendable {
     private func acquire() async throws(HelperError) -> HelperProcess {
         let grant = await withCheckedContinuation { continuation in
             let grant: Grant? = state.withLock { state in
-                if let helper = state.idle.popLast() { return .use(helper) }
+                // One that somebody has killed meanwhile is of no use.
+                while let helper = state.idle.popLast() {
+                    if helper.isRunning { return .use(helper) }
+                    state.live -= 1
+                }
                 guard state.live < limits.helpers else {
                     state.waiting.append(continuation)
                     return nil
@@ -142,7 +151,13 @@ public final class HelperPool: Sendable {
 
     private func retire(_ helper: HelperProcess, after error: HelperError) {
         guard case .noReply = error else {
-            Task.detached { await helper.end() }
+            // What ended this one may have ended those that wait for work too, and not all at the same instant.
+            let idle = state.withLock { state in
+                defer { state.idle = [] }
+                state.live -= state.idle.count
+                return state.idle
+            }
+            for helper in [helper] + idle { Task.detached { await helper.end() } }
             return leavePlace()
         }
         state.withLock { $0.abandoned += 1 }

@@ -45,6 +45,8 @@ final class HelperProcess: Sendable {
         throw .noReply(request.kind, limit)
     }
 
+    var isRunning: Bool { program.reap() == .running }
+
     /// Waits a moment for the process's end.
     private func ending() async -> HelperError.Ending {
         _ = await reactor.readable(program.process, until: .now + Self.dying)
