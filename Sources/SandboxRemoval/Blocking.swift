@@ -1,9 +1,10 @@
 internal import Dispatch
 
 /// Runs what may wait for a disk or a lock on a thread of its own, because the pool that runs tasks has as many threads as
-/// there are processors.
+/// there are processors. So has the pool of Dispatch's global queues, where a few that wait would hold up all others; a
+/// queue of its own gets a thread at once.
 func offPool<Value: Sendable>(_ body: @escaping @Sendable () -> Value) async -> Value {
     await withCheckedContinuation { continuation in
-        DispatchQueue.global(qos: .userInitiated).async { continuation.resume(returning: body()) }
+        DispatchQueue(label: "podreap.blocking").async { continuation.resume(returning: body()) }
     }
 }

@@ -83,8 +83,10 @@ extension Executor {
             try roots.place(pin.path, for: .deleteNamespace, in: [pin.kind.rootKind])
         }
         let only = pin.identity.map(NodeIdentity.init)
-        let request = Request.deleteNetworkNamespace(place, .act(only: only))
-        let reply = try await call(request, atMost: options.runtimeCall)
+        var reply = try await call(.deleteNetworkNamespace(place, .act(only: only)), atMost: options.runtimeCall)
+        if case .refused(.identityMismatch, _) = reply.outcome, let file = try await unmountedPin(place) {
+            reply = try await call(.deleteNetworkNamespace(place, .act(only: file)), atMost: options.runtimeCall)
+        }
         guard reply.isSuccess else { throw StepFailure(reply) }
         if plan.purpose == .stop {
             try await write { (registry) throws(RegistryError) in
@@ -92,6 +94,13 @@ extension Executor {
             }
         }
         return reply.outcome == .alreadyDone ? .alreadyDone : .done
+    }
+
+    /// The file that is left where somebody has unmounted the namespace: it is not what was registered, and holds nothing.
+    private func unmountedPin(_ place: Place) async throws(StepFailure) -> NodeIdentity? {
+        let reply = try await call(.deleteNetworkNamespace(place, .look), atMost: options.runtimeCall)
+        guard case .namespace(let identity, mounted: false) = reply.facts else { return nil }
+        return identity
     }
 }
 
