@@ -26,3 +26,9 @@ public func mounts(beneath path: String) throws -> [String] {
         return point == path || point.hasPrefix(path + "/") ? point : nil
     }
 }
+
+/// Detaches every mount at or beneath a path, topmost first, and removes what is left there.
+public func clear(_ path: String) {
+    for point in (try? mounts(beneath: path))?.reversed() ?? [] { _ = try? shell("umount -l '\(point)'") }
+    _ = try? shell("rm -rf '\(path)'")
+}

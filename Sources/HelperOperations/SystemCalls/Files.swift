@@ -42,7 +42,8 @@ enum OpenMode {
     fileprivate var flags: UInt64 {
         switch self {
         case .path: UInt64(LINUX_O_PATH | O_NOFOLLOW)
-        case .pathOfDirectory: UInt64(LINUX_O_PATH | O_DIRECTORY | O_NOFOLLOW)
+        // Not O_NOFOLLOW: it would make a link look like any other file; RESOLVE_NO_SYMLINKS refuses it as what it is.
+        case .pathOfDirectory: UInt64(LINUX_O_PATH | O_DIRECTORY)
         case .directory: UInt64(O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK)
         case .file: UInt64(O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY)
         }

@@ -1,0 +1,155 @@
+import HelperProtocol
+import TestNode
+import Testing
+
+extension RealHelper {
+    @Suite struct Namespaces {
+        enum Kind: String, CaseIterable {
+            case net, ipc, uts
+            var root: UInt8 {
+                switch self {
+                case .net: TestNode.Root.netns
+                case .ipc: TestNode.Root.ipcns
+                case .uts: TestNode.Root.utsns
+                }
+            }
+            var directory: String { "/mnt/node/\(rawValue)ns" }
+
+            /// A script that pins a new namespace of this kind.
+            func pin(_ name: String) -> String {
+                "touch \(directory)/\(name); unshare --\(rawValue)=\(directory)/\(name) true"
+            }
+        }
+
+        private func delete(_ kind: Kind, _ name: String, only: NodeIdentity? = nil) throws -> Request {
+            .deleteNetworkNamespace(try .at(kind.root, name), .act(only: only))
+        }
+
+        @Test(arguments: Kind.allCases) func pin(_ kind: Kind) throws {
+            let helper = try TestHelper()
+            for name in ["sample-one", "0a1b2c3d-4e5f-6789-abcd-ef0123456789"] {
+                try shell(kind.pin(name))
+                let path = "\(kind.directory)/\(name)"
+                let entry = try #require(Entry.at(path, follow: true))
+                let look = try helper.ask(.deleteNetworkNamespace(.at(kind.root, name), .look))
+                let identity = NodeIdentity(device: entry.device, inode: entry.inode, birth: 0)
+                #expect(look.outcome == .done && look.facts == .namespace(identity, mounted: true))
+                #expect(try mounts(beneath: path).count == 1, "a look changes nothing")
+                var other = identity
+                other.inode += 1
+                #expect(
+                    try helper.ask(delete(kind, name, only: other)).outcome == .refused(.identityMismatch, detail: []))
+                let answer = try helper.ask(delete(kind, name, only: identity))
+                #expect(answer.outcome == .done && answer.facts == .namespace(identity, mounted: true))
+                #expect(!Entry.exists(path))
+                #expect(try helper.ask(delete(kind, name)).outcome == .alreadyDone)
+            }
+        }
+
+        @Test func stacked() throws {
+            let helper = try TestHelper()
+            let (kind, name) = (Kind.net, "sample-stacked")
+            try shell("\(kind.pin(name)); for n in 1 2 3; do unshare --net=\(kind.directory)/\(name) true; done")
+            #expect(try mounts(beneath: "\(kind.directory)/\(name)").count == 4)
+            #expect(try helper.ask(delete(kind, name)).outcome == .done)
+            #expect(!Entry.exists("\(kind.directory)/\(name)"))
+        }
+
+        /// Beneath a pin may lie something else: it is uncovered, and stays.
+        @Test func stackedUponSomethingElse() throws {
+            let helper = try TestHelper()
+            let (kind, name) = (Kind.net, "sample-upon")
+            let path = "\(kind.directory)/\(name)"
+            try shell(
+                "touch \(path); echo secret >/mnt/canary/upon; mount --bind /mnt/canary/upon \(path); unshare --net=\(path) true"
+            )
+            #expect(try helper.ask(delete(kind, name)).outcome == .refused(.notNamespace, detail: []))
+            #expect(try shell("cat \(path)") == "secret\n")
+            #expect(try mounts(beneath: path).count == 1)
+            try shell("umount \(path); rm \(path)")
+        }
+
+        @Test func leftOverFile() throws {
+            let helper = try TestHelper()
+            let (kind, name) = (Kind.net, "sample-left")
+            let path = "\(kind.directory)/\(name)"
+            try shell("touch \(path); chmod 0 \(path)")
+            let entry = try #require(Entry.at(path))
+            let look = try helper.ask(.deleteNetworkNamespace(.at(kind.root, name), .look))
+            guard case .namespace(let identity, mounted: false) = look.facts else {
+                throw ProgramFailure(description: "\(look.reply)")
+            }
+            #expect(identity.inode == entry.inode && identity.device == entry.device)
+            #expect(try helper.ask(delete(kind, name, only: identity)).outcome == .done)
+            #expect(!Entry.exists(path))
+        }
+
+        @Test(arguments: [(Kind.net, Kind.ipc), (.net, .uts), (.ipc, .net), (.uts, .ipc)])
+        func ofAnotherKind(_ kind: Kind, _ other: Kind) throws {
+            let helper = try TestHelper()
+            let path = "\(kind.directory)/sample-other"
+            try shell("touch \(path); unshare --\(other)=\(path) true")
+            defer { _ = try? shell("umount \(path); rm \(path)") }
+            #expect(try helper.ask(delete(kind, "sample-other")).outcome == .refused(.wrongNamespaceKind, detail: []))
+            #expect(try mounts(beneath: path).count == 1)
+        }
+
+        /// What is no pin stays, and is not opened: a FIFO would block.
+        @Test(arguments: [
+            "touch x; mount --bind /mnt/canary x", "echo content >x", "mkfifo x", "mkdir x", "ln -s /mnt/canary x",
+            "ln -s /proc/1/ns/net x", "mknod x c 1 3", "mknod x b 7 0",
+            "touch x /mnt/canary/file; mount --bind /mnt/canary/file x",
+            "mkfifo /mnt/canary/fifo; touch x; mount --bind /mnt/canary/fifo x",
+            "touch x; mount --bind /proc/self/status x", "mkdir x; mount -t tmpfs t x",
+            "touch x; mount --bind /dev/null x",
+        ])
+        func noNamespace(_ script: String) throws {
+            let helper = try TestHelper()
+            let path = "\(TestNode.netns)/sample-x"
+            // A directory is bound to a directory only.
+            try shell(
+                "cd \(TestNode.netns); \(script.replacing("touch x; mount --bind /mnt/canary x", with: "mkdir x; mount --bind /mnt/canary x").replacing(" x", with: " sample-x").replacing(">x", with: ">sample-x"))"
+            )
+            defer { _ = try? shell("umount \(path) 2>/dev/null || true; rm -rf \(path) /mnt/canary/fifo") }
+            let before = try #require(Entry.at(path))
+            for request in try [
+                delete(.net, "sample-x"), .deleteNetworkNamespace(.at(TestNode.Root.netns, "sample-x"), .look),
+            ] {
+                let (seconds, answer) = try timed { try helper.ask(request) }
+                #expect(answer.outcome == .refused(.notNamespace, detail: []), "\(answer.reply)")
+                #expect(seconds < 1)
+            }
+            #expect(Entry.at(path)?.inode == before.inode)
+        }
+
+        @Test(arguments: [
+            "sample-", "sampl", "Sample-x", "x", "xsample-y", "0A1b2c3d-4e5f-6789-abcd-ef0123456789",
+            "0a1b2c3d-4e5f-6789-abcd-ef012345678",
+            "0a1b2c3d-4e5f-6789-abcd-ef01234567890", "0a1b2c3d04e5f-6789-abcd-ef0123456789", "uuid", "sample",
+            " sample-x",
+        ])
+        func otherNames(_ name: String) throws {
+            let helper = try TestHelper()
+            try shell("touch '\(TestNode.netns)/\(name)'")
+            defer { _ = try? shell("rm '\(TestNode.netns)/\(name)'") }
+            #expect(try helper.ask(delete(.net, name)).outcome == .refused(.nameNotAllowed, detail: []))
+            #expect(Entry.exists("\(TestNode.netns)/\(name)"))
+        }
+
+        /// The first `ip netns add` of a node mounts /run/netns over itself: a root kept open since the start goes blind.
+        @Test func rootMountedOverItselfAfterTheStart() throws {
+            let helper = try TestHelper()
+            let root = TestNode.netns
+            #expect(try helper.ask(.lookAt(.at(TestNode.Root.netns))).outcome == .done)
+            try shell("mount --bind \(root) \(root); mount --make-shared \(root); \(Kind.net.pin("sample-later"))")
+            defer { _ = try? shell("umount -l \(root)") }
+            let look = try helper.ask(.deleteNetworkNamespace(.at(TestNode.Root.netns, "sample-later"), .look))
+            guard case .namespace(_, mounted: true) = look.facts else {
+                throw ProgramFailure(description: "\(look.reply)")
+            }
+            #expect(try helper.ask(delete(.net, "sample-later")).outcome == .done)
+            #expect(!Entry.exists("\(root)/sample-later"))
+            #expect(try mounts(beneath: "\(root)/sample-later") == [])
+        }
+    }
+}
