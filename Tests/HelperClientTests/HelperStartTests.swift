@@ -88,7 +88,7 @@ import Testing
         #expect(try await pool.welcome() == PacketFile.welcome)
     }
 
-    @Test func diesInTheMiddleTwice() async throws {
+    @Test func diesInTheMiddleEachTime() async throws {
         let file = try PacketFile(PacketFile.greeting)
         // Two packets are read, Hello and the request, and then it ends.
         let script =
@@ -97,8 +97,30 @@ import Testing
         await #expect(throws: HelperError.died(.runtimeList, .exited(0))) {
             try await pool.call(.runtimeList(runtime: 0), deadline: .seconds(1))
         }
-        // Replaced, and asked once more; no third time.
-        #expect(try file.starts == 2)
+        // Replaced twice, and not for ever.
+        #expect(try file.starts == 3)
+    }
+
+    /// Two wait for work when both are killed: neither is asked, so even what may not be repeated is done.
+    @Test func killedWhileItWaitsForWork() async throws {
+        let file = try PacketFile(PacketFile.greeting)
+        let script =
+            "/bin/cat \(file.path) 1>&0; echo >>\(file.path).starts; echo $$ >>\(file.path).pids; exec /bin/cat"
+        let pool = HelperPool(HelperLaunch(executable: "/bin/sh", arguments: ["-c", script]), limits: Self.times)
+        pool.warm(2)
+        _ = try await pool.welcome()
+        while file.pids.count < 2 { try await Task.sleep(for: .milliseconds(5)) }
+        for pid in file.pids {
+            kill(pid, SIGKILL)
+            while try !isZombie(pid) { try await Task.sleep(for: .milliseconds(5)) }
+        }
+        let target = RuntimeTarget(runtime: 0, id: try ContainerID(Array("a".utf8)))
+        // The third is another: it lives, and does not answer.
+        await #expect(throws: HelperError.noReply(.runtimeKill, .milliseconds(300))) {
+            try await pool.call(
+                .runtimeKill(target, .act(only: nil), signal: 15, all: false), deadline: .milliseconds(100))
+        }
+        #expect(try file.starts == 3)
     }
 
     @Test func aSignalIsNotSentTwice() async throws {
@@ -131,6 +153,10 @@ import Testing
         #expect(try zombies() == 0)
     }
 
+    private func isZombie(_ pid: pid_t) throws -> Bool {
+        try String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8).contains(") Z ")
+    }
+
     private func zombies() throws -> Int {
         try FileManager.default.contentsOfDirectory(atPath: "/proc").filter { entry in
             guard Int(entry) != nil, let stat = try? String(contentsOfFile: "/proc/\(entry)/stat", encoding: .utf8),
@@ -155,11 +181,18 @@ final class PacketFile {
     deinit {
         try? FileManager.default.removeItem(atPath: path)
         try? FileManager.default.removeItem(atPath: path + ".starts")
+        try? FileManager.default.removeItem(atPath: path + ".pids")
     }
 
     /// How many lines the script has written beside the packet.
     var starts: Int {
         get throws { try Data(contentsOf: URL(fileURLWithPath: path + ".starts")).count }
+    }
+
+    /// The process ids that the script has written beside the packet.
+    var pids: [pid_t] {
+        let text = (try? String(contentsOfFile: path + ".pids", encoding: .utf8)) ?? ""
+        return text.split(separator: "\n").compactMap { pid_t($0) }
     }
 
     static let welcome = Welcome(version: 1, release: InlineBytes(), missing: 0, roots: [], runtimes: [])
