@@ -19,6 +19,9 @@
 #ifndef NS_GET_NSTYPE
 #define NS_GET_NSTYPE 0xb703
 #endif
+#ifndef SYS_mount_setattr
+#define SYS_mount_setattr 442
+#endif
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x8U
 #endif
@@ -67,6 +70,11 @@ long linux_getdents64(int directory, void *buffer, size_t size) {
     return RESULT(syscall(SYS_getdents64, directory, buffer, size));
 }
 int linux_umount2(const uint8_t *name, int flags) { return RESULT(umount2((const char *)name, flags)); }
+int linux_make_private(int directory, const uint8_t *name) {
+    // struct mount_attr, which older headers lack: set, clear, propagation, user namespace.
+    const uint64_t attributes[4] = {0, 0, MS_PRIVATE, 0};
+    return RESULT((int)syscall(SYS_mount_setattr, directory, (const char *)name, LINUX_PRIVATE_FLAGS, attributes, sizeof attributes));
+}
 int linux_fchdir(int directory) { return RESULT(fchdir(directory)); }
 int linux_chdir(const uint8_t *path) { return RESULT(chdir((const char *)path)); }
 long linux_filesystem_type(int file) {

@@ -18,6 +18,7 @@
 #define LINUX_O_PATH 010000000
 #define LINUX_AT_EMPTY_PATH 0x1000
 #define LINUX_UNMOUNT_FLAGS (0x2 | 0x8)  // MNT_DETACH | UMOUNT_NOFOLLOW
+#define LINUX_PRIVATE_FLAGS 0x8900  // AT_SYMLINK_NOFOLLOW, AT_NO_AUTOMOUNT, AT_RECURSIVE
 #define LINUX_NS_GET_NSTYPE 0xb703
 #define LINUX_F_ADD_SEALS 1033
 #define LINUX_PROGRAM_DESCRIPTOR 9  // where a launcher keeps its runtime
@@ -43,6 +44,8 @@ int linux_openat2(int directory, const uint8_t *path, uint64_t flags, uint64_t r
 int linux_unlinkat(int directory, const uint8_t *name, int flags);
 long linux_getdents64(int directory, void *buffer, size_t size);
 int linux_umount2(const uint8_t *name, int flags);
+// Makes the mount at an entry, and all beneath it, private (mount_setattr(2)).
+int linux_make_private(int directory, const uint8_t *name);
 int linux_fchdir(int directory);
 int linux_chdir(const uint8_t *path);
 long linux_filesystem_type(int file);

@@ -40,6 +40,7 @@ enum SystemCallRules {
             "getrandom", "clock_gettime", "restart_syscall", "rt_sigreturn", "exit_group", "exit",
         ]) + [
             SystemCallRule("umount2", [.init(1, equals: UInt64(LINUX_UNMOUNT_FLAGS))]),
+            SystemCallRule("mount_setattr", [.init(2, equals: UInt64(LINUX_PRIVATE_FLAGS)), .init(4, equals: 32)]),
             SystemCallRule("ioctl", [.init(1, equals: UInt64(LINUX_NS_GET_NSTYPE))]),
             SystemCallRule("fcntl", [.init(1, equals: UInt64(LINUX_F_ADD_SEALS))]),
             SystemCallRule("mmap", [noExecutableMemory]),

@@ -4,7 +4,11 @@ internal import HelperProtocol
 extension Descriptor {
     /// Detaches the topmost mount at an entry of this directory, with all beneath it (umount2(2) with MNT_DETACH).
     /// The working directory is this one meanwhile, so that the entry is a single name: no path, no race.
+    /// What is detached is private first: detaching shared mounts beneath it would detach their peers, wherever they are.
     func unmount(_ name: Span<UInt8>) throws(Outcome) {
+        let isPrivate = unsafe name.withUnsafeBufferPointer { unsafe linux_make_private(raw, $0.baseAddress) }
+        if isPrivate == -ENOSYS { throw .refused(.kernelTooOld) }
+        try check(isPrivate, .umount)
         try check(linux_fchdir(raw), .fchdir)
         let result = unsafe name.withUnsafeBufferPointer { unsafe linux_umount2($0.baseAddress, LINUX_UNMOUNT_FLAGS) }
         changeToRoot()
