@@ -9,8 +9,8 @@ SWIFT ?= swift
 SWIFTFLAGS ?=
 # What tests run in: mounts that they make are seen by nobody else, and go when they end.
 PRIVATE_NAMESPACE ?= unshare --mount --propagation private --
-# Options for swift test, for example TESTFLAGS="--filter HelperProtocolTests".
-TESTFLAGS ?=
+# Which test targets to run, for example TESTS="HelperTests PodRemovalTests"; all where it is empty.
+TESTS ?=
 # Options for podreap demo.
 DEMOFLAGS ?=
 # Options for the benchmark, for example BENCHFLAGS="--rounds 30 --workloads 1 3 10".
@@ -62,8 +62,7 @@ demo: root helper ## Makes a real pod, removes it, and proves that nothing is le
 
 test: root setup lint helper floor ## Runs every check and test
 	$(SWIFT) build $(SWIFTFLAGS) --build-tests --scratch-path $(DEBUG)
-	@# One after the other: real containers, and waits with deadlines, on a machine with few cores.
-	$(PRIVATE_NAMESPACE) $(SWIFT) test --skip-build --no-parallel --disable-xctest $(TESTFLAGS) --scratch-path $(DEBUG)
+	@SWIFT="$(SWIFT)" packaging/test $(DEBUG) $(TESTS)
 
 lint: setup ## Checks format, unsafe code, imports, lengths and scripts
 	@packaging/lint/run
