@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -24,6 +25,10 @@
 #endif
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x8U
+#endif
+
+#ifndef MFD_EXEC
+#define MFD_EXEC 0x10U
 #endif
 
 #define RESULT(call) ({ __typeof__(call) r_ = (call); r_ < 0 ? -errno : r_; })
@@ -92,6 +97,11 @@ int linux_memfd(const uint8_t *name) {
     int made = memfd_create((const char *)name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
     return made < 0 && errno == EINVAL ? RESULT(memfd_create((const char *)name, MFD_CLOEXEC | MFD_ALLOW_SEALING)) : RESULT(made);
 }
+int linux_program_memfd(void) {
+    int made = memfd_create("", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
+    return made < 0 && errno == EINVAL ? RESULT(memfd_create("", MFD_CLOEXEC | MFD_ALLOW_SEALING)) : RESULT(made);
+}
+long linux_sendfile(int to, int from, size_t size) { return RESULT(sendfile(to, from, NULL, size)); }
 int linux_seal(int memfd) {
     return RESULT(fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL));
 }

@@ -8,7 +8,7 @@ struct Broker: ~Copyable {
     let orchestrator: Descriptor
     /// One for each runtime of the policy, in its order.
     let launchers: [LauncherLink]
-    private let missing: CapabilitySet
+    let missing: CapabilitySet
     private var audit: Audit
     private var greeted = false
 

@@ -22,6 +22,7 @@
 #define LINUX_NS_GET_NSTYPE 0xb703
 #define LINUX_F_ADD_SEALS 1033
 #define LINUX_PROGRAM_DESCRIPTOR 9  // where a launcher keeps its runtime
+#define LINUX_CLONE_NAMESPACES 0x7e020000  // CLONE_NEW*
 #define LINUX_CLONE_NEWNET 0x40000000
 #define LINUX_CLONE_NEWIPC 0x08000000
 #define LINUX_CLONE_NEWUTS 0x04000000
@@ -57,6 +58,8 @@ int linux_dup3(int from, int to, int flags);
 long linux_read(int file, void *buffer, size_t size);
 long linux_pread(int file, void *buffer, size_t size, int64_t offset);
 int linux_memfd(const uint8_t *name);
+int linux_program_memfd(void);
+long linux_sendfile(int to, int from, size_t size);
 int linux_seal(int memfd);
 int linux_prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d);
 int linux_set_limit(int resource, uint64_t soft, uint64_t hard);

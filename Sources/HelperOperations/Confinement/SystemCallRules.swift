@@ -2,7 +2,8 @@ internal import CLinux
 
 /// What a filter does with one system call. Why each is needed stands in `policy/seccomp`, and a test compares.
 struct SystemCallRule {
-    enum Action { case allow, deny, kill }
+    /// `deny` answers EPERM, `absent` ENOSYS, as a kernel without the call.
+    enum Action { case allow, deny, absent, kill }
 
     /// A condition on an argument, counted from 0.
     struct Test {
@@ -61,20 +62,17 @@ enum SystemCallRules {
             ])
     }
 
-    /// The launcher and crun. It runs itself again from a memfd, so its execs are held to descriptors only.
+    /// The launcher and crun, which is executed from a sealed copy and so needs no other.
     static var crun: [SystemCallRule] {
-        launcher
+        launcher + pinnedExec
             + named([
                 "read", "write", "pread64", "lseek", "openat", "openat2", "newfstatat", "fstat", "statfs", "fstatfs",
                 "statx", "access", "readlink", "readlinkat", "getdents64", "unlink", "unlinkat", "rmdir", "mkdirat",
-                "ioctl", "fcntl", "memfd_create", "sendfile", "copy_file_range", "umask", "uname", "rt_sigaction",
+                "ioctl", "fcntl", "umask", "uname", "rt_sigaction",
                 "getpid", "gettid", "geteuid", "getuid", "getegid", "getgid", "pidfd_send_signal", "nanosleep",
                 "clock_nanosleep", "socket", "connect", "epoll_create1", "epoll_ctl", "epoll_wait", "inotify_init1",
                 "inotify_add_watch",
-            ]) + [
-                SystemCallRule("execveat", [.init(4, equals: UInt64(LINUX_AT_EMPTY_PATH))]),
-                SystemCallRule("mount", action: .deny),
-            ]
+            ])
     }
 
     /// A runtime whose hooks are allowed: they may be any program, so everything but what no hook has business with.
@@ -94,12 +92,16 @@ enum SystemCallRules {
 
     private static var launcher: [SystemCallRule] {
         named([
-            "recvmsg", "sendmsg", "poll", "clone", "clone3", "pidfd_open", "wait4", "kill", "setsid", "prctl",
+            "recvmsg", "sendmsg", "poll", "pidfd_open", "wait4", "kill", "setsid", "prctl",
             "prlimit64", "setrlimit", "dup3", "close", "brk", "mmap", "munmap", "mremap", "madvise", "mprotect",
             "futex",
             "getrandom", "clock_gettime", "set_robust_list", "set_tid_address", "rseq", "arch_prctl",
             "rt_sigprocmask", "rt_sigreturn", "restart_syscall", "exit_group", "exit", "capget",
-        ])
+        ]) + [
+            // Processes and threads, but no namespaces. clone3's flags lie in memory; libraries do without it.
+            SystemCallRule("clone", [.init(0, equals: 0, mask: UInt64(LINUX_CLONE_NAMESPACES))]),
+            SystemCallRule("clone3", action: .absent),
+        ]
     }
 
     private static var pinnedExec: [SystemCallRule] {

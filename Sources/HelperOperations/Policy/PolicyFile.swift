@@ -54,7 +54,7 @@ extension Descriptor {
         while true {
             let count = try read(into: &buffer, at: all.count)
             if count == 0 { return all }
-            guard all.count + count <= limit else { throw .malformed(.tooLong) }
+            guard all.count + count <= limit else { throw Outcome(errno: ErrorNumber.tooLarge, .read) }
             all += buffer[..<count]
         }
     }

@@ -14,7 +14,8 @@ struct Launcher: ~Copyable {
         self.socket = socket
         self.runtime = runtime
         do throws(Outcome) {
-            program = try Descriptor.absolute(runtime.path.terminated, .path).asProgram()
+            let file = try Descriptor.absolute(runtime.path.terminated, .file)
+            program = try (runtime.isCrun ? file.sealedCopy() : file).asProgram()
             error = 0
         } catch {
             program = .none
@@ -59,10 +60,14 @@ struct Launcher: ~Copyable {
 extension Policy.RuntimePolicy {
     /// What the runtime needs of the kernel: the filter of the launcher, which the runtime inherits.
     var systemCallRules: [SystemCallRule] {
-        if seen.hooks { return SystemCallRules.hooks }
+        seen.hooks ? SystemCallRules.hooks : isCrun ? SystemCallRules.crun : SystemCallRules.runc
+    }
+
+    /// Whether the path ends in `/crun`.
+    fileprivate var isCrun: Bool {
         let name: StaticString = "/crun"
-        guard path.count >= 5 else { return SystemCallRules.runc }
-        for index in 0..<5 where path[path.count - 5 + index] != name.byte(index) { return SystemCallRules.runc }
-        return SystemCallRules.crun
+        guard path.count >= 5 else { return false }
+        for index in 0..<5 where path[path.count - 5 + index] != name.byte(index) { return false }
+        return true
     }
 }

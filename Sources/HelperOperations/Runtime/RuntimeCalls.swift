@@ -30,7 +30,8 @@ extension Broker {
 
     /// `list`.
     func list(_ runtime: UInt8, _ milliseconds: UInt32) throws(Outcome) -> Answer {
-        _ = try self.runtime(runtime)
+        // Without its root the runtime has no container, and some would make one.
+        guard try stateEntry(runtime, InlineBytes<129>(".")) != nil else { return Answer(.alreadyDone) }
         return try run(RuntimeCommand(.list, id: nil, milliseconds: milliseconds), runtime)
     }
 
@@ -41,11 +42,15 @@ extension Broker {
 
     /// The runtime's directory for the container; nil where it has none.
     private func stateDirectory(_ target: RuntimeTarget) throws(Outcome) -> NodeIdentity? {
-        let root = try runtime(target.runtime).seen.stateRoot
+        try stateEntry(target.runtime, target.id.bytes)
+    }
+
+    private func stateEntry(_ runtime: UInt8, _ name: InlineBytes<129>) throws(Outcome) -> NodeIdentity? {
+        let root = try self.runtime(runtime).seen.stateRoot
         return try privileges.raised([.dacOverride]) { () throws(Outcome) -> NodeIdentity? in
             do throws(Outcome) {
                 let directory = try Descriptor.absolute(root.terminated, .pathOfDirectory)
-                return try directory.status(target.id.bytes.terminated).identity
+                return try directory.status(name.terminated).identity
             } catch {
                 if error.isMissingEntry { return nil }
                 throw error.asResolution
@@ -79,6 +84,7 @@ extension Broker {
     }
 
     private func run(_ command: RuntimeCommand, _ runtime: UInt8) throws(Outcome) -> Answer {
+        guard missing.isDisjoint(with: .runtimes) else { throw .refused(.missingCapability) }
         let output = try Descriptor.memory()
         let errors = try Descriptor.memory()
         var packet: [UInt8] = []

@@ -19,6 +19,8 @@ public struct CapabilitySet: OptionSet, Sendable {
     public static var helper: CapabilitySet { [.sysAdmin, .dacOverride, .fowner, .kill, .setuid, .setgid, .setpcap] }
     /// What the broker keeps.
     public static var broker: CapabilitySet { [.sysAdmin, .dacOverride, .fowner] }
+    /// What it takes to run a runtime: to become root, and what the launcher keeps.
+    static var runtimes: CapabilitySet { [.setuid, .setgid, .dacOverride, .kill] }
     /// What the launcher, and so the runtime, keeps.
     public static var launcher: CapabilitySet { [.dacOverride, .kill] }
 }

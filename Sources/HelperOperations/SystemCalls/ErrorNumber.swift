@@ -13,5 +13,5 @@ enum ErrorNumber {
     static var notEmpty: Int32 { ENOTEMPTY }
     static var loop: Int32 { ELOOP }
     static var brokenPipe: Int32 { EPIPE }
-    static var invalid: Int32 { EINVAL }
+    static var tooLarge: Int32 { EFBIG }
 }

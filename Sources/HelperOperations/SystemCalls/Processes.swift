@@ -59,6 +59,15 @@ extension Descriptor {
 }
 
 extension Descriptor {
+    /// A copy of this program in memory that nobody can change: for a runtime that would else make one of itself at
+    /// each start, and execute that.
+    func sealedCopy() throws(Outcome) -> Descriptor {
+        let copy = Descriptor(owning: try check(linux_program_memfd(), .memfd))
+        while try check(linux_sendfile(copy.raw, raw, 1 << 30), .read) > 0 {}
+        try copy.seal()
+        return copy
+    }
+
     /// The same file at the one number that a launcher's filter lets execveat(2) name.
     func asProgram() throws(Outcome) -> Descriptor {
         Descriptor(owning: try check(linux_dup3(raw, LINUX_PROGRAM_DESCRIPTOR, O_CLOEXEC), .open))

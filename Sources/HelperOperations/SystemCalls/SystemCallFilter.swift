@@ -17,7 +17,7 @@ internal import HelperProtocol
 
     private static var kill: UInt32 { 0x8000_0000 }
     private static var allow: UInt32 { 0x7fff_0000 }
-    private static var notPermitted: UInt32 { 0x0005_0000 | UInt32(EPERM) }
+    private static var error: UInt32 { 0x0005_0000 }
 
     /// Adds a rule. A call that this architecture or kernel does not have is passed over: it cannot be made.
     func add(_ rule: SystemCallRule) throws(Outcome) {
@@ -34,7 +34,8 @@ internal import HelperProtocol
         }
         switch rule.action {
         case .allow: break
-        case .deny: action = Self.notPermitted
+        case .deny: action = Self.error | UInt32(EPERM)
+        case .absent: action = Self.error | UInt32(ENOSYS)
         case .kill: action = Self.kill
         }
         let result = unsafe comparisons.withUnsafeBufferPointer {
