@@ -108,7 +108,6 @@ import Testing
             "/bin/cat \(file.path) 1>&0; echo >>\(file.path).starts; echo $$ >>\(file.path).pids; exec /bin/cat"
         let pool = HelperPool(HelperLaunch(executable: "/bin/sh", arguments: ["-c", script]), limits: Self.times)
         pool.warm(2)
-        _ = try await pool.welcome()
         while file.pids.count < 2 { try await Task.sleep(for: .milliseconds(5)) }
         for pid in file.pids {
             kill(pid, SIGKILL)
