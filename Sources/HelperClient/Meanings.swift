@@ -41,7 +41,11 @@ extension Failure {
     public var meaning: String {
         let place = detail.isEmpty ? "" : " at \(printable(detail))"
         if errno == 0 { return call == .runtime ? "the runtime failed\(place)" : "\(call) failed\(place)" }
-        return "\(call): \(systemErrorText(Int32(truncatingIfNeeded: errno)))\(place)"
+        let reason = systemErrorText(Int32(truncatingIfNeeded: errno))
+        if call == .exec {
+            return "the program that helper.conf names for the runtime cannot be executed: \(reason)\(place)"
+        }
+        return "\(call): \(reason)\(place)"
     }
 }
 

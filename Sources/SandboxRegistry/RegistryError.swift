@@ -65,7 +65,9 @@ public enum RegistryError: Error, Sendable, Equatable, CustomStringConvertible {
             "the registry \(path) was locked by another process for more than \(Int(Registry.busyTimeout)) s; try again"
         case .full(let path): "the registry \(path) cannot be written: no space is left on its filesystem; free some"
         case .failed(let path, let detail): "the registry \(path) failed: \(detail)"
-        case .invalidID(let id, let problem): "invalid id \(RecordRules.quoted(id)): \(problem)"
+        // What a problem is about is quoted in it already, where that may be short.
+        case .invalidID(let id, let problem):
+            "invalid id: " + (problem.hasPrefix("\"") ? problem : "\(RecordRules.quoted(id)) \(problem)")
         case .ambiguous(let prefix, let candidates):
             "the id \(prefix) is ambiguous; it could be \(Self.list(candidates, of: Registry.maximumCandidates))"
         case .unknownSandbox(let id): "no sandbox \(id) is registered"

@@ -108,8 +108,12 @@ extension Executor {
     private func kill(_ container: Container, signal: UInt8, all: Bool) async throws(StepFailure) -> Reply {
         let request = Request.runtimeKill(try target(container), .act(only: nil), signal: signal, all: all)
         let reply = try await call(request, atMost: options.runtimeCall)
-        if case .refused = reply.outcome { throw StepFailure(reply, of: "\(container.runtime) kill") }
-        return reply
+        switch reply.outcome {
+        case .refused: throw StepFailure(reply, of: "\(container.runtime) kill")
+        // The runtime was not even started, so nothing was sent that could be waited for.
+        case .failed(let failure) where failure.errno != 0: throw StepFailure(reply, of: "\(container.runtime) kill")
+        default: return reply
+        }
     }
 
     /// The pid of the container's init as the runtime knows it; nil where it does not run, or the runtime does not know it.

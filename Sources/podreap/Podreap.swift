@@ -53,7 +53,8 @@ enum Start {
         case let status as Status: return status
         case let error as RemovalError: return say(error, error.status)
         case let error as RegistryError: return say(error, error.status)
-        case let error as DocumentError: return say("the document is wrong: \(error)", .badInput)
+        case let error as DocumentError:
+            return say(error.field.isEmpty ? "\(error)" : "the document is wrong: \(error)", .badInput)
         case let error as InputError: return say(error, .badInput)
         case let error as UsageError: return say(error.message, .badInput)
         case let error as DemoFailure: return say(error, .incomplete)
