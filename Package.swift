@@ -92,6 +92,9 @@ let tests: [Target] = [
         dependencies: ["TestPods", "TestNode", "SamplePod", "SandboxRemoval", "SandboxRegistry"],
         swiftSettings: strict),
     .testTarget(
+        name: "CommandLineTests",
+        dependencies: ["TestPods", "TestNode", "SamplePod", "HelperProtocol", "podreap"], swiftSettings: strict),
+    .testTarget(
         name: "SandboxRegistryTests", dependencies: ["SandboxRegistry", grdb], swiftSettings: strict),
     .testTarget(
         name: "NodeObservationTests", dependencies: ["NodeObservation"], swiftSettings: strict),
