@@ -47,16 +47,21 @@ func contents(of path: [UInt8]) throws(ObservationError) -> [UInt8]? {
     }
 }
 
-/// The names of the directories in a directory of a filesystem that tells types (getdents64(2)); none where it is gone.
+/// The names of the directories in a directory of a filesystem that tells types; none where it is gone.
 func subdirectories(of path: [UInt8]) throws(ObservationError) -> [[UInt8]] {
+    try entries(of: path).filter { $0.type == DT_DIR }.map(\.name)
+}
+
+/// What is in a directory, without `.` and `..`, with the types that the filesystem tells (getdents64(2)); none where it is gone.
+func entries(of path: [UInt8]) throws(ObservationError) -> [(name: [UInt8], type: Int)] {
     guard let directory = try open(path, O_DIRECTORY) else { return [] }
-    var names: [[UInt8]] = []
+    var found: [(name: [UInt8], type: Int)] = []
     var buffer = [UInt8](repeating: 0, count: 16 << 10)
     while true {
         let count = unsafe buffer.withUnsafeMutableBytes {
             unsafe linux_getdents64(directory.number, $0.baseAddress, $0.count)
         }
-        if count == 0 || isAbsence(Int32(-count)) { return names }
+        if count == 0 || isAbsence(Int32(-count)) { return found }
         guard count > 0 else { throw .failed(call: "getdents64", path: path.text, code: Int32(-count)) }
         // struct linux_dirent64: the record's length at 16, the type at 18, the name from 19.
         var entry = 0
@@ -64,10 +69,33 @@ func subdirectories(of path: [UInt8]) throws(ObservationError) -> [[UInt8]] {
             let length = Int(buffer[entry + 16]) | Int(buffer[entry + 17]) << 8
             guard length > 19, entry + length <= count else { break }
             let name = Array(buffer[entry + 19..<entry + length].prefix { $0 != 0 })
-            if buffer[entry + 18] == DT_DIR, name != [0x2e], name != [0x2e, 0x2e] { names.append(name) }
+            if name != [0x2e], name != [0x2e, 0x2e] { found.append((name, Int(buffer[entry + 18]))) }
             entry += length
         }
     }
+}
+
+/// The whole of a regular file of at most `limit` bytes; nil where there is none. A last symbolic link is not followed, and
+/// nothing but a regular file is waited for.
+func regularFile(_ path: [UInt8], limit: Int) throws(ObservationError) -> [UInt8]? {
+    guard let file = try open(path, O_NOFOLLOW | O_NONBLOCK) else { return nil }
+    var status = linux_status()
+    let result = unsafe linux_statx(file.number, [0], LINUX_AT_EMPTY_PATH, 0, &status)
+    guard result == 0 else { throw .failed(call: "statx", path: path.text, code: -result) }
+    guard status.mode & 0o170000 == 0o100000 else { return nil }
+    guard status.size <= limit else { throw .failed(call: "read", path: path.text, code: EFBIG) }
+    var bytes = [UInt8](repeating: 0, count: limit + 1)
+    var length = 0
+    while length < bytes.count {
+        let count = unsafe bytes.withUnsafeMutableBytes {
+            unsafe linux_read(file.number, $0.baseAddress! + length, min($0.count - length, 64 << 10))
+        }
+        if count == -Int(EINTR) { continue }
+        guard count >= 0 else { throw .failed(call: "read", path: path.text, code: Int32(-count)) }
+        if count == 0 { return Array(bytes[..<length]) }
+        length += count
+    }
+    throw .failed(call: "read", path: path.text, code: EFBIG)
 }
 
 /// statx(2) without following a last symbolic link; nil where nothing is there.

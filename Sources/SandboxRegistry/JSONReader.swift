@@ -21,6 +21,19 @@ struct JSONReader {
         return value
     }
 
+    /// Several texts one after the other, with or without space or newlines between them, and each one's length in bytes.
+    static func readAll(_ bytes: [UInt8]) throws(JSONSyntaxError) -> [(value: JSONValue, length: Int)] {
+        var reader = JSONReader(bytes: bytes)
+        var values: [(value: JSONValue, length: Int)] = []
+        while true {
+            reader.skipSpace()
+            if reader.next == nil { return values }
+            let start = reader.position
+            let value = try reader.value(depth: 0)
+            values.append((value, reader.position - start))
+        }
+    }
+
     private init(bytes: [UInt8]) { self.bytes = bytes }
 
     private var next: UInt8? { position < bytes.count ? bytes[position] : nil }

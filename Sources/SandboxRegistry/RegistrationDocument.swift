@@ -54,6 +54,10 @@ public struct RegistrationDocument: Sendable, Equatable {
             let place = "line \(error.line), column \(error.column)"
             throw DocumentError("", "the document is not JSON (\(place)): \(error.problem)")
         }
+        try self.init(checking: value, now: now)
+    }
+
+    init(checking value: JSONValue, now: Date) throws(DocumentError) {
         try self.init(value, now: now)
         do { try RecordCheck(sandbox, containers).run() } catch { throw DocumentError(error.field, error.problem) }
     }
@@ -61,4 +65,7 @@ public struct RegistrationDocument: Sendable, Equatable {
     /// The document as UTF-8 text with its fields in the order above; equal records give equal bytes. Namespaces
     /// that are closed are left out.
     public func json() -> Data { Data(value.pretty.utf8) }
+
+    /// The same on one line, which a newline ends.
+    public func line() -> Data { Data((value.compact + "\n").utf8) }
 }

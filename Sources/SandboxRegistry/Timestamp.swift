@@ -1,4 +1,4 @@
-import FoundationEssentials
+package import FoundationEssentials
 
 extension Date {
     /// The nearest whole microsecond, so that a record reads back equal to what was written.
@@ -11,7 +11,7 @@ extension Date {
 
     /// RFC 3339. Foundation's parser alone takes February 30, hour 25 and trailing text, so only the calendar's
     /// arithmetic is left to it, and its answer has to read like the question.
-    init?(rfc3339 text: String) {
+    package init?(rfc3339 text: String) {
         var rest = Array(text.utf8)[...]
         guard rest.count >= 20, rest.allSatisfy({ $0 < 0x80 }) else { return nil }
         let base = String(text.prefix(19)) + "Z"

@@ -4,17 +4,20 @@ internal import SandboxRemoval
 
 struct Plan: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Shows what remove would do, step by step. Changes nothing.")
+        abstract: "Shows what remove would do, step by step. Changes nothing.",
+        discussion: """
+            With --from, for a pod of a CRI-O or containerd on this node that is not registered, as root. The pod may \
+            then be named too: NAME or NAMESPACE/NAME.
+            """)
 
     @OptionGroup var common: CommonOptions
+    @OptionGroup var foreign: ForeignOptions
 
     @Argument(help: "A sandbox's id or the beginning of one.")
     var id: String
 
     func run() throws {
-        // No helper is started for a plan, so it does not matter which.
-        let orchestrator = try Orchestrator(path: common.registryPath, helper: "")
-        guard let plan = try orchestrator.plan(id) else { throw RegistryError.unknownSandbox(id: id) }
+        let plan = try self.plan()
         if common.json {
             for step in plan.steps { Stream.output.write(jsonLine(PlannedStep(step))) }
             return
@@ -27,6 +30,18 @@ struct Plan: ParsableCommand {
             ])
         }
         Stream.output.write(table(rows))
+    }
+
+    private func plan() throws -> RemovalPlan {
+        if foreign.from != nil {
+            let discovery = try foreign.discover(id, for: "plan")
+            if let plan = try discovery.plan(of: id) { return plan }
+            throw RegistryError.unknownSandbox(id: id)
+        }
+        // No helper is started for a plan, so it does not matter which.
+        let orchestrator = try Orchestrator(path: common.registryPath, helper: "")
+        guard let plan = try orchestrator.plan(id) else { throw RegistryError.unknownSandbox(id: id) }
+        return plan
     }
 
     /// `0-2,5`; `-` for none.

@@ -29,7 +29,9 @@ struct Podreap: AsyncParsableCommand {
             colours off.
             """,
         version: "podreap \(Release.version)",
-        subcommands: [Register.self, List.self, Inspect.self, Plan.self, Stop.self, Remove.self, Demo.self])
+        subcommands: [
+            Discover.self, Register.self, List.self, Inspect.self, Plan.self, Stop.self, Remove.self, Demo.self,
+        ])
 }
 
 @main

@@ -5,24 +5,66 @@ internal import SandboxRemoval
 
 struct Register: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Registers a sandbox with its containers from a JSON document, and prints its id.")
+        abstract: "Registers sandboxes with their containers from JSON documents, and prints their ids.",
+        discussion: """
+            The text may hold several documents: one after the other as discover prints them, one on each line, or in \
+            an array. Each is registered by itself, all of it or nothing, and one that cannot be does not keep the \
+            others from it. A text that is not JSON registers nothing.
+            """)
 
     @OptionGroup var common: CommonOptions
     @OptionGroup var helper: HelperOptions
 
-    @Argument(help: "The document's file; - is standard input.")
+    @Argument(help: "The documents' file; - is standard input.")
     var file = "-"
 
     func run() async throws {
-        let bytes = try readInput(file, limit: RegistrationDocument.maximumBytes)
-        let document = try RegistrationDocument(json: Data(bytes))
+        let bytes = try readInput(file, limit: DocumentStream.maximumBytes)
+        let entries = try DocumentStream(json: Data(bytes)).entries
         let orchestrator = try helper.orchestrator(common, warm: 1)
-        let registration = try await orchestrator.register(document)
-        for warning in registration.warnings { complain("warning: \(warning)") }
-        if common.json {
-            Stream.output.write(jsonLine(Record(sandbox: registration.sandbox, containers: registration.containers)))
-        } else {
-            Stream.output.write(registration.sandbox.id + "\n")
+        // A document alone needs no name in what is said about it.
+        let several = entries.count > 1
+        var worst = Status.done
+        for entry in entries {
+            let prefix = several ? "\(entry.id.map { shortened($0) } ?? "document \(entry.number)"): " : ""
+            do {
+                show(try await orchestrator.register(entry.document.get()), prefix)
+            } catch {
+                worst = max(worst, try refuse(error, entry, prefix))
+            }
         }
+        guard worst == .done else { throw worst }
     }
+
+    private func show(_ registration: Registration, _ prefix: String) {
+        for warning in registration.warnings { complain("\(prefix)warning: \(warning)") }
+        Stream.output.write(
+            common.json
+                ? jsonLine(Record(sandbox: registration.sandbox, containers: registration.containers))
+                : registration.sandbox.id + "\n")
+    }
+
+    /// Says what is wrong with one document, and goes on where the next may fare better.
+    private func refuse(_ error: any Error, _ entry: DocumentStream.Entry, _ prefix: String) throws -> Status {
+        let status: Status
+        let text: String
+        switch error {
+        case let error as DocumentError: (status, text) = (.badInput, "the document is wrong: \(error)")
+        case let error as RemovalError: (status, text) = (error.status, "\(error)")
+        default: throw error
+        }
+        complain(prefix + text)
+        if common.json {
+            Stream.output.write(jsonLine(Refusal(document: entry.number, sandbox: entry.id, error: text)))
+        }
+        if status == .unusable { throw status }
+        return status
+    }
+}
+
+/// A document that was not registered, as a JSON line.
+private struct Refusal: Encodable {
+    let document: Int
+    let sandbox: String?
+    let error: String
 }

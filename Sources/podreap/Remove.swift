@@ -14,12 +14,23 @@ struct Remove: AsyncParsableCommand {
     @OptionGroup var helper: HelperOptions
 
     @Argument(help: "Sandboxes' ids or beginnings of ids.")
-    var ids: [String]
+    var ids: [String] = []
+
+    @Flag(help: "Remove every registered sandbox.")
+    var all = false
 
     @Option(help: ArgumentHelp("The time for the whole of it.", valueName: "seconds"))
     var timeout = Seconds(.seconds(120))
 
+    func validate() throws {
+        guard ids.isEmpty == all else {
+            throw ValidationError(all ? "--all takes no ids" : "give at least one id, or --all")
+        }
+    }
+
     func run() async throws {
+        let ids = all ? try common.openRegistry().sandboxes().map(\.id) : ids
+        if ids.isEmpty { return }
         let options = RemovalOptions(timeout: timeout.duration)
         try await runAll(ids, common, helper) { (orchestrator, id, tell) throws(RemovalError) in
             try await orchestrator.remove(id, options: options, tell: tell)

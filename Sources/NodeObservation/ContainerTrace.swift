@@ -1,0 +1,61 @@
+/// What a container's bundle and its runtime's state say of it; one of them may be gone.
+struct ContainerTrace {
+    let id: String
+    let bundle: String?
+    let spec: BundleSpec?
+    let state: RuntimeStateFile?
+    var runtime: ObservedRuntime
+
+    /// The bundle's; the runtime keeps a copy.
+    var annotations: [String: String] {
+        if let annotations = spec?.annotations, !annotations.isEmpty { return annotations }
+        return state?.annotations ?? [:]
+    }
+
+    var pins: [String: String] { spec?.pins ?? state?.pins ?? [:] }
+    var processLabel: String { spec?.process?.selinuxLabel ?? state?.processLabel ?? "" }
+    var mountLabel: String { spec?.linux?.mountLabel ?? state?.mountLabel ?? "" }
+
+    /// - Parameter places: Directories that go with it, where they are there.
+    func container(
+        isInfra: Bool, name: String, image: String, places: [ObservedDirectory], _ files: NodeFiles
+    ) throws(ObservationError) -> ObservedContainer {
+        var container = ObservedContainer(
+            id: id, isInfra: isInfra, name: name, created: state?.created, image: image, runtime: runtime,
+            directories: [])
+        for place in places where try files.observation(of: place.path) != nil { container.directories.append(place) }
+        container.stopSignal = annotations["org.opencontainers.image.stopSignal"]
+        if let process = try state?.livingProcess() {
+            container.pid = process.pid
+            container.startTime = process.startTime
+        }
+        // One that it shares with others is not its own, and would not be empty before they have ended.
+        for cgroup in state?.cgroups ?? [] where cgroup.split(separator: "/").last?.contains(id) == true {
+            if try files.observation(of: cgroup) != nil { container.cgroups.append(cgroup) }
+        }
+        return container
+    }
+}
+
+extension ObservedRuntime {
+    /// - Parameter program: A name, or an absolute path.
+    mutating func setProgram(_ program: String) {
+        guard let last = program.split(separator: "/").last else { return }
+        name = String(last)
+        if program.first == "/" { path = program }
+    }
+}
+
+extension BundleSpec {
+    var hasPoststopHooks: Bool { !(hooks?.poststop ?? []).isEmpty }
+}
+
+extension ObservedPod {
+    /// The infra container first, then the oldest: in a stable order.
+    mutating func sortContainers() {
+        containers.sort { left, right in
+            if left.isInfra != right.isInfra { return left.isInfra }
+            return (left.created ?? "", left.id) < (right.created ?? "", right.id)
+        }
+    }
+}

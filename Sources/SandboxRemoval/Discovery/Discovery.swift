@@ -1,0 +1,170 @@
+public import NodeObservation
+public import SandboxRegistry
+
+/// Another container runtime whose pods are looked for.
+public enum ForeignRuntime: String, Sendable, CaseIterable {
+    case crio, containerd
+
+    var title: String { self == .crio ? "CRI-O" : "containerd" }
+}
+
+/// Where such a runtime keeps its pods; nil: where it does by default.
+public struct ForeignFolders: Sendable {
+    /// containerd's `state`, or the `runroot` of CRI-O's storage.
+    public var state: String?
+    /// containerd's or the storage's `root`.
+    public var root: String?
+    /// The OCI runtime's root.
+    public var runtimeRoot: String?
+    /// containerd's namespace.
+    public var namespace: String?
+
+    public init(state: String? = nil, root: String? = nil, runtimeRoot: String? = nil, namespace: String? = nil) {
+        self.state = state
+        self.root = root
+        self.runtimeRoot = runtimeRoot
+        self.namespace = namespace
+    }
+}
+
+/// The pods that CRI-O or containerd left on a node, whether they still run or not, as documents that can be registered.
+///
+/// Only reads, as root: bundles lie in directories of mode 0700.
+public struct Discovery: Sendable {
+    /// One for each pod, in the order of their ids.
+    public private(set) var documents: [RegistrationDocument] = []
+    /// What could not be read, or is no whole pod, in words.
+    public private(set) var problems: [String] = []
+    /// What the documents were made of.
+    let pods: [ForeignPod]
+    let files: NodeFiles
+    public let runtimes: [ForeignRuntime]
+    let folders: ForeignFolders
+
+    /// Looks for the pods of these runtimes.
+    ///
+    /// - Parameter folders: For the one runtime that is looked for; with several they must be empty.
+    public init(
+        of runtimes: [ForeignRuntime] = ForeignRuntime.allCases, folders: ForeignFolders = ForeignFolders(),
+        files: NodeFiles = NodeFiles()
+    ) throws(RemovalError) {
+        self.files = files
+        self.runtimes = runtimes
+        self.folders = folders
+        var pods: [ForeignPod] = []
+        for runtime in runtimes {
+            let node: ObservedNode
+            do throws(ObservationError) { node = try Self.observe(runtime, folders, files) } catch {
+                throw .observation(error)
+            }
+            pods += node.pods.map { ForeignPod(runtime: runtime, pod: $0) }
+            problems += node.problems
+        }
+        self.pods = Self.withRuntimesNamed(Self.withAttempts(pods))
+        for pod in self.pods {
+            do throws(DocumentError) {
+                documents.append(try pod.document(files))
+            } catch {
+                problems.append("the pod \(pod.pod.id) cannot be registered: \(error)")
+            }
+        }
+    }
+
+    private static func observe(
+        _ runtime: ForeignRuntime, _ folders: ForeignFolders, _ files: NodeFiles
+    ) throws(ObservationError) -> ObservedNode {
+        switch runtime {
+        case .containerd:
+            var layout = ContainerdLayout(files)
+            layout.state = folders.state ?? layout.state
+            layout.root = folders.root ?? layout.root
+            layout.namespace = folders.namespace ?? layout.namespace
+            layout.runtimeRoot = folders.runtimeRoot
+            return try layout.observe()
+        case .crio:
+            var layout = CRIOLayout(files)
+            layout.state = folders.state ?? layout.state
+            layout.root = folders.root ?? layout.root
+            layout.runtimeRoots = folders.runtimeRoot.map { [$0] } ?? layout.runtimeRoots
+            return try layout.observe()
+        }
+    }
+
+    /// containerd's bundles do not say which attempt a pod or a container is; those of one name are told apart by their age.
+    private static func withAttempts(_ pods: [ForeignPod]) -> [ForeignPod] {
+        var pods = pods
+        var next: [[String]: UInt32] = [:]
+        for index in pods.indices.sorted(by: { pods[$0].age < pods[$1].age }) {
+            let pod = pods[index].pod
+            let name = [pod.name, pod.namespace, pod.uid]
+            let attempt = pod.attempt ?? next[name, default: 0]
+            pods[index].pod.attempt = attempt
+            next[name] = max(next[name, default: 0], attempt &+ 1)
+            var nextOfContainer: [String: UInt32] = [:]
+            // In the order of their ages already.
+            for number in pod.containers.indices where !pod.containers[number].isInfra {
+                let name = pod.containers[number].name
+                let attempt = pod.containers[number].attempt ?? nextOfContainer[name, default: 0]
+                pods[index].pod.containers[number].attempt = attempt
+                nextOfContainer[name] = max(nextOfContainer[name, default: 0], attempt &+ 1)
+            }
+        }
+        return pods
+    }
+
+    /// A runtime's name in helper.conf stands for one program and one root. Where a second root is in use, on a node that had
+    /// both CRI-O and containerd, its name says whose it is.
+    private static func withRuntimesNamed(_ pods: [ForeignPod]) -> [ForeignPod] {
+        var pods = pods
+        var roots: [String: String] = [:]
+        for index in pods.indices {
+            for number in pods[index].pod.containers.indices {
+                var runtime = pods[index].pod.containers[number].runtime
+                if let root = roots[runtime.name], root != runtime.root {
+                    runtime.name += "-\(pods[index].runtime.rawValue)"
+                }
+                roots[runtime.name] = runtime.root
+                pods[index].pod.containers[number].runtime.name = runtime.name
+            }
+        }
+        return pods
+    }
+}
+
+extension Discovery {
+    /// The records of the one pod that is meant, as of now: with processes and the boot. nil where none is.
+    ///
+    /// - Parameter pod: A sandbox's id or the beginning of one, a pod's name, or `NAMESPACE/NAME`.
+    public func records(of pod: String) throws(RemovalError) -> (sandbox: Sandbox, containers: [Container])? {
+        let found = documents.filter { Self.matches($0.sandbox, pod) }
+        guard found.count <= 1 else {
+            throw .registry(.ambiguous(prefix: pod, candidates: found.map(\.sandbox.id)))
+        }
+        guard let document = found.first else { return nil }
+        var sandbox = document.sandbox
+        var containers = document.containers
+        do throws(ObservationError) { sandbox.bootID = try Boot.id() } catch { throw .observation(error) }
+        let seen = pods.first { $0.pod.id == sandbox.id }?.pod.containers ?? []
+        for index in containers.indices {
+            guard let live = seen.first(where: { $0.id == containers[index].id }), let pid = live.pid else { continue }
+            containers[index].process = ProcessReference(pid: pid, startTime: live.startTime)
+        }
+        return (sandbox, containers)
+    }
+
+    /// What removing that pod would take, if it were registered. nil where there is none.
+    public func plan(of pod: String) throws(RemovalError) -> RemovalPlan? {
+        guard let (sandbox, containers) = try records(of: pod) else { return nil }
+        do throws(ObservationError) {
+            return RemovalPlan.remove(sandbox, containers, try .observe(sandbox, containers))
+        } catch {
+            throw .observation(error)
+        }
+    }
+
+    private static func matches(_ sandbox: Sandbox, _ pod: String) -> Bool {
+        let name = sandbox.metadata
+        return !pod.isEmpty
+            && (sandbox.id.hasPrefix(pod) || name.name == pod || "\(name.namespace)/\(name.name)" == pod)
+    }
+}

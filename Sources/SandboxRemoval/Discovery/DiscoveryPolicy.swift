@@ -1,0 +1,121 @@
+internal import HelperProtocol
+internal import NodeObservation
+internal import SandboxRegistry
+
+extension Discovery {
+    /// The lines that helper.conf needs for the removal of these pods, with comments that say what they allow.
+    ///
+    /// - Parameter caller: The user that will run podreap: a name or a uid.
+    public func policy(caller: String) -> String {
+        var lines = Lines(caller: caller)
+        for foreign in pods where documents.contains(where: { $0.sandbox.id == foreign.pod.id }) {
+            lines.add(foreign.pod, files)
+        }
+        return lines.text(title: runtimes.map(\.title).joined(separator: " and "))
+    }
+}
+
+/// helper.conf, as it grows pod by pod.
+private struct Lines {
+    let caller: String
+    private var sandboxRoots: [String: ClosedRange<Int>] = [:]
+    private var containerRoots: [String: ClosedRange<Int>] = [:]
+    private var cgroupRoots: [String: ClosedRange<Int>] = [:]
+    /// By key and path, the patterns.
+    private var namespaceRoots: [String: Set<String>] = [:]
+    private var runtimes: [String: ObservedRuntime] = [:]
+    private var notes: Set<String> = []
+
+    init(caller: String) { self.caller = caller }
+
+    mutating func add(_ pod: ObservedPod, _ files: NodeFiles) {
+        Self.widen(&sandboxRoots, files.canonical(pod.directory.root), pod.directory.depth)
+        for container in pod.containers {
+            for directory in container.directories {
+                Self.widen(&containerRoots, files.canonical(directory.root), directory.depth)
+            }
+            for cgroup in container.cgroups { add(cgroup: cgroup) }
+            var runtime = container.runtime
+            runtime.path = runtime.path ?? Self.program(runtime.name, files)
+            runtime.hooks = runtime.hooks || runtimes[runtime.name]?.hooks == true
+            runtimes[runtime.name] = runtime
+        }
+        for (kind, key) in [("network", "netns"), ("ipc", "ipcns"), ("uts", "utsns")] {
+            if let pin = pod.pins[kind] { add(pin: files.canonical(pin), "\(key)-root") }
+        }
+    }
+
+    private static func widen(_ roots: inout [String: ClosedRange<Int>], _ root: String, _ depth: Int) {
+        let range = roots[root] ?? depth...depth
+        roots[root] = min(range.lowerBound, depth)...max(range.upperBound, depth)
+    }
+
+    private mutating func add(pin: String, _ key: String) {
+        guard let slash = pin.lastIndex(of: "/"), slash != pin.startIndex else { return }
+        let name = pin[pin.index(after: slash)...]
+        let root = "\(key) = \(pin[..<slash])"
+        if Self.isUUID(name) {
+            namespaceRoots[root, default: []].insert("uuid")
+        } else if let dash = name.firstIndex(of: "-"), dash != name.startIndex {
+            namespaceRoots[root, default: []].insert("\(name[...dash])*")
+        } else {
+            notes.insert("\(pin) has a name that no pattern fits, so podreap cannot delete it: ip netns delete \(name)")
+        }
+    }
+
+    /// The hierarchy's first cgroup is the root, such as `kubepods`: nothing beside it is a pod's.
+    private mutating func add(cgroup: String) {
+        let names = cgroup.split(separator: "/")
+        let first = names.firstIndex { $0.hasPrefix("kubepods") } ?? min(names.count, 4)
+        guard first < names.count - 1 else { return }
+        Self.widen(
+            &cgroupRoots, "/" + names[...first].joined(separator: "/"), names.count - 1 - first)
+    }
+
+    private static func isUUID(_ name: Substring) -> Bool {
+        name.split(separator: "-", omittingEmptySubsequences: false).map(\.count) == [8, 4, 4, 4, 12]
+            && name.allSatisfy { $0 == "-" || ("0"..."9").contains($0) || ("a"..."f").contains($0) }
+    }
+
+    /// Where a program lies on a node; the usual place where it is nowhere.
+    private static func program(_ name: String, _ files: NodeFiles) -> String {
+        let name = name.prefix { $0 != "-" }
+        let places = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"]
+        let found = places.first { place in
+            let file = try? files.observation(of: "\(place)/\(name)")
+            return file?.kind == .file
+        }
+        return "\(found ?? "/usr/sbin")/\(name)"
+    }
+
+    func text(title: String) -> String {
+        var text = ["# For pods that \(title) left. This is all that podreap's helper will do: see helper.conf(5)."]
+        text.append("caller = \(caller)")
+        text += Self.lines("sandbox-root", sandboxRoots)
+        for line in Self.lines("container-root", containerRoots) {
+            if line.contains(" depth ") {
+                text.append("# Image layers lie beneath the next root too. Remove its line when these pods are gone.")
+            }
+            text.append(line)
+        }
+        text += namespaceRoots.sorted { $0.key < $1.key }.map { "\($0) names \($1.sorted().joined(separator: " "))" }
+        let cgroups = Self.lines("cgroup-root", cgroupRoots)
+        // A runtime removes its cgroups; these lines are for what it leaves.
+        let room = Int(Limits.roots) - sandboxRoots.count - containerRoots.count - namespaceRoots.count
+        text += cgroups.prefix(max(0, room))
+        if cgroups.count > room { text.append("# \(cgroups.count - room) more cgroup roots do not fit in a policy.") }
+        for (name, runtime) in runtimes.sorted(by: { $0.key < $1.key }) {
+            if runtime.hooks { text.append("# Bundles have poststop hooks, which run as root when it deletes them.") }
+            text.append("runtime = \(name) \(runtime.path ?? "") \(runtime.root)\(runtime.hooks ? " hooks" : "")")
+        }
+        text += notes.sorted().map { "# \($0)" }
+        return text.joined(separator: "\n") + "\n"
+    }
+
+    private static func lines(_ key: String, _ roots: [String: ClosedRange<Int>]) -> [String] {
+        roots.sorted { $0.key < $1.key }.map { root, depth in
+            let depths = depth.count == 1 ? "\(depth.lowerBound)" : "\(depth.lowerBound)-\(depth.upperBound)"
+            return "\(key) = \(root)" + (depths == "1" ? "" : " depth \(depths)")
+        }
+    }
+}

@@ -1,0 +1,46 @@
+import FoundationEssentials
+internal import NodeObservation
+internal import SandboxRegistry
+
+/// A pod that was found, and whose it is.
+struct ForeignPod: Sendable {
+    var runtime: ForeignRuntime
+    var pod: ObservedPod
+
+    /// For ordering: RFC 3339 in UTC, as all runtimes write it, sorts by time.
+    var age: String { pod.created ?? pod.containers.compactMap(\.created).min() ?? "" }
+
+    /// The document that registers it, checked as `register` will check it.
+    func document(_ files: NodeFiles) throws(DocumentError) -> RegistrationDocument {
+        let boot = Date()
+        let created = Self.date(age) ?? boot
+        let metadata = PodMetadata(
+            name: pod.name, namespace: pod.namespace, uid: pod.uid, attempt: pod.attempt ?? 0)
+        let runtime = pod.containers.first?.runtime.name ?? "runc"
+        var sandbox = Sandbox(
+            id: pod.id, metadata: metadata, createdAt: created, runtime: runtime,
+            directory: files.canonical(pod.directory.path), shm: pod.shm.map(files.canonical),
+            namespaces: NamespaceKind.allCases.compactMap { kind in
+                pod.pins[kind.rawValue].map { NamespacePin(kind: kind, path: files.canonical($0)) }
+            },
+            processLabel: pod.processLabel, mountLabel: pod.mountLabel, labels: pod.labels,
+            annotations: pod.annotations)
+        // A shm that no pod's directory holds is somebody else's: a container's own mount of /dev/shm, or a volume.
+        if let shm = sandbox.shm, !sandbox.usesHostShm, !isBeneath(sandbox.directory, shm) { sandbox.shm = nil }
+        let containers = pod.containers.map { container in
+            Container(
+                id: container.id, sandboxID: pod.id, isInfra: container.isInfra, name: container.name,
+                attempt: container.isInfra ? metadata.attempt : container.attempt ?? 0,
+                createdAt: container.created.flatMap(Self.date) ?? created, runtime: container.runtime.name,
+                image: container.image,
+                directories: container.directories.map { Container.Directory(path: files.canonical($0.path)) },
+                stopSignal: container.stopSignal.flatMap(Signal.number(named:)) ?? Signal.terminate,
+                cgroups: container.cgroups, labels: container.labels, annotations: container.annotations)
+        }
+        // The process is left to register, which asks the runtime: it may end before that.
+        let document = RegistrationDocument(sandbox: sandbox, containers: containers)
+        return try RegistrationDocument(json: document.json())
+    }
+
+    private static func date(_ text: String) -> Date? { Date(rfc3339: text) }
+}

@@ -1,0 +1,101 @@
+internal import NodeObservation
+internal import SandboxRegistry
+
+/// Something of another runtime's pods that podreap does not remove, and what to do about it.
+public struct Leftover: Sendable, Equatable {
+    public var what: String
+    public var remedy: String
+}
+
+extension Discovery {
+    /// What these pods leave beside what podreap removes: shims, databases, image layers, CNI leases, volumes.
+    public func leftovers() throws(RemovalError) -> [Leftover] {
+        do throws(ObservationError) {
+            var found = try minders()
+            let known = Set(pods.map(\.runtime))
+            for runtime in runtimes where known.contains(runtime) { found += try storage(of: runtime) }
+            found += try networks()
+            for foreign in pods { found += try others(foreign.pod) }
+            return found
+        } catch {
+            throw .observation(error)
+        }
+    }
+
+    /// Processes that mind the pods' containers: a shim for each pod, or a conmon for each container.
+    private func minders() throws(ObservationError) -> [Leftover] {
+        let ids = Set(pods.flatMap { [$0.pod.id] + $0.pod.containers.map(\.id) })
+        var found: [Leftover] = []
+        for process in try ContainerMinder.all() where !ids.isDisjoint(with: process.containers) {
+            let id = process.containers.first { ids.contains($0) } ?? ""
+            found.append(
+                Leftover(
+                    what: "\(process.program), process \(process.pid), minds \(id)",
+                    remedy: process.endsByItself
+                        ? "it ends with its container" : "once the pod is removed: kill \(process.pid)"))
+        }
+        return found
+    }
+
+    private func storage(of runtime: ForeignRuntime) throws(ObservationError) -> [Leftover] {
+        switch runtime {
+        case .containerd:
+            let root = folders.root ?? ContainerdLayout().root
+            return try present([
+                Leftover(
+                    what: "\(root)/io.containerd.metadata.v1.bolt/meta.db",
+                    remedy: "containerd's database lists the pods as stopped; crictl rmp removes them from there when "
+                        + "containerd runs again, and rm -r \(root) when it is uninstalled"),
+                Leftover(
+                    what: "\(root)/io.containerd.snapshotter.v1.overlayfs/snapshots",
+                    remedy: "the containers' layers and images; containerd's garbage collection removes them when its "
+                        + "database no longer lists the pods"),
+            ])
+        case .crio:
+            let root = folders.root ?? CRIOLayout().root
+            return try present([
+                Leftover(
+                    what: "\(root)/overlay-containers/containers.json",
+                    remedy: "the storage lists the containers; crio wipe --force removes them and their layers when "
+                        + "CRI-O does not run"),
+                Leftover(
+                    what: "\(root)/overlay",
+                    remedy: "the containers' layers and images, which podman uses too; crio wipe --force"),
+            ])
+        }
+    }
+
+    private func present(_ leftovers: [Leftover]) throws(ObservationError) -> [Leftover] {
+        var found: [Leftover] = []
+        for leftover in leftovers where try files.observation(of: leftover.what) != nil { found.append(leftover) }
+        return found
+    }
+
+    private func networks() throws(ObservationError) -> [Leftover] {
+        let ids = Set(pods.map(\.pod.id))
+        return try CNILeases.all(files).filter { ids.contains($0.container) }.map { lease in
+            Leftover(
+                what:
+                    "\(lease.path), an address or a result of the network \(lease.network), is held for \(lease.container)",
+                remedy: "CNI DEL before the removal gives it back; afterwards: rm \(lease.path)")
+        }
+    }
+
+    private func others(_ pod: ObservedPod) throws(ObservationError) -> [Leftover] {
+        var found: [Leftover] = []
+        for (kind, path) in pod.pins.sorted(by: { $0.key < $1.key }) where NamespaceKind(rawValue: kind) == nil {
+            found.append(
+                Leftover(
+                    what: "\(path) pins a \(kind) namespace of \(pod.id)", remedy: "umount \(path) && rm \(path)"))
+        }
+        found += try present([
+            Leftover(
+                what: "/var/lib/kubelet/pods/\(pod.uid)",
+                remedy: "the kubelet unmounts and removes a pod's volumes; without it: umount what "
+                    + "findmnt -R shows there, then rm -r"),
+            Leftover(
+                what: "/var/log/pods/\(pod.namespace)_\(pod.name)_\(pod.uid)", remedy: "the pod's logs: rm -r"),
+        ])
+        return found
+    }
+}

@@ -1,0 +1,60 @@
+import ArgumentParser
+internal import SandboxRegistry
+internal import SandboxRemoval
+
+/// A runtime's name on the command line.
+enum ForeignName: String, CaseIterable, ExpressibleByArgument {
+    case crio, containerd
+
+    var runtime: ForeignRuntime { self == .crio ? .crio : .containerd }
+}
+
+/// Where another runtime's pods are looked for.
+struct ForeignOptions: ParsableArguments {
+    @Option(help: "The runtime whose pods are looked for.")
+    var from: ForeignName?
+
+    @Option(
+        help: ArgumentHelp(
+            "containerd's state, or the runroot of CRI-O's storage, where it is not the default.", valueName: "path"))
+    var state: String?
+
+    @Option(help: ArgumentHelp("containerd's root, or that of CRI-O's storage.", valueName: "path"))
+    var root: String?
+
+    @Option(help: ArgumentHelp("Where runc or crun keeps the containers' state.", valueName: "path"))
+    var runtimeRoot: String?
+
+    @Option(
+        help: ArgumentHelp("containerd's namespace of the kubelet's containers (default: k8s.io).", valueName: "name"))
+    var containerdNamespace: String?
+
+    func validate() throws {
+        let folders = [state, root, runtimeRoot].compactMap { $0 }
+        guard from != nil || folders.isEmpty && containerdNamespace == nil else {
+            throw ValidationError("--state, --root, --runtime-root and --containerd-namespace need --from")
+        }
+        for folder in folders {
+            if let problem = RecordRules.problem(path: folder) { throw ValidationError("\(folder) \(problem)") }
+        }
+        guard from != .crio || containerdNamespace == nil else {
+            throw ValidationError("--containerd-namespace goes with --from containerd")
+        }
+    }
+
+    /// Looks for pods: of the runtime that was named, or of all that are known.
+    ///
+    /// - Parameter pod: The one that is meant, for what is said; nil: all.
+    func discover(_ pod: String? = nil, for command: String) throws -> Discovery {
+        guard isSuperuser else {
+            let words =
+                ["sudo podreap", command] + (from.map { ["--from", $0.rawValue] } ?? []) + (pod.map { [$0] } ?? [])
+            throw UsageError("other runtimes keep their pods where only root can read: \(words.joined(separator: " "))")
+        }
+        let folders = ForeignFolders(
+            state: state, root: root, runtimeRoot: runtimeRoot, namespace: containerdNamespace)
+        let discovery = try Discovery(of: from.map { [$0.runtime] } ?? ForeignRuntime.allCases, folders: folders)
+        if pod != nil { for problem in discovery.problems { complain("note: \(problem)") } }
+        return discovery
+    }
+}
