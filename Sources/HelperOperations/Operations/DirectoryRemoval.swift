@@ -147,8 +147,10 @@ struct DirectoryRemoval: ~Copyable {
             case ErrorNumber.noEntry: break
             case ErrorNumber.notDirectory: above.progressed = true
             default:
-                if !(isFull && level.stuck) { meet(error, at: level.name, in: above) }
                 above.stuck = true
+                levels.removeLast()
+                if !(isFull && level.stuck) { meet(error, at: level.name, in: above) }
+                return .goOn
             }
         }
         levels.removeLast()
