@@ -75,7 +75,9 @@ extension PodNode {
         _ arguments: [String], input: String = "/dev/null", environment: [String] = []
     ) throws -> RunningPodreap {
         let directory = "\(library)/run-\(UUID().uuidString)"
-        try shell("mkdir \(directory) && chown \(Self.user):\(Self.user) \(directory)")
+        try shell(
+            "mkdir \(directory) && cd \(directory) && touch output errors && chown \(Self.user):\(Self.user) . output errors"
+        )
         let script = #"in=$1 dir=$2; shift 2; exec "$@" <"$in" >"$dir/output" 2>"$dir/errors""#
         var start = ProgramStart(
             "/bin/sh", ["-c", script, "sh", input, directory, try Self.program.get()] + arguments)
