@@ -108,15 +108,19 @@ public enum HelperError: Error, Sendable, Equatable, CustomStringConvertible {
 }
 
 /// The capabilities of the helper's file.
-enum CapabilityNames {
+public enum CapabilityNames {
     /// As setcap(8) takes them.
-    static let helper = "cap_sys_admin,cap_dac_override,cap_fowner,cap_kill,cap_setuid,cap_setgid,cap_setpcap"
+    public static let helper = "cap_sys_admin,cap_dac_override,cap_fowner,cap_kill,cap_setuid,cap_setgid,cap_setpcap"
     private static let byNumber = [
         1: "cap_dac_override", 3: "cap_fowner", 5: "cap_kill", 6: "cap_setgid", 7: "cap_setuid", 8: "cap_setpcap",
         21: "cap_sys_admin",
     ]
 
-    static func list(_ set: UInt64) -> String {
+    /// What the helper needs, a bit each by number (capabilities(7)).
+    public static let needed: UInt64 = byNumber.keys.reduce(0) { $0 | 1 << UInt64($1) }
+
+    /// Names of the capabilities whose bits are set, for people.
+    public static func list(_ set: UInt64) -> String {
         (0..<64).filter { set & (1 << UInt64($0)) != 0 }
             .map { byNumber[$0] ?? "capability \($0)" }.joined(separator: ", ")
     }

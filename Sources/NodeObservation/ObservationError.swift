@@ -9,6 +9,11 @@ public enum ObservationError: Error, Equatable, CustomStringConvertible {
     /// A cgroup has processes that this PID namespace cannot name (the kernel lists them as 0).
     case hiddenProcesses(cgroup: String)
 
+    /// Whether this user may not look.
+    public var isRefusal: Bool {
+        if case .failed(_, _, let code) = self { code == EACCES || code == EPERM } else { false }
+    }
+
     public var description: String {
         switch self {
         case .failed(let call, let path, let code): "\(call) \(path): \(errorText(code))"

@@ -47,6 +47,14 @@ func contents(of path: [UInt8]) throws(ObservationError) -> [UInt8]? {
     }
 }
 
+/// The first bytes of a kernel file; nil where it is not there, or is empty.
+func beginning(of path: [UInt8]) throws(ObservationError) -> [UInt8]? {
+    guard let file = try open(path, 0) else { return nil }
+    var bytes = [UInt8](repeating: 0, count: 256)
+    let count = unsafe bytes.withUnsafeMutableBytes { unsafe linux_read(file.number, $0.baseAddress, $0.count) }
+    return count > 0 ? Array(bytes[..<count]) : nil
+}
+
 /// The names of the directories in a directory of a filesystem that tells types; none where it is gone.
 func subdirectories(of path: [UInt8]) throws(ObservationError) -> [[UInt8]] {
     try entries(of: path).filter { $0.type == DT_DIR }.map(\.name)
@@ -119,4 +127,94 @@ func openProcess(_ pid: Int32) throws(ObservationError) -> Descriptor? {
 func isReadable(_ descriptor: borrowing Descriptor) -> Bool {
     var set = pollfd(fd: descriptor.number, events: Int16(POLLIN), revents: 0)
     return unsafe poll(&set, 1, 0) > 0
+}
+
+/// Where a symbolic link leads (readlink(2)); nil where none is there.
+func linkTarget(_ path: String) throws(ObservationError) -> [UInt8]? {
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    let count = unsafe buffer.withUnsafeMutableBytes { unsafe readlink(path, $0.baseAddress!, $0.count) }
+    guard count >= 0 else {
+        if isAbsence(errno) || errno == EINVAL { return nil }
+        throw .failed(call: "readlink", path: path, code: errno)
+    }
+    return Array(buffer[..<count])
+}
+
+/// What a child process hears from a filesystem: 0, or an error number, ETIMEDOUT where nothing came in time; and the
+/// child's pid where it hangs.
+func askFilesystem(_ path: String, milliseconds: Int32) -> (code: Int32, child: Int32?) {
+    var child: Int32 = 0
+    let result = unsafe observe_filesystem(path, milliseconds, &child)
+    return (-result, child == 0 ? nil : child)
+}
+
+/// An extended attribute of a file; nil where it has none, or there is no file.
+func attribute(_ name: String, of path: String) throws(ObservationError) -> [UInt8]? {
+    var value = [UInt8](repeating: 0, count: 256)
+    let count = unsafe value.withUnsafeMutableBytes { unsafe observe_attribute(path, name, $0.baseAddress, $0.count) }
+    if count < 0 {
+        let code = Int32(-count)
+        if isAbsence(code) || code == ENODATA || code == EOPNOTSUPP { return nil }
+        throw .failed(call: "getxattr", path: path, code: code)
+    }
+    return Array(value[..<count])
+}
+
+/// Whether set-user-id and file capabilities are ignored on the filesystem of a path; nil where there is none.
+func isNoSetUserID(_ path: String) -> Bool? {
+    let result = unsafe observe_nosuid(path)
+    return result < 0 ? nil : result == 1
+}
+
+/// The error number that executing a file would fail with for this process; nil where it may.
+func refusalToExecute(_ path: String) -> Int32? {
+    let result = unsafe observe_execute(path)
+    return result == 0 ? nil : -result
+}
+
+/// The error number of connecting to a datagram socket; nil where that works.
+func refusalToConnect(_ path: String) -> Int32? {
+    let result = unsafe observe_log(path)
+    return result == 0 ? nil : -result
+}
+
+/// The soft and hard limit of a resource (getrlimit(2)).
+func resourceLimit(_ resource: Int32) throws(ObservationError) -> (soft: UInt64, hard: UInt64) {
+    var soft: UInt64 = 0
+    var hard: UInt64 = 0
+    let result = unsafe observe_limit(resource, &soft, &hard)
+    guard result == 0 else { throw .failed(call: "getrlimit", path: "\(resource)", code: -result) }
+    return (soft, hard)
+}
+
+/// Whether the kernel has openat2(2).
+func hasOpenat2() -> Bool {
+    let result = unsafe linux_openat2(AT_FDCWD, Array("/\0".utf8), UInt64(O_RDONLY | O_DIRECTORY), 0)
+    if result >= 0 { close(result) }
+    return result != -ENOSYS
+}
+
+/// The names in a directory that lists types as `subdirectories` needs them; nil where this user may not list it.
+func linkNames(of path: String) throws(ObservationError) -> [String]? {
+    guard let stream = unsafe opendir(path) else {
+        if isAbsence(errno) { return [] }
+        if errno == EACCES || errno == EPERM { return nil }
+        throw .failed(call: "opendir", path: path, code: errno)
+    }
+    defer { unsafe closedir(stream) }
+    var names: [String] = []
+    while let entry = unsafe readdir(stream) {
+        let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+            unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+        }
+        if name != ".", name != ".." { names.append(name) }
+    }
+    return names
+}
+
+/// The effective user and all groups of this process.
+func credentials() -> (user: UInt32, groups: [UInt32]) {
+    var groups = [gid_t](repeating: 0, count: 65536)
+    let count = unsafe getgroups(Int32(groups.count), &groups)
+    return (geteuid(), [getegid()] + groups[..<max(0, Int(count))])
 }

@@ -82,6 +82,7 @@ struct Executor: Sendable {
             record.entries = success.entries
         } catch {
             record = StepRecord(step, .failed, detail: error.reason, start: began - start)
+            record.cause = error.cause
         }
         record.duration = (.now - began) / .milliseconds(1)
         tell(.finished(step, record))

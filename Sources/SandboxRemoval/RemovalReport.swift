@@ -21,6 +21,8 @@ public struct StepRecord: Codable, Sendable, Equatable {
     public var outcome: Outcome
     /// Why it failed or was skipped, and what would help; or what is worth knowing of a success.
     public var detail: String?
+    /// Why it failed, for programs; nil where `detail` alone knows.
+    public var cause: StepCause?
     /// Milliseconds from the removal's start.
     public var start: Double
     /// Milliseconds.

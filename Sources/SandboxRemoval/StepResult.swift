@@ -16,9 +16,14 @@ struct StepSuccess: Sendable {
 /// Why a step failed, as a sentence for people.
 struct StepFailure: Error, Sendable {
     let reason: String
+    /// The same for programs, where it comes from a layer below.
+    var cause: StepCause?
 
     init(_ reason: String) { self.reason = reason }
-    init(_ error: some FailureReason) { reason = error.description }
+    init(_ error: some FailureReason) {
+        reason = error.description
+        cause = StepCause(error)
+    }
 
     /// From a reply that says neither that it is so now, nor that it was.
     ///
@@ -26,6 +31,7 @@ struct StepFailure: Error, Sendable {
     init(_ reply: Reply, of what: String? = nil) {
         let prefix = what.map { "\($0): " } ?? ""
         self.init(prefix + Self.reason(reply))
+        cause = StepCause(reply)
     }
 
     private static func reason(_ reply: Reply) -> String {

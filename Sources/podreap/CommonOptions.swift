@@ -31,10 +31,14 @@ struct HelperOptions: ParsableArguments {
             "Another policy than /etc/podreap/helper.conf; the helper takes it from root only.", valueName: "path"))
     var policy: String?
 
+    /// The helper's program.
+    var path: String {
+        helper ?? environmentVariable("PODREAP_HELPER") ?? "/usr/libexec/podreap/podreap-helper"
+    }
+
     /// - Parameter warm: How many helpers to start while the registry is opened.
     func orchestrator(_ common: CommonOptions, warm: Int) throws(RegistryError) -> Orchestrator {
-        let path = helper ?? environmentVariable("PODREAP_HELPER") ?? "/usr/libexec/podreap/podreap-helper"
-        return try Orchestrator(path: common.registryPath, helper: path, policy: policy, warm: warm)
+        try Orchestrator(path: common.registryPath, helper: path, policy: policy, warm: warm)
     }
 }
 

@@ -30,7 +30,8 @@ struct Podreap: AsyncParsableCommand {
             """,
         version: "podreap \(Release.version)",
         subcommands: [
-            Discover.self, Register.self, List.self, Inspect.self, Plan.self, Stop.self, Remove.self, Demo.self,
+            Discover.self, Register.self, List.self, Inspect.self, Plan.self, Explain.self, Stop.self, Remove.self,
+            History.self, Doctor.self, Demo.self,
         ])
 }
 

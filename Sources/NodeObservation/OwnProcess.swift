@@ -1,0 +1,125 @@
+internal import CLinux
+internal import Glibc
+
+/// What this process is, as far as it decides what a helper that it starts can do, and what it sees of the node.
+public struct OwnProcess: Sendable, Equatable {
+    public var user: UInt32
+    public var groups: [UInt32]
+    /// File capabilities are ignored (PR_SET_NO_NEW_PRIVS of prctl(2)).
+    public var noNewPrivileges: Bool
+    /// The pid of who traces this process; 0: nobody.
+    public var tracer: Int32
+    /// The capabilities that a program started from here can have at most, a bit each.
+    public var bounding: UInt64
+    /// Whether this is another mount namespace than that of process 1; nil where that cannot be seen.
+    public var hasPrivateMounts: Bool?
+    /// Whether this is the machine's own PID namespace.
+    public var isInHostPIDNamespace: Bool
+    /// Whether other users' processes can be seen (hidepid of proc(5)).
+    public var seesOthers: Bool
+
+    public init(
+        user: UInt32 = 1000, groups: [UInt32] = [1000], noNewPrivileges: Bool = false, tracer: Int32 = 0,
+        bounding: UInt64 = .max, hasPrivateMounts: Bool? = false, isInHostPIDNamespace: Bool = true,
+        seesOthers: Bool = true
+    ) {
+        self.user = user
+        self.groups = groups
+        self.noNewPrivileges = noNewPrivileges
+        self.tracer = tracer
+        self.bounding = bounding
+        self.hasPrivateMounts = hasPrivateMounts
+        self.isInHostPIDNamespace = isInHostPIDNamespace
+        self.seesOthers = seesOthers
+    }
+
+    public static func current() throws(ObservationError) -> OwnProcess {
+        let (user, groups) = credentials()
+        let status = try contents(of: Array("/proc/self/status".utf8)) ?? []
+        func value(_ key: String) -> ArraySlice<UInt8>? {
+            let line = status.split(separator: newline).first { $0.starts(with: (key + ":").utf8) }
+            return line?.dropFirst(key.utf8.count + 1).drop { $0 == space || $0 == UInt8(ascii: "\t") }
+        }
+        // Kernel threads are seen in the machine's own PID namespace only; the first is always process 2.
+        let second = try? ProcessStatus.of(pid: 2)
+        return OwnProcess(
+            user: user, groups: groups, noNewPrivileges: value("NoNewPrivs")?.first == UInt8(ascii: "1"),
+            tracer: value("TracerPid")?.number() ?? 0,
+            bounding: value("CapBnd").flatMap { UInt64($0.text, radix: 16) } ?? .max,
+            hasPrivateMounts: try privateMounts(), isInHostPIDNamespace: second?.name == "kthreadd",
+            seesOthers: (try? ProcessStatus.of(pid: 1)) != nil)
+    }
+
+    /// A mount's id is unique among all namespaces, and mountinfo is readable by all; /proc/1/ns/mnt is not.
+    private static func privateMounts() throws(ObservationError) -> Bool? {
+        guard let first = try? MountTable.of(pid: 1) else { return nil }
+        let ids = Set(first.mounts.map(\.id))
+        return try !MountTable.current().mounts.contains { ids.contains($0.id) }
+    }
+}
+
+/// A resource limit of this process (getrlimit(2)), and what the helper needs of it at least.
+public struct ResourceLimit: Sendable, Equatable {
+    /// As ulimit and systemd call it, such as `NOFILE`.
+    public var name: String
+    public var hard: UInt64
+    public var least: UInt64
+
+    public init(name: String, hard: UInt64, least: UInt64) {
+        self.name = name
+        self.hard = hard
+        self.least = least
+    }
+
+    /// Those that the helper checks when it starts, with the same bounds.
+    public static func current() throws(ObservationError) -> [ResourceLimit] {
+        let needs: [(String, __rlimit_resource, UInt64)] = [
+            ("NOFILE", RLIMIT_NOFILE, 256), ("FSIZE", RLIMIT_FSIZE, 4 << 20), ("AS", RLIMIT_AS, 2 << 30),
+            ("DATA", RLIMIT_DATA, 1 << 30), ("STACK", RLIMIT_STACK, 1 << 20), ("CPU", RLIMIT_CPU, 3600),
+        ]
+        var limits: [ResourceLimit] = []
+        for (name, resource, least) in needs {
+            let limit = try resourceLimit(Int32(resource.rawValue))
+            limits.append(ResourceLimit(name: name, hard: limit.hard, least: least))
+        }
+        return limits
+    }
+}
+
+/// What the kernel has of what podreap builds on.
+public struct KernelFeatures: Sendable, Equatable {
+    public var release: String
+    /// Linux 5.6.
+    public var openat2: Bool
+    /// Linux 5.8; statx(2) tells where mounts begin.
+    public var mountRoots: Bool
+    /// Linux 6.8; mount ids are never used again.
+    public var uniqueMountIDs: Bool
+    /// The versions of cgroup hierarchies that are mounted.
+    public var cgroupVersions: [Int]
+    /// The error number of connecting to the system log at /dev/log; nil where that works.
+    public var systemLogRefusal: Int32?
+
+    public init(
+        release: String = "", openat2: Bool = true, mountRoots: Bool = true, uniqueMountIDs: Bool = true,
+        cgroupVersions: [Int] = [2], systemLogRefusal: Int32? = nil
+    ) {
+        self.release = release
+        self.openat2 = openat2
+        self.mountRoots = mountRoots
+        self.uniqueMountIDs = uniqueMountIDs
+        self.cgroupVersions = cgroupVersions
+        self.systemLogRefusal = systemLogRefusal
+    }
+
+    public static func current() throws(ObservationError) -> KernelFeatures {
+        let root = try status(of: [slash], mountOnly: false)
+        let types = Set(try MountTable.current().mounts.map(\.type))
+        let release = try contents(of: Array("/proc/sys/kernel/osrelease".utf8)) ?? []
+        return KernelFeatures(
+            release: release.prefix { $0 != newline }.text, openat2: hasOpenat2(),
+            mountRoots: root?.mountRootKnown ?? 0 != 0, uniqueMountIDs: root?.mountIDUnique ?? 0 != 0,
+            cgroupVersions: (types.contains("cgroup") ? [1] : []) + (types.contains("cgroup2") ? [2] : []),
+            systemLogRefusal: refusalToConnect("/dev/log"))
+    }
+}

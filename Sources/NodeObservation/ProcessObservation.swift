@@ -1,0 +1,109 @@
+internal import Glibc
+
+/// A process as people have to see it who look for what keeps something: world-readable facts, and more as root.
+public struct ProcessObservation: Sendable, Equatable, Codable {
+    public var pid: Int32
+    /// The name that it chose, at most 15 bytes; for display.
+    public var name: String
+    /// Its command line, cut at 200 bytes; the name where it has none, or where reading it might hang.
+    public var command: String
+    /// A letter as in `ProcessStatus.state`; `D` also where any of its threads is in uninterruptible sleep.
+    public var state: String
+    public var parent: Int32
+    public var startTime: UInt64
+    /// The kernel's function that it waits in; nil where unknown, as for other users than root.
+    public var waitChannel: String?
+    /// Its cgroups' absolute directories.
+    public var cgroups: [String]
+    /// Its pids from this PID namespace to its own.
+    public var namespacePIDs: [Int32]
+    /// The inode of its PID namespace; nil where this user may not know.
+    public var pidNamespace: UInt64?
+    /// It has let go of its memory: it has ended, but for what it waits for.
+    public var isExiting: Bool
+
+    public init(
+        pid: Int32, name: String, command: String? = nil, state: String = "S", parent: Int32 = 1,
+        startTime: UInt64 = 0, waitChannel: String? = nil, cgroups: [String] = [], namespacePIDs: [Int32] = [],
+        pidNamespace: UInt64? = nil, isExiting: Bool = false
+    ) {
+        self.pid = pid
+        self.name = name
+        self.command = command ?? name
+        self.state = state
+        self.parent = parent
+        self.startTime = startTime
+        self.waitChannel = waitChannel
+        self.cgroups = cgroups
+        self.namespacePIDs = namespacePIDs
+        self.pidNamespace = pidNamespace
+        self.isExiting = isExiting
+    }
+
+    public var isZombie: Bool { state == "Z" || state == "X" }
+    /// It waits in the kernel, and no signal but in some cases KILL wakes it.
+    public var isWaiting: Bool { state == "D" }
+
+    /// nil where there is no such process.
+    public static func of(
+        pid: Int32, _ hierarchies: CgroupHierarchies
+    ) throws(ObservationError) -> ProcessObservation? {
+        guard let status = try ProcessStatus.of(pid: pid) else { return nil }
+        let waiting = status.state == "D" ? pid : try waitingThread(of: pid)
+        var found = ProcessObservation(
+            pid: pid, name: status.name, state: waiting != nil ? "D" : String(status.state), parent: status.parent,
+            startTime: status.startTime, cgroups: try hierarchies.directories(of: pid),
+            namespacePIDs: try ProcessStatus.namespacePIDs(of: pid), pidNamespace: namespace("pid", of: pid),
+            isExiting: try hasNoMemory(pid))
+        found.waitChannel = waitChannel(of: waiting ?? pid, in: pid)
+        // The command line is in the process's memory, whose lock a thread that hangs may hold.
+        if waiting == nil, let command = commandLine(of: pid) { found.command = command }
+        return found
+    }
+
+    /// The inode of one of a process's namespaces; nil where this user may not know, or there is no such process.
+    public static func namespace(_ kind: String, of pid: Int32) -> UInt64? {
+        guard let target = try? linkTarget("/proc/\(pid)/ns/\(kind)") else { return nil }
+        return target.split(separator: UInt8(ascii: "[")).last?.dropLast().number()
+    }
+
+    private static func hasNoMemory(_ pid: Int32) throws(ObservationError) -> Bool {
+        guard let bytes = try contents(of: Array("/proc/\(pid)/status".utf8)) else { return true }
+        return !bytes.split(separator: newline).contains { $0.starts(with: "VmSize:".utf8) }
+    }
+
+    private static func waitingThread(of pid: Int32) throws(ObservationError) -> Int32? {
+        for name in try subdirectories(of: Array("/proc/\(pid)/task".utf8)) {
+            guard let thread = name[...].number(as: Int32.self), thread != pid,
+                let bytes = try contents(of: Array("/proc/\(pid)/task/\(thread)/stat".utf8)),
+                let status = ProcessStatus(pid: thread, stat: bytes), status.state == "D"
+            else { continue }
+            return thread
+        }
+        return nil
+    }
+
+    private static func waitChannel(of thread: Int32, in pid: Int32) -> String? {
+        guard let bytes = try? contents(of: Array("/proc/\(pid)/task/\(thread)/wchan".utf8)), !bytes.isEmpty,
+            bytes != [UInt8(ascii: "0")]
+        else { return nil }
+        return bytes.text
+    }
+
+    private static func commandLine(of pid: Int32) -> String? {
+        guard let bytes = try? contents(of: Array("/proc/\(pid)/cmdline".utf8)), !bytes.isEmpty else { return nil }
+        let words = bytes.prefix(200).split(separator: 0)
+        return words.map(\.text).joined(separator: " ")
+    }
+}
+
+/// All processes.
+public enum ProcessTable {
+    /// This process.
+    public static var own: Int32 { getpid() }
+
+    /// The pids that this user can see, in order.
+    public static func pids() throws(ObservationError) -> [Int32] {
+        try subdirectories(of: Array("/proc".utf8)).compactMap { $0[...].number(as: Int32.self) }.sorted()
+    }
+}

@@ -1,0 +1,173 @@
+internal import HelperClient
+internal import NodeObservation
+internal import SandboxRegistry
+
+// What is found of a pod's mounts, directories and namespaces.
+
+extension PodFacts.Mounted {
+    var isSilent: Bool { if case .silent? = answer { true } else { false } }
+
+    /// What makes its filesystem answer, or lets go of all that wait for it.
+    var remedies: [String] {
+        guard isSilent else { return ["umount -l \(quoted(path))"] }
+        if type.hasPrefix("fuse") {
+            let connection = "/sys/fs/fuse/connections/\(device.minor)/abort"
+            return [
+                "restart the filesystem's server; or give up what waits for it: echo 1 > \(connection)",
+                "where that file is missing: mount -t fusectl none /sys/fs/fuse/connections",
+            ]
+        }
+        return ["bring the server back; or give up what waits for it: umount -f \(quoted(path))"]
+    }
+}
+
+extension PodFacts {
+    var filesystemFindings: [Finding] {
+        (mounts + volumes).compactMap { mount in
+            let what = "the \(mount.type) filesystem at \(shown(mount.path))"
+            var evidence = [Finding.Evidence("device \(mount.device.major):\(mount.device.minor)", path: mount.path)]
+            if let requests = mount.waitingRequests, requests > 0 {
+                evidence.append(Finding.Evidence("\(requests) of its requests wait for the server"))
+            }
+            switch mount.answer {
+            case .silent(let child)?:
+                if let child { evidence.append(Finding.Evidence("who asked it hangs: process \(child)", pid: child)) }
+                return Finding(
+                    .silentFilesystem, .blocks, "\(what) does not answer: whoever touches it hangs", evidence,
+                    remedies: mount.remedies + [again])
+            case .failed(let code)?:
+                let meaning = ErrorMeaning.of(code, call: "statx", path: mount.path)?.text ?? systemErrorText(code)
+                return Finding(
+                    .failingFilesystem, .keeps, "\(what) answers with an error only: \(meaning)", evidence,
+                    remedies: mount.remedies)
+            case .answers?, .forbidden?, nil: return nil
+            }
+        }
+    }
+
+    var mountFindings: [Finding] {
+        var findings: [Finding] = []
+        let own = mounts.filter { $0.isOwn && !$0.isSilent }
+        if isBeingTakenApart, !own.isEmpty, !report.isOnlyProcesses {
+            findings.append(
+                Finding(
+                    .mount, .note,
+                    "\(count(own.count, "mount is", "mounts are")) still there; the next removal detaches what it can reach",
+                    own.map { Finding.Evidence("\($0.type) at \(shown($0.path))", path: $0.path) },
+                    remedies: [again]))
+        }
+        for copy in copies {
+            let namespace = copy.mountNamespace.map { "mount namespace \($0)" } ?? "another mount namespace"
+            let paths = zip(copy.paths, copy.types).map { path, type in
+                Finding.Evidence(
+                    "\(type) at \(shown(path)) in the \(namespace)", pid: copy.pid, path: path,
+                    mountNamespace: copy.mountNamespace)
+            }
+            findings.append(
+                Finding(
+                    .mountCopy, .keeps,
+                    "process \(copy.pid) (\(shown(copy.name))) has \(count(copy.paths.count, "mount", "mounts")) of the pod in a mount namespace of its own: what is mounted stays in use until it ends or unmounts",
+                    paths,
+                    remedies: [
+                        "nsenter -t \(copy.pid) -m umount -l \(copy.paths.prefix(4).map(quoted).joined(separator: " "))",
+                        "restart process \(copy.pid) (a service with PrivateMounts= or ProtectSystem= copies what is mounted when it starts)",
+                    ]))
+        }
+        return findings
+    }
+
+    var namespaceFindings: [Finding] {
+        let byPin = Dictionary(grouping: namespaceHolders, by: \.pin)
+        return byPin.sorted { $0.key < $1.key }.map { pin, holders in
+            Finding(
+                .namespaceHeld, .keeps,
+                "the namespace pinned at \(shown(pin)) has other holders: deleting the pin does not end it",
+                holders.map(\.evidence), remedies: holders.map(\.remedy))
+        }
+    }
+
+    var directoryFindings: [Finding] {
+        var findings: [Finding] = []
+        for (path, state) in directories.sorted(by: { $0.key < $1.key }) {
+            switch state {
+            case .gone, .there: continue
+            case .replaced:
+                findings.append(
+                    Finding(
+                        .replaced, .blocks,
+                        "\(shown(path)) is not the directory that was registered, so it is not touched",
+                        [Finding.Evidence("its inode or birth differs from the record", path: path)],
+                        remedies: [
+                            "ls -lid \(quoted(path)); where it is nobody's, move it away: mv \(quoted(path)) \(quoted(path + ".not-podreaps"))",
+                            again,
+                        ]))
+            case .silent:
+                findings.append(
+                    Finding(
+                        .silentFilesystem, .blocks,
+                        "\(shown(path)) lies on, or behind, a filesystem that does not answer",
+                        [Finding.Evidence("asking for its status took too long", path: path)],
+                        remedies: ["findmnt -T \(quoted(path)); bring that filesystem back", again]))
+            case .forbidden: continue
+            }
+        }
+        return findings + useFindings
+    }
+
+    private var useFindings: [Finding] {
+        uses.map { use in
+            Finding(
+                .filesInUse, .keeps,
+                "process \(use.pid) (\(shown(use.name))), which is not the pod's, uses \(shown(use.path))",
+                [Finding.Evidence("as \(use.how.joined(separator: ", "))", pid: use.pid, path: use.path)],
+                remedies: ["end process \(use.pid), or make it leave; removal does not wait for it"])
+        }
+    }
+
+    var volumeFindings: [Finding] {
+        guard !volumes.isEmpty else { return [] }
+        return [
+            Finding(
+                .kubeletVolume, .note,
+                "the kubelet's volumes of this pod are still mounted; they are the kubelet's to unmount, not podreap's",
+                volumes.map { Finding.Evidence("\($0.type) at \(shown($0.path))", path: $0.path) },
+                remedies: ["journalctl -u kubelet | grep \(sandbox.metadata.uid)"])
+        ]
+    }
+}
+
+extension PodFacts.NamespaceHolder {
+    var pin: String {
+        switch self {
+        case .process(let pin, _, _), .mount(let pin, _), .mountElsewhere(let pin, _, _, _, _): pin
+        }
+    }
+
+    var evidence: Finding.Evidence {
+        switch self {
+        case .process(_, let pid, let name):
+            Finding.Evidence("process \(pid) (\(shown(name))) lives in it and is not the pod's", pid: pid)
+        case .mount(_, let path): Finding.Evidence("it is mounted at \(shown(path)) too", path: path)
+        case .mountElsewhere(_, let path, let pid, let name, let namespace):
+            Finding.Evidence(
+                "it is mounted at \(shown(path)) in the mount namespace of process \(pid) (\(shown(name)))", pid: pid,
+                path: path, mountNamespace: namespace)
+        }
+    }
+
+    var remedy: String {
+        switch self {
+        case .process(_, let pid, _): "end process \(pid)"
+        case .mount(_, let path): "umount -l \(quoted(path))"
+        case .mountElsewhere(_, let path, let pid, _, _): "nsenter -t \(pid) -m umount -l \(quoted(path))"
+        }
+    }
+}
+
+extension RemovalReport? {
+    /// Whether the last removal did not come as far as the mounts, because processes live.
+    var isOnlyProcesses: Bool {
+        guard let failures = self?.failures, !failures.isEmpty else { return false }
+        return failures.allSatisfy { $0.verb == "end" }
+    }
+}

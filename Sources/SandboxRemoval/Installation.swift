@@ -1,0 +1,132 @@
+import FoundationEssentials
+public import HelperClient
+public import HelperProtocol
+public import NodeObservation
+public import SandboxRegistry
+
+/// All that is known of an installation: what a diagnosis is a pure function of.
+public struct Installation: Sendable {
+    /// What became of starting a helper.
+    public enum Start: Sendable, Equatable {
+        case welcomed(Welcome)
+        case failed(HelperError)
+    }
+
+    /// A root of helper.conf on this node.
+    public enum RootState: Sendable, Equatable {
+        case there, missing, notADirectory
+        /// This user may not look.
+        case hidden
+        case silent
+    }
+
+    /// The registry's file and its directory.
+    public enum RegistryState: Sendable, Equatable {
+        case good(sandboxes: Int)
+        /// It is made when the first sandbox is registered.
+        case notThereYet
+        case bad(RegistryError)
+    }
+
+    public var helperPath: String
+    /// nil where nothing is there.
+    public var helper: InstalledFile?
+    public var process: OwnProcess
+    public var kernel: KernelFeatures
+    public var limits: [ResourceLimit]
+    public var start: Start
+    /// In the order of the Welcome.
+    public var roots: [RootState]
+    /// What each runtime said when it was asked for its containers: nil where all was well.
+    public var runtimes: [String?]
+    public var registryPath: String
+    public var registryDirectory: InstalledFile?
+    public var registryFile: InstalledFile?
+    public var registry: RegistryState
+
+    public init(
+        helperPath: String, helper: InstalledFile?, process: OwnProcess, kernel: KernelFeatures,
+        limits: [ResourceLimit], start: Start, roots: [RootState] = [], runtimes: [String?] = [],
+        registryPath: String, registryDirectory: InstalledFile?, registryFile: InstalledFile?, registry: RegistryState
+    ) {
+        self.helperPath = helperPath
+        self.helper = helper
+        self.process = process
+        self.kernel = kernel
+        self.limits = limits
+        self.start = start
+        self.roots = roots
+        self.runtimes = runtimes
+        self.registryPath = registryPath
+        self.registryDirectory = registryDirectory
+        self.registryFile = registryFile
+        self.registry = registry
+    }
+
+    /// Looks at an installation: starts a helper, and has every runtime list its containers. Changes nothing.
+    ///
+    /// - Parameters:
+    ///   - policy: Another policy than the installed one; the helper takes it from root only.
+    public static func examine(
+        helper: String, policy: String? = nil, registry: String
+    ) async throws(ObservationError) -> Installation {
+        let helpers = HelperPool(HelperLaunch(executable: helper, arguments: policy.map { [$0] } ?? []))
+        let start: Start
+        do throws(HelperError) {
+            start = .welcomed(try await helpers.welcome())
+        } catch {
+            start = .failed(error)
+        }
+        let slash = registry.lastIndex(of: "/")
+        let directory = slash.map { String(registry[..<$0]) } ?? "."
+        var found = Installation(
+            helperPath: helper, helper: try fileIfVisible(helper), process: try .current(), kernel: try .current(),
+            limits: try ResourceLimit.current(), start: start, registryPath: registry,
+            registryDirectory: try fileIfVisible(directory), registryFile: try fileIfVisible(registry),
+            registry: .notThereYet)
+        // Opening a registry makes it; looking at one that is not there must not.
+        if found.registryFile != nil { found.registry = await offPool { verify(registry) } }
+        guard case .welcomed(let welcome) = start else { return found }
+        for root in welcome.roots { found.roots.append(state(of: root.path.array.shown)) }
+        for index in welcome.runtimes.indices { found.runtimes.append(await ask(UInt8(index), helpers)) }
+        return found
+    }
+
+    private static func fileIfVisible(_ path: String) throws(ObservationError) -> InstalledFile? {
+        do throws(ObservationError) { return try InstalledFile.of(path) } catch {
+            if error.isRefusal { return nil }
+            throw error
+        }
+    }
+
+    private static func verify(_ path: String) -> RegistryState {
+        do throws(RegistryError) {
+            let registry = try Registry(path: path)
+            try registry.verify()
+            return .good(sandboxes: try registry.sandboxes().count)
+        } catch {
+            return .bad(error)
+        }
+    }
+
+    private static func state(of path: String) -> RootState {
+        switch FilesystemProbe.ask(path) {
+        case .silent: return .silent
+        case .forbidden: return .hidden
+        case .failed: return .missing
+        case .answers: break
+        }
+        guard let found = try? FileObservation.of(path) else { return .missing }
+        // What is mounted at a root has been asked for its mount alone.
+        return found.kind == .directory || found.isMountRoot == true ? .there : .notADirectory
+    }
+
+    private static func ask(_ runtime: UInt8, _ helpers: HelperPool) async -> String? {
+        do throws(HelperError) {
+            let reply = try await helpers.call(.runtimeList(runtime: runtime), deadline: .seconds(20))
+            return reply.isSuccess ? nil : StepFailure(reply).reason
+        } catch {
+            return "\(error)"
+        }
+    }
+}

@@ -1,0 +1,22 @@
+public import SandboxRegistry
+
+extension Orchestrator {
+    /// Why a sandbox is not gone. Changes nothing, and starts no helper. Blocks for as long as looking takes.
+    ///
+    /// - Parameters:
+    ///   - sandbox: One of the registry's.
+    ///   - patience: Milliseconds that a filesystem has for its answer.
+    public func explain(_ sandbox: Sandbox, patience: Int32 = 1000) throws(RemovalError) -> Explanation {
+        let containers = try records(of: sandbox)
+        let stored = try fromRegistry { (registry) throws(RegistryError) in
+            try registry.reports(limit: 1, matching: sandbox.id)
+        }
+        let report = stored.first.flatMap { RemovalReport($0) }
+        do {
+            let lock = "\(registry.path).locks/\(sandbox.id)"
+            return .of(try .gather(sandbox, containers, report, lock: lock, patience: patience))
+        } catch {
+            throw .observation(error)
+        }
+    }
+}

@@ -1,0 +1,130 @@
+internal import HelperClient
+public import NodeObservation
+public import SandboxRegistry
+
+extension PodFacts {
+    /// Looks at the node: read-only, and never at what could hang but through a child process. Blocks for a few milliseconds,
+    /// and for `patience` where a filesystem does not answer.
+    ///
+    /// - Parameters:
+    ///   - lock: The file that whoever works on the sandbox has locked.
+    ///   - patience: Milliseconds that a filesystem has for its answer.
+    public static func gather(
+        _ sandbox: Sandbox, _ containers: [Container], _ report: RemovalReport?, lock: String,
+        patience: Int32 = 1000
+    ) throws(ObservationError) -> PodFacts {
+        var facts = PodFacts(sandbox: sandbox, containers: containers, report: report)
+        facts.isAfterReboot = sandbox.isFromEarlierBoot(than: try Boot.id())
+        facts.worker = try FileLocks.holder(of: lock)
+        facts.isPrivileged = ProcessObservation.namespace("mnt", of: 1) != nil
+        let table = try MountTable.current()
+        if !facts.isAfterReboot {
+            try facts.findProcesses(CgroupHierarchies(table))
+            try facts.findZombies(CgroupHierarchies(table))
+        }
+        try facts.findMounts(table, patience)
+        try facts.findElsewhere(table)
+        try facts.findDirectories(patience)
+        if !facts.isPrivileged {
+            facts.unseen.append(
+                "other users' open files, working directories, namespaces and wait channels: only root sees them")
+        }
+        return facts
+    }
+
+    /// The directories that go with the pod.
+    var places: [String] {
+        [sandbox.directory] + (sandbox.usesHostShm ? [] : [sandbox.shm].compactMap { $0 })
+            + containers.flatMap { $0.directories.map(\.path) }
+    }
+
+    var memberPIDs: Set<Int32> { Set(members.map(\.process.pid)) }
+
+    // MARK: Processes
+
+    private mutating func findProcesses(_ hierarchies: CgroupHierarchies) throws(ObservationError) {
+        for container in containers {
+            var pids: [Int32] = []
+            if let process = container.process, try ProcessStatus.startTime(of: process.pid) == process.startTime {
+                pids.append(process.pid)
+            }
+            let inits = pids.count
+            do throws(ObservationError) {
+                pids += try Cgroup.members(of: container.cgroups).filter { !pids.contains($0) }
+            } catch {
+                unseen.append("\(error)")
+            }
+            for (index, pid) in pids.enumerated() {
+                guard let process = try ProcessObservation.of(pid: pid, hierarchies) else { continue }
+                members.append(Member(container: container.id, isInit: index < inits, process: process))
+            }
+        }
+        try findFrozen()
+    }
+
+    private mutating func findFrozen() throws(ObservationError) {
+        var found: [FrozenCgroup: Frozen] = [:]
+        for member in members where !member.process.isZombie {
+            for directory in member.process.cgroups {
+                for cgroup in try FrozenCgroup.above(directory) {
+                    var frozen = found[cgroup] ?? Frozen(cgroup: cgroup, containers: [], pids: [])
+                    if !frozen.containers.contains(member.container) { frozen.containers.append(member.container) }
+                    frozen.pids.append(member.process.pid)
+                    found[cgroup] = frozen
+                }
+            }
+        }
+        frozen = found.values.sorted { $0.cgroup.directory < $1.cgroup.directory }
+    }
+
+    /// A zombie has left its cgroup, so what tells whose it is is its PID namespace, which only root sees. For others it may
+    /// be any that is younger than the pod, in a PID namespace beneath this one, with a parent that is not.
+    private mutating func findZombies(_ hierarchies: CgroupHierarchies) throws(ObservationError) {
+        let inits = members.filter { $0.process.namespacePIDs.count > 1 }
+        guard !inits.isEmpty else { return }
+        let namespaces = Set(inits.compactMap(\.process.pidNamespace))
+        let oldest = inits.map(\.process.startTime).min() ?? 0
+        let own = memberPIDs
+        for pid in try ProcessTable.pids() where !own.contains(pid) {
+            guard let status = try? ProcessStatus.of(pid: pid), status.state == "Z", status.startTime >= oldest,
+                let process = try? ProcessObservation.of(pid: pid, hierarchies), process.namespacePIDs.count > 1,
+                !own.contains(process.parent)
+            else { continue }
+            let parent = try? ProcessObservation.of(pid: process.parent, hierarchies)
+            guard parent.map({ $0.namespacePIDs.count < process.namespacePIDs.count }) ?? true else { continue }
+            let isCertain = process.pidNamespace.map(namespaces.contains) ?? false
+            if isCertain || process.pidNamespace == nil || namespaces.isEmpty {
+                zombies.append(Zombie(process: process, parent: parent, isCertain: isCertain))
+            }
+        }
+    }
+
+    // MARK: Directories
+
+    private mutating func findDirectories(_ patience: Int32) throws(ObservationError) {
+        var recorded = containers.flatMap(\.directories)
+        recorded.append(Container.Directory(path: sandbox.directory, identity: sandbox.directoryIdentity))
+        for directory in recorded {
+            directories[directory.path] = try state(of: directory, patience)
+        }
+        let hidden = directories.filter { $0.value == .forbidden }.keys.sorted()
+        if !hidden.isEmpty { unseen.append("what is beneath \(hidden.joined(separator: ", "))") }
+    }
+
+    private func state(
+        of directory: Container.Directory, _ patience: Int32
+    ) throws(ObservationError) -> DirectoryState {
+        switch FilesystemProbe.ask(directory.path, milliseconds: patience) {
+        case .silent: return .silent
+        case .forbidden: return .forbidden
+        case .failed: return .gone
+        case .answers: break
+        }
+        guard let found = try FileObservation.of(directory.path) else { return .gone }
+        guard let recorded = directory.identity, found.isMountRoot == false else { return .there }
+        let isSame =
+            found.inode == recorded.inode && (recorded.birth == 0 || found.birth == recorded.birth)
+            && (isAfterReboot || found.device == recorded.device)
+        return isSame ? .there : .replaced
+    }
+}

@@ -1,0 +1,68 @@
+internal import HelperClient
+internal import HelperProtocol
+internal import NodeObservation
+internal import SandboxRegistry
+
+/// Why a step failed, for programs and for `explain`: what `detail` says in words.
+public struct StepCause: Codable, Sendable, Equatable {
+    public enum Kind: String, Codable, Sendable {
+        /// A system call of the helper failed: `call` and `errno`.
+        case failed
+        /// The helper's policy or one of its safety rules forbids it: `rule`.
+        case refused
+        /// The runtime ended with a failure, or its postcondition does not hold.
+        case runtime
+        case timedOut
+        /// What is to be removed lies outside the helper's roots.
+        case outsidePolicy
+        /// The helper could not be started, died, or did not answer.
+        case helper
+        case registry
+        case observation
+    }
+
+    public var kind: Kind
+    /// Such as `umount`, `rmdir`.
+    public var call: String?
+    /// errno(3).
+    public var errno: Int32?
+    /// Such as `immutableEntry`.
+    public var rule: String?
+    /// Where beneath the step's target, if not there itself.
+    public var place: String?
+
+    public init(
+        kind: Kind, call: String? = nil, errno: Int32? = nil, rule: String? = nil, place: String? = nil
+    ) {
+        self.kind = kind
+        self.call = call
+        self.errno = errno
+        self.rule = rule
+        self.place = place
+    }
+
+    init?(_ reply: Reply) {
+        func named(_ detail: [UInt8]) -> String? { detail.isEmpty ? nil : printable(detail) }
+        switch reply.outcome {
+        case .refused(let rule, let detail): self.init(kind: .refused, rule: "\(rule)", place: named(detail))
+        case .failed(let failure) where reply.facts.runtimeMessage != nil || failure.call == .runtime:
+            self.init(kind: .runtime, place: named(failure.detail))
+        case .failed(let failure):
+            let number = Int32(truncatingIfNeeded: failure.errno)
+            self.init(kind: .failed, call: "\(failure.call)", errno: number, place: named(failure.detail))
+        case .timedOut: self.init(kind: .timedOut)
+        case .malformed, .unsupported: self.init(kind: .helper)
+        case .done, .alreadyDone, .inProgress: return nil
+        }
+    }
+
+    init?(_ error: any Error) {
+        switch error {
+        case is HelperError: self.init(kind: .helper)
+        case is RootError: self.init(kind: .outsidePolicy)
+        case is RegistryError: self.init(kind: .registry)
+        case is ObservationError: self.init(kind: .observation)
+        default: return nil
+        }
+    }
+}

@@ -1,0 +1,51 @@
+import ArgumentParser
+internal import SandboxRemoval
+
+struct Doctor: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Checks every precondition of an installation, and says what to do about each that fails.",
+        discussion: """
+            Starts a helper, has every runtime list its containers, and reads the whole registry. Changes nothing. Run \
+            it as the user that podreap runs as.
+
+            Exit status: 0 all is well, or only warnings; 1 a check failed.
+            """)
+
+    @OptionGroup var common: CommonOptions
+    @OptionGroup var helper: HelperOptions
+
+    func run() async throws {
+        let installation: Installation
+        do {
+            installation = try await .examine(helper: helper.path, policy: helper.policy, registry: common.registryPath)
+        } catch {
+            throw RemovalError.observation(error)
+        }
+        let checks = installation.checks
+        if common.json {
+            for check in checks { Stream.output.write(jsonLine(check)) }
+        } else {
+            show(checks)
+        }
+        if checks.contains(where: { $0.status == .failed }) { throw Status.incomplete }
+    }
+
+    private func show(_ checks: [Check]) {
+        let page = Page(.output)
+        for check in checks {
+            let mark =
+                switch check.status {
+                case .good: page.paint.green("ok    ")
+                case .warning: page.paint.yellow("WARN  ")
+                case .failed: page.paint.red("FAILED")
+                case .skipped: page.paint.dim("skip  ")
+                }
+            page.paragraph(check.text, first: "\(mark)  ", firstWidth: 8, indent: 8)
+            if let remedy = check.remedy { page.line("        \(page.paint.green("->")) \(remedy)") }
+        }
+        let failed = checks.count { $0.status == .failed }
+        let warnings = checks.count { $0.status == .warning }
+        let text = "\(checks.count) checks: \(failed) failed, \(warnings) \(warnings == 1 ? "warning" : "warnings")"
+        page.line(failed > 0 ? page.paint.red(text) : page.paint.green(text))
+    }
+}

@@ -1,0 +1,84 @@
+import ArgumentParser
+import FoundationEssentials
+internal import SandboxRegistry
+internal import SandboxRemoval
+
+struct Explain: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Says why a sandbox is not gone: what failed, who holds what, and what helps. Changes nothing.",
+        discussion: """
+            Looks for processes that wait in the kernel, frozen cgroups, dead processes that nobody reaps, mounts here \
+            and in other mount namespaces, filesystems that do not answer, and who uses the pod's files and namespaces. \
+            Some of it only root sees; it says what it could not look at.
+
+            Exit status: 0 nothing on this node keeps the sandbox, 1 something does, 2 no such sandbox.
+            """)
+
+    @OptionGroup var common: CommonOptions
+
+    @Option(help: ArgumentHelp("How long a filesystem may take for an answer.", valueName: "seconds"))
+    var patience = Seconds(.seconds(1))
+
+    @Argument(help: "A sandbox's id, the beginning of one, or a pod's NAMESPACE/NAME.")
+    var pod: String
+
+    func run() throws {
+        // Nothing is asked of a helper, so it does not matter which.
+        let orchestrator = try Orchestrator(path: common.registryPath, helper: "")
+        guard let sandbox = try orchestrator.registry.find(pod) else { return try tellOfGone(orchestrator.registry) }
+        let milliseconds = min(max(patience.duration / .milliseconds(1), 10), 60_000)
+        let explanation = try orchestrator.explain(sandbox, patience: Int32(milliseconds))
+        if common.json {
+            Stream.output.write(jsonLine(explanation))
+        } else {
+            let page = Page(.output)
+            page.title("\(shortened(sandbox.id)) (pod \(sandbox.metadata.namespace)/\(sandbox.metadata.name))")
+            page.line(Self.state(of: sandbox))
+            for finding in explanation.findings { Self.show(finding, page) }
+        }
+        if explanation.isBlocked { throw Status.incomplete }
+    }
+
+    private static func state(of sandbox: Sandbox) -> String {
+        let time = age(seconds: -sandbox.createdAt.timeIntervalSinceNow)
+        return switch sandbox.state {
+        case .ready: "It is registered and not being removed; \(time) old."
+        case .notReady: "It is stopped; \(time) old."
+        case .removing: "It is being removed, and that has not succeeded yet; \(time) old."
+        }
+    }
+
+    private static func show(_ finding: Finding, _ page: Page) {
+        let mark =
+            switch finding.weight {
+            case .blocks: page.paint.red("BLOCKS")
+            case .keeps: page.paint.yellow("KEEPS ")
+            case .note: page.paint.dim("NOTE  ")
+            }
+        let subject = finding.subject == "sandbox" ? "" : "\(finding.subject): "
+        page.line("")
+        page.paragraph(abbreviated(subject + finding.text), first: "\(mark)  ", firstWidth: 8, indent: 8)
+        for evidence in finding.evidence {
+            page.paragraph(abbreviated(evidence.text), first: "        - ", firstWidth: 10, indent: 10)
+        }
+        // Commands stay whole, so that they can be copied.
+        for remedy in finding.remedies { page.line("        \(page.paint.green("->")) \(remedy)") }
+    }
+
+    /// A sandbox that is not registered: what the registry still knows of it.
+    private func tellOfGone(_ registry: Registry) throws {
+        guard let last = try registry.reports(of: pod, limit: 1).first else {
+            throw RegistryError.unknownSandbox(id: pod)
+        }
+        if common.json {
+            return Stream.output.write(jsonLine(EndLine(id: last.sandboxID, last: last)))
+        }
+        let time = age(seconds: -last.startedAt.timeIntervalSinceNow)
+        Stream.output.write(
+            """
+            \(shortened(last.sandboxID)) was \(last.outcome) \(time) ago, and podreap keeps nothing of it. See: \
+            podreap history \(shortened(last.sandboxID))
+
+            """)
+    }
+}

@@ -1,0 +1,79 @@
+import ArgumentParser
+import FoundationEssentials
+internal import SandboxRegistry
+internal import SandboxRemoval
+
+struct History: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Lists past removals and stops, the newest first; for one of them, how long each step took.")
+
+    @OptionGroup var common: CommonOptions
+
+    @Option(help: "How many to list, at most.")
+    var limit = 20
+
+    @Flag(help: "Show the steps of each, with a bar for its time.")
+    var steps = false
+
+    @Flag(help: "Print whole ids.")
+    var noTrunc = false
+
+    @Argument(
+        help: """
+            A sandbox's id, the beginning of one, or a pod's name or NAMESPACE/NAME: then the newest one's steps are shown.
+            """)
+    var pod: String?
+
+    func validate() throws {
+        guard 1...Registry.keptReports ~= limit else {
+            throw ValidationError("--limit takes a number from 1 to \(Registry.keptReports)")
+        }
+    }
+
+    func run() throws {
+        let stored = try common.openRegistry().reports(of: pod, limit: limit)
+        if common.json {
+            for report in stored { Stream.output.write(String(decoding: report.body, as: UTF8.self) + "\n") }
+            return
+        }
+        if let pod, stored.isEmpty { throw UsageError("no removal of \(pod) is known") }
+        let page = Page(.output)
+        if steps {
+            show(stored, page)
+            return
+        }
+        page.stream.write(table(Self.rows(stored, noTrunc)))
+        if pod != nil, let newest = stored.first {
+            page.line("")
+            show([newest], page)
+        }
+    }
+
+    private static func rows(_ stored: [StoredReport], _ noTrunc: Bool) -> [[String]] {
+        var rows = [["WHEN", "SANDBOX", "POD", "WHAT", "OUTCOME", "TIME", "STEPS", "SLOWEST STEP"]]
+        for entry in stored {
+            let report = RemovalReport(entry)
+            let slowest = report?.steps.max { $0.duration < $1.duration }
+            let parts = entry.podName.split(separator: "_", maxSplits: 2)
+            let name = parts.count == 3 ? "\(parts[1])/\(parts[0])" : entry.podName
+            rows.append([
+                "\(age(seconds: -entry.startedAt.timeIntervalSinceNow)) ago", shortened(entry.sandboxID, noTrunc), name,
+                report?.purpose.rawValue ?? "-", entry.outcome, Milliseconds.text(entry.duration * 1000),
+                report.map { "\($0.steps.count)" } ?? "-",
+                slowest.map { "\($0.verb) (\(Milliseconds.text($0.duration)))" } ?? "-",
+            ])
+        }
+        return rows
+    }
+
+    private func show(_ stored: [StoredReport], _ page: Page) {
+        for (index, entry) in stored.enumerated() {
+            if index > 0 { page.line("") }
+            guard let report = RemovalReport(entry) else {
+                complain("warning: the report of \(shortened(entry.sandboxID)) cannot be read")
+                continue
+            }
+            TimeChart(report, page).show()
+        }
+    }
+}
