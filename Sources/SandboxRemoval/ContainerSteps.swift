@@ -45,7 +45,7 @@ extension Executor {
         if signal != Signal.kill {
             _ = try await kill(container, signal: signal, all: false)
             if await handle.wait(until: min(deadline, .now + grace)) {
-                return try await endRemaining(container, initWas: pid)
+                return StepSuccess(detail: try await endRemaining(container, initWas: pid).detail)
             }
         }
         let answer = try await kill(container, signal: Signal.kill, all: false)

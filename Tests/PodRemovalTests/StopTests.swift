@@ -18,6 +18,7 @@ import Testing
             let report = try await orchestrator.stopped(pod.id, tell: events.tell)
             #expect(report.outcome == .stopped)
             #expect(report.failures == [])
+            #expect(report.steps.filter { $0.verb == "end" }.map(\.outcome) == pod.containers.map { _ in .done })
 
             let left = pod.leftovers()
             #expect(!left.contains { $0.hasPrefix("process") })
