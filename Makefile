@@ -28,7 +28,7 @@ PODREAP := $(STATIC)/podreap
 export PODREAP_HELPER := $(HELPER)
 export PODREAP_FLOOR := $(FLOOR)
 
-.PHONY: help setup build helper release floor demo test lint bench size clean root
+.PHONY: help setup build helper release floor demo test fuzz adversary lint bench size clean root
 
 help: ## Lists these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,6 +64,13 @@ test: root setup lint helper floor ## Runs every check and test
 	$(SWIFT) build $(SWIFTFLAGS) --build-tests --scratch-path $(DEBUG)
 	@SWIFT="$(SWIFT)" packaging/test $(DEBUG) $(TESTS)
 
+fuzz: setup ## Fuzzes what reads strangers' bytes, SECONDS=30 each; one with TARGET=broker
+	@SECONDS_EACH=$(or $(SECONDS),30) Tests/FuzzCorpusTests/run $(TARGET)
+
+adversary: root helper ## Sends a real helper MESSAGES=200000 hostile requests; SEED repeats a run
+	$(SWIFT) build $(SWIFTFLAGS) --product podreap-adversary --scratch-path $(DEBUG)
+	$(PRIVATE_NAMESPACE) $(DEBUG)/debug/podreap-adversary $(or $(MESSAGES),200000) $(SEED)
+
 lint: setup ## Checks format, unsafe code, imports, lengths and scripts
 	@packaging/lint/run
 
@@ -75,7 +82,7 @@ size: helper ## Shows how much there is to audit
 	@packaging/size $(HELPER)
 
 clean: ## Removes all that was built
-	rm -rf .build .build-helper .build-release .build-bench
+	rm -rf .build .build-helper .build-release .build-bench .build-fuzz
 
 root:
 	@[[ $$EUID -eq 0 ]] || { echo "This needs root: it makes mounts, network namespaces and containers. Run: sudo make $(MAKECMDGOALS)" >&2; exit 1; }

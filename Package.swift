@@ -83,6 +83,15 @@ let tests: [Target] = [
     .testTarget(
         name: "HelperTests", dependencies: ["TestNode", "HelperProtocol"], exclude: ["Programs"],
         swiftSettings: strict),
+    // A hostile orchestrator; the test is a short run of it.
+    .executableTarget(
+        name: "podreap-adversary", dependencies: ["TestNode", "HelperProtocol", "CLinux"], path: "Tests/Adversary",
+        swiftSettings: strict),
+    .testTarget(name: "AdversaryTests", dependencies: ["podreap-adversary"], swiftSettings: strict),
+    // The fuzzers' bodies over the inputs that the fuzzers have found; Tests/FuzzCorpusTests/run builds and runs those.
+    .testTarget(
+        name: "FuzzCorpusTests", dependencies: ["HelperOperations", "HelperProtocol", "NodeObservation", "CLinux"],
+        exclude: ["Fuzzer", "corpus", "run"], swiftSettings: strict),
     // A node with podreap on it and real pods, for the tests of removals and of the program.
     .target(
         name: "TestPods", dependencies: ["TestNode", "SamplePod", "SandboxRemoval", "SandboxRegistry"],

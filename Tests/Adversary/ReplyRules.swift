@@ -1,0 +1,1 @@
+../FuzzCorpusTests/Targets/ReplyRules.swift

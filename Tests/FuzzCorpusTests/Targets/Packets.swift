@@ -1,0 +1,46 @@
+@testable import HelperOperations
+@testable import HelperProtocol
+
+extension FuzzTarget {
+    /// A request that is read is written as the same bytes: no packet means what another means.
+    static let request = FuzzTarget(name: "request") { bytes in
+        guard let packet = try? RequestPacket(decoding: bytes.span) else { return }
+        promise(packet.encoded() == bytes.written(packet.request.kind), "\(packet) is written differently")
+        promise(bytes.count <= Limits.requestBytes && packet.id != 0 && packet.deadline > 0)
+    }
+
+    /// The same of replies: the orchestrator does not trust the helper either.
+    static let reply = FuzzTarget(name: "reply") { bytes in
+        guard let reply = try? Reply(decoding: bytes.span) else { return }
+        var again: [UInt8] = []
+        reply.encode(into: &again)
+        promise(again == bytes.written(reply.kind), "\(reply) is written differently")
+    }
+
+    /// What the launcher reads from the broker: its second check of verb, signal, deadline and id.
+    static let command = FuzzTarget(name: "command") { bytes in
+        if let end = try? RuntimeEnd(decoding: bytes, count: bytes.count) {
+            promise(try! RuntimeEnd(decoding: end.encoded, count: RuntimeEnd.bytes) == end)
+        }
+        guard let command = try? RuntimeCommand(decoding: bytes) else { return }
+        var again: [UInt8] = []
+        command.encode(into: &again)
+        promise(again.count == bytes.count && (try! RuntimeCommand(decoding: again)) == command)
+        promise((1...Limits.deadlineMilliseconds).contains(command.milliseconds))
+        promise((command.id == nil) == (command.verb == .list))
+        if let id = command.id { promise(isContainerID(id.bytes.array)) }
+        if case .kill(let signal, _) = command.verb { promise((1...64).contains(signal)) }
+        _ = command.arguments(
+            Policy.RuntimePolicy(
+                seen: Welcome.Runtime(name: InlineBytes(), stateRoot: InlineBytes(), hooks: false), path: InlineBytes())
+        )
+    }
+}
+
+extension [UInt8] {
+    /// Hello is read whatever version its header has, and written with this one's.
+    fileprivate func written(_ kind: Kind) -> [UInt8] {
+        guard kind == .hello else { return self }
+        return Array(self[..<4]) + [1, 0] + self[6...]
+    }
+}
