@@ -53,7 +53,9 @@ extension RealHelper {
                 #expect(status["Gid"] == "0\t0\t0\t0")
                 let descriptors = try launcher.descriptors()
                 #expect(Set(descriptors.keys) == [0, 1, 2, 9], "\(descriptors)")
-                #expect(descriptors[9]?.hasSuffix("/runc") == true || descriptors[9]?.hasSuffix("/crun") == true)
+                // runc's file, or a sealed copy of crun, which would make one itself and execute that.
+                let program = descriptors[9] ?? ""
+                #expect(program.hasSuffix("/runc") || program.hasPrefix("/memfd:"), "\(descriptors)")
                 #expect(try shell("stat -c %u /proc/\(pid)/mem") == "0\n")
             }
         }

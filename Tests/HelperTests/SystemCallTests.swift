@@ -62,16 +62,17 @@ extension RealHelper {
         /// The runtime inherits its launcher's filter. An absolute path would run in spite of the pinned descriptor.
         @Test(arguments: [
             "exec-pinned-path", "exec-other-descriptor", "exec-here", "execve", "mount", "umount", "ptrace", "setns",
-            "unshare",
+            "unshare", "clone-namespace",
             "open-by-handle", "bpf", "io-uring",
         ])
         func runtime(_ call: String) throws {
             try expectKilled(try ProbePolicy.helper(call), call)
         }
 
-        /// crun runs itself again from a memfd, so its filter lets it execute descriptors; mount(2) it asks for in vain.
         @Test(arguments: [
-            "exec-here", "execve", "umount", "ptrace", "setns", "unshare", "open-by-handle", "bpf", "io-uring",
+            "exec-pinned-path", "exec-other-descriptor", "exec-here", "execve", "umount", "ptrace", "setns", "unshare",
+            "clone-namespace",
+            "open-by-handle", "bpf", "io-uring",
         ])
         func crun(_ call: String) throws {
             try expectKilled(try ProbePolicy.helper(call, crun: true), call)

@@ -110,6 +110,7 @@ extension RealHelper {
                 #expect(try helper.ask(act("shared", "m")).facts == .count(1))
                 #expect(try mounts(beneath: "\(Self.root)/shared/m") == [])
                 #expect(Entry.exists("\(Self.root)/shared/copy/f"))
+                #expect(try mounts(beneath: "\(Self.root)/shared/copy").count == 2, "its peer keeps the inner one")
             }
         }
 
