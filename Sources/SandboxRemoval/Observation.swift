@@ -37,7 +37,7 @@ public struct Observation: Sendable {
         return Observation(bootID: bootID, mounts: try .current(), processes: processes)
     }
 
-    private static func processes(of container: Container) throws(ObservationError) -> Processes {
+    static func processes(of container: Container) throws(ObservationError) -> Processes {
         guard let process = container.process, process.startTime != 0 else { return .unknown }
         let status = try ProcessStatus.of(pid: process.pid)
         if let status, status.startTime == process.startTime, status.state != "Z", status.state != "X" {

@@ -118,6 +118,10 @@ struct Examination {
             if !mounted { warnings.append("\(field): \(pin.path) is left over: no namespace is mounted there") }
             sandbox.namespaces[index].identity = FileIdentity(identity)
         }
+        try await identifyContainers()
+    }
+
+    mutating func identifyContainers() async throws(RemovalError) {
         for index in containers.indices {
             for number in containers[index].directories.indices {
                 containers[index].directories[number].identity = try await directory(

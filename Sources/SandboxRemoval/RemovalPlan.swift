@@ -4,7 +4,7 @@ public import SandboxRegistry
 /// The steps that take a sandbox apart, in an order in which each may be done as soon as those that it depends on
 /// have succeeded.
 public struct RemovalPlan: Sendable, Equatable {
-    public enum Purpose: String, Codable, Sendable { case remove, stop }
+    public enum Purpose: String, Codable, Sendable { case remove, stop, removeContainer, stopContainer }
 
     public let purpose: Purpose
     public let sandbox: Sandbox
@@ -42,7 +42,7 @@ public struct RemovalPlan: Sendable, Equatable {
         return plan
     }
 
-    private init(_ purpose: Purpose, _ sandbox: Sandbox, _ containers: [Container], _ seen: Observation) {
+    init(_ purpose: Purpose, _ sandbox: Sandbox, _ containers: [Container], _ seen: Observation) {
         self.purpose = purpose
         self.sandbox = sandbox
         self.containers = containers
@@ -50,7 +50,7 @@ public struct RemovalPlan: Sendable, Equatable {
     }
 
     @discardableResult
-    private mutating func add(_ subject: Subject, _ action: Action, after: [Int]) -> Int {
+    mutating func add(_ subject: Subject, _ action: Action, after: [Int]) -> Int {
         steps.append(Step(number: steps.count, subject: subject, action: action, dependencies: after))
         return steps.count - 1
     }
@@ -73,7 +73,7 @@ public struct RemovalPlan: Sendable, Equatable {
     }
 
     /// nil where nothing lives.
-    private func method(for container: Container, _ seen: Observation) -> EndMethod? {
+    func method(for container: Container, _ seen: Observation) -> EndMethod? {
         if isAfterReboot { return .beforeReboot }
         switch seen.processes[container.id] ?? .unknown {
         case .running(let process): return .process(process)
@@ -92,7 +92,7 @@ public struct RemovalPlan: Sendable, Equatable {
         return deletes
     }
 
-    private mutating func addRemains(of container: Container, after: [Int], _ seen: Observation) {
+    mutating func addRemains(of container: Container, after: [Int], _ seen: Observation) {
         let subject = Subject.container(id: container.id)
         let gone = after + container.directories.map { addDirectory($0, of: subject, after: after, seen) }
         if !container.isInfra {

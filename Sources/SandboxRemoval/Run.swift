@@ -46,7 +46,7 @@ final class Run: Sendable {
                 containers = now
                 continue
             }
-            if report.outcome != .removed { keep(report) }
+            if report.outcome != .removed, purpose.isOfSandbox { keep(report) }
             return report
         }
     }
@@ -63,7 +63,7 @@ final class Run: Sendable {
         return RemovalReport(
             purpose: plan.purpose, sandbox: plan.sandbox, startedAt: startedAt,
             duration: (.now - start) / .seconds(1),
-            outcome: left ? .incomplete : plan.purpose == .remove ? .removed : .stopped, steps: records,
+            outcome: left ? .incomplete : plan.purpose.removes ? .removed : .stopped, steps: records,
             warnings: warnings.withLock { $0 })
     }
 
