@@ -81,7 +81,7 @@ import Testing
     }
 
     @Test(arguments: [
-        (["remove"], "Missing expected argument '<ids> ...'"), (["remove", "--frob", "a"], "Unknown option '--frob'"),
+        (["remove"], "give at least one id, or --all"), (["remove", "--frob", "a"], "Unknown option '--frob'"),
         (["stop", "--grace", "x", "a"], "The value 'x' is invalid for '--grace <seconds>'"),
         (["stop", "--grace=-1", "a"], "The value '-1' is invalid for '--grace <seconds>'"),
         (["remove", "--timeout", "nan", "a"], "The value 'nan' is invalid for '--timeout <seconds>'"),
