@@ -33,11 +33,14 @@ extension RealHelper {
             var (removals, answers) = (0, 0)
             let end = Date().addingTimeInterval(4)
             while Date() < end {
-                // The tree anew; the meddler exchanges `a` as soon as it is there.
-                try? FileManager.default.createDirectory(atPath: "\(tree)/a/d/e", withIntermediateDirectories: true)
-                for name in ["a/f", "a/d/g", "b"] {
-                    _ = FileManager.default.createFile(atPath: "\(tree)/\(name)", contents: nil)
+                // The tree anew. It is made elsewhere and moved: nothing is to be made through the link by this test.
+                let spare = "/mnt/node/spare/a"
+                try? FileManager.default.createDirectory(atPath: "\(spare)/d/e", withIntermediateDirectories: true)
+                for name in ["f", "d/g"] {
+                    _ = FileManager.default.createFile(atPath: "\(spare)/\(name)", contents: nil)
                 }
+                try? FileManager.default.createDirectory(atPath: tree, withIntermediateDirectories: false)
+                try? FileManager.default.moveItem(atPath: spare, toPath: "\(tree)/a")
                 let answer = try helper.ask(.remove(.at(0, "swap")), milliseconds: 2000)
                 answers += 1
                 if answer.outcome == .done { removals += 1 }
