@@ -9,12 +9,14 @@ struct Explain: ParsableCommand {
         discussion: """
             Looks for processes that wait in the kernel, frozen cgroups, dead processes that nobody reaps, mounts here \
             and in other mount namespaces, filesystems that do not answer, and who uses the pod's files and namespaces. \
-            Some of it only root sees; it says what it could not look at.
+            Some of it only root sees; it says what it could not look at. With --from, for a pod of a CRI-O or containerd \
+            on this node that is not registered, as root.
 
             Exit status: 0 nothing on this node keeps the sandbox, 1 something does, 2 no such sandbox.
             """)
 
     @OptionGroup var common: CommonOptions
+    @OptionGroup var foreign: ForeignOptions
 
     @Option(help: ArgumentHelp("How long a filesystem may take for an answer.", valueName: "seconds"))
     var patience = Seconds(.seconds(1))
@@ -23,17 +25,27 @@ struct Explain: ParsableCommand {
     var pod: String
 
     func run() throws {
+        let milliseconds = Int32(min(max(patience.duration / .milliseconds(1), 10), 60_000))
+        if foreign.from != nil {
+            let discovery = try foreign.discover(pod, for: "explain")
+            guard let sandbox = try discovery.records(of: pod)?.sandbox,
+                let explanation = try discovery.explain(pod, patience: milliseconds)
+            else { throw RegistryError.unknownSandbox(id: pod) }
+            return try show(explanation, sandbox, "It is not registered; this only looks.")
+        }
         // Nothing is asked of a helper, so it does not matter which.
         let orchestrator = try Orchestrator(path: common.registryPath, helper: "")
         guard let sandbox = try orchestrator.registry.find(pod) else { return try tellOfGone(orchestrator.registry) }
-        let milliseconds = min(max(patience.duration / .milliseconds(1), 10), 60_000)
-        let explanation = try orchestrator.explain(sandbox, patience: Int32(milliseconds))
+        try show(try orchestrator.explain(sandbox, patience: milliseconds), sandbox, Self.state(of: sandbox))
+    }
+
+    private func show(_ explanation: Explanation, _ sandbox: Sandbox, _ state: String) throws {
         if common.json {
             Stream.output.write(jsonLine(explanation))
         } else {
             let page = Page(.output)
             page.title("\(shortened(sandbox.id)) (pod \(sandbox.metadata.namespace)/\(sandbox.metadata.name))")
-            page.line(Self.state(of: sandbox))
+            page.line(state)
             for finding in explanation.findings { Self.show(finding, page) }
         }
         if explanation.isBlocked { throw Status.incomplete }

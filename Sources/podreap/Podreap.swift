@@ -31,7 +31,7 @@ struct Podreap: AsyncParsableCommand {
         version: "podreap \(Release.version)",
         subcommands: [
             Discover.self, Register.self, List.self, Inspect.self, Plan.self, Explain.self, Stop.self, Remove.self,
-            History.self, Doctor.self, Demo.self,
+            Collect.self, History.self, Doctor.self, Demo.self,
         ])
 }
 

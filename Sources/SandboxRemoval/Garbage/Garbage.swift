@@ -1,0 +1,217 @@
+public import FoundationEssentials
+internal import HelperProtocol
+public import SandboxRegistry
+
+/// Something beneath the helper's roots that may be left of a pod.
+public struct GarbageItem: Sendable, Equatable {
+    public enum Kind: Sendable, Equatable {
+        case namespace(NamespaceKind)
+        case directory
+        /// One that no directory that is listed contains.
+        case mount
+        /// Of this runtime, and whether it is stopped.
+        case container(runtime: String, stopped: Bool)
+        case cgroup
+    }
+
+    /// Whether processes are in it, as far as this user can know.
+    public enum Use: Sendable, Equatable {
+        case none
+        case processes([Int32])
+        case unknown(String)
+    }
+
+    public var kind: Kind
+    /// An absolute path; of a runtime's container, that of its state.
+    public var path: String
+    /// When it was made; nil: nobody knows.
+    public var created: Date?
+    /// What tells it from another that takes its place later.
+    public var identity: FileIdentity?
+    /// The mounts in a directory, the topmost of each place, and the mount itself, with their ids.
+    public var mounts: [MountedPlace]
+    public var use: Use
+    /// Why it may be another program's, whatever else is known; nil: nothing says so.
+    public var foreign: String?
+
+    public init(
+        _ kind: Kind, _ path: String, created: Date?, identity: FileIdentity? = nil, mounts: [MountedPlace] = [],
+        use: Use = .none, foreign: String? = nil
+    ) {
+        self.kind = kind
+        self.path = path
+        self.created = created
+        self.identity = identity
+        self.mounts = mounts
+        self.use = use
+        self.foreign = foreign
+    }
+
+    /// The last component.
+    public var name: String { path.split(separator: "/").last.map(String.init) ?? path }
+
+    /// For programs and tables.
+    public var kindName: String {
+        switch kind {
+        case .namespace(let kind): "\(kind.rawValue)-namespace"
+        case .directory: "directory"
+        case .mount: "mount"
+        case .container: "container"
+        case .cgroup: "cgroup"
+        }
+    }
+}
+
+/// A mount, as the helper saw it.
+public struct MountedPlace: Sendable, Equatable {
+    public var path: [UInt8]
+    public var id: UInt64
+    public var unique: Bool
+
+    public init(_ path: [UInt8], id: UInt64, unique: Bool) {
+        self.path = path
+        self.id = id
+        self.unique = unique
+    }
+}
+
+/// A container that a runtime knows to live.
+public struct LivingContainer: Sendable, Equatable {
+    public var id: String
+    /// The sandbox that its annotations name.
+    public var sandbox: String?
+    public var bundle: String
+    public var rootfs: String
+    public var pid: Int32
+
+    public init(id: String, sandbox: String? = nil, bundle: String = "", rootfs: String = "", pid: Int32) {
+        self.id = id
+        self.sandbox = sandbox
+        self.bundle = bundle
+        self.rootfs = rootfs
+        self.pid = pid
+    }
+}
+
+/// All that a decision about left-overs depends on, at one moment.
+public struct GarbageFacts: Sendable {
+    public var items: [GarbageItem] = []
+    public var living: [LivingContainer] = []
+    public var records: [(sandbox: Sandbox, containers: [Container])] = []
+    /// Roots and runtimes that could not be looked at, in words; nothing beneath them is among the items.
+    public var problems: [String] = []
+    public var now = Date()
+
+    public init() {}
+}
+
+/// What is to become of one item.
+public struct GarbageVerdict: Sendable, Equatable {
+    public enum Decision: Sendable, Equatable {
+        /// It is a registered sandbox's: not garbage.
+        case known
+        case keep(String)
+        case remove(String)
+    }
+
+    public var item: GarbageItem
+    public var decision: Decision
+    /// Seconds; nil where nobody knows.
+    public var age: Double?
+}
+
+extension GarbageFacts {
+    /// Decides on every item, in the order in which they can be removed: containers, cgroups, mounts, directories, namespaces.
+    ///
+    /// A pure function. When in doubt, it keeps.
+    ///
+    /// - Parameter bound: In seconds; nothing younger is removed.
+    public func judge(olderThan bound: Double) -> [GarbageVerdict] {
+        items.sorted { ($0.order, $0.path) < ($1.order, $1.path) }.map { item in
+            let age = item.created.map { now.timeIntervalSince($0) }
+            return GarbageVerdict(item: item, decision: decide(item, age, bound), age: age)
+        }
+    }
+
+    private func decide(_ item: GarbageItem, _ age: Double?, _ bound: Double) -> GarbageVerdict.Decision {
+        if isRegistered(item) { return .known }
+        if case .container(_, stopped: false) = item.kind {
+            return .keep("it lives; whoever made it knows why, or register it and remove it")
+        }
+        if let container = living.first(where: { item.belongs(to: $0) }) {
+            return .keep("the container \(container.id) lives (process \(container.pid)) and needs it")
+        }
+        if let foreign = item.foreign { return .keep(foreign) }
+        switch item.use {
+        case .none: break
+        case .processes(let pids):
+            let list = pids.prefix(5).map(String.init).joined(separator: ", ") + (pids.count > 5 ? ", …" : "")
+            return .keep("in use by \(pids.count == 1 ? "process" : "processes") \(list)")
+        case .unknown(let reason): return .keep(reason)
+        }
+        guard item.identity != nil || item.kind == .mount else { return .keep("it could not be identified") }
+        guard let age else { return .keep("its age is unknown") }
+        guard age >= 0 else { return .keep("it was made in the future: the clock was set") }
+        guard age >= bound else { return .keep("younger than \(Self.text(bound))") }
+        return .remove(item.reason)
+    }
+
+    private static func text(_ seconds: Double) -> String { Duration.seconds(seconds).formattedSeconds }
+
+    /// Whether a registered sandbox names it, holds what is in it, or has its id.
+    private func isRegistered(_ item: GarbageItem) -> Bool {
+        records.contains { sandbox, containers in
+            if ([sandbox.id] + containers.map(\.id)).contains(where: { item.hasID($0) }) { return true }
+            // A pin that is closed is gone; what lies there now is another's.
+            let pins = sandbox.namespaces.filter { !$0.closed }
+            if case .namespace = item.kind, let identity = item.identity,
+                pins.contains(where: { $0.identity?.inode == identity.inode })
+            {
+                return true
+            }
+            let paths =
+                [sandbox.directory] + [sandbox.shm].compactMap { $0 } + pins.map(\.path)
+                + containers.flatMap { $0.directories.map(\.path) + $0.cgroups }
+            return paths.contains { isBeneath($0, item.path) || isBeneath(item.path, $0) }
+        }
+    }
+}
+
+extension GarbageItem {
+    /// Containers first: their processes' cgroups, mounts and directories are free only then. Namespaces last.
+    fileprivate var order: Int {
+        switch kind {
+        case .container: 0
+        case .cgroup: 1
+        case .mount: 2
+        case .directory: 3
+        case .namespace: 4
+        }
+    }
+
+    fileprivate var reason: String {
+        switch kind {
+        case .container: "stopped, and no registered sandbox has it"
+        case .cgroup: "empty, and no registered sandbox has it"
+        case .mount: "no registered sandbox has it, and no living container needs it"
+        case .directory where !mounts.isEmpty:
+            "no registered sandbox has it, and no living container needs it; \(mounts.count) mounted in it"
+        case .directory: "no registered sandbox has it, and no living container needs it"
+        case .namespace: "no process lives in it, and no registered sandbox has it"
+        }
+    }
+
+    /// Whether it is named after a container or sandbox: by its id, or as cgroups are, with something around it.
+    fileprivate func hasID(_ id: String) -> Bool {
+        if name == id || kind == .cgroup && id.utf8.count >= 32 && name.contains(id) { return true }
+        // Depths beyond the first: what lies in a directory with that name.
+        return path.split(separator: "/").contains { $0 == id }
+    }
+
+    fileprivate func belongs(to container: LivingContainer) -> Bool {
+        if hasID(container.id) || container.sandbox.map(hasID) == true { return true }
+        return [container.bundle, container.rootfs].contains { place in
+            !place.isEmpty && (isBeneath(path, place) || isBeneath(place, path))
+        }
+    }
+}

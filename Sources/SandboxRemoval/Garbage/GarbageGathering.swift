@@ -1,0 +1,270 @@
+import FoundationEssentials
+internal import HelperClient
+internal import HelperProtocol
+internal import NodeObservation
+internal import SandboxRegistry
+
+/// Looks, through a helper, at everything that lies where pods' remains can lie.
+struct GarbageGathering {
+    let helpers: HelperPool
+    private let welcome: Welcome
+    private let roots: RootMap
+    private let mounts: MountTable
+    private let managers: ForeignManagers
+    private(set) var facts = GarbageFacts()
+
+    private static let patience: Duration = .seconds(20)
+
+    init(_ helpers: HelperPool) async throws(RemovalError) {
+        self.helpers = helpers
+        do throws(HelperError) { welcome = try await helpers.welcome() } catch { throw .helper(error) }
+        roots = RootMap(welcome)
+        do throws(ObservationError) {
+            mounts = try .current()
+            managers = try .running()
+        } catch {
+            throw .observation(error)
+        }
+    }
+
+    mutating func gather() async throws(RemovalError) {
+        for index in welcome.runtimes.indices { try await addContainers(UInt8(index)) }
+        for (index, root) in welcome.roots.enumerated() {
+            let path = text(roots.canonical(root.path.array))
+            switch root.kind {
+            case .networkNamespace: try await addNamespaces(.network, "net", UInt8(index), root, path)
+            case .ipcNamespace: try await addNamespaces(.ipc, "ipc", UInt8(index), root, path)
+            case .utsNamespace: try await addNamespaces(.uts, "uts", UInt8(index), root, path)
+            case .sandbox, .container, .cgroup: try await addDirectories(Place(root: UInt8(index)), root, path)
+            }
+        }
+        try await addLoneMounts()
+    }
+
+    // MARK: Runtimes
+
+    private mutating func addContainers(_ index: UInt8) async throws(RemovalError) {
+        let runtime = welcome.runtimes[Int(index)]
+        let name = text(runtime.name.array)
+        let reply = try await ask(.runtimeList(runtime: index))
+        guard case .runtime(let answer) = reply.facts, reply.outcome == .done, case .inline(let output) = answer.output,
+            let listed = RuntimeListing(output)
+        else {
+            // Which directories living containers need is not known then, so nothing may be called garbage.
+            throw .invalid(
+                field: "runtime \(name)",
+                problem: reply.isSuccess
+                    ? "the list that it prints is not understood" : StepFailure(reply, of: "\(name) list").reason)
+        }
+        for container in listed.containers {
+            if !container.isStopped {
+                facts.living.append(container.living)
+            }
+            let path = "\(text(runtime.stateRoot.array))/\(container.id)"
+            var item = GarbageItem(
+                .container(runtime: name, stopped: container.isStopped), path,
+                created: container.created.flatMap { Date(rfc3339: $0) }, foreign: claim(path))
+            if let target = try? roots.target(container.id, runtime: name),
+                case .directory(let state) = try await ask(.runtimeDelete(target, .look)).facts
+            {
+                item.identity = FileIdentity(state.identity)
+            }
+            facts.items.append(item)
+        }
+    }
+
+    // MARK: Namespaces
+
+    private mutating func addNamespaces(
+        _ kind: NamespaceKind, _ word: String, _ index: UInt8, _ root: Welcome.Root, _ path: String
+    ) async throws(RemovalError) {
+        let children = try await children(of: Place(root: index), path)
+        if children.isEmpty { return }
+        let users: NamespaceUsers
+        do throws(ObservationError) { users = try .observe(word) } catch { throw .observation(error) }
+        for child in children {
+            let place = "\(path)/\(child)"
+            // Others' names are nobody's business.
+            guard let target = try? roots.place(place, for: .deleteNamespace, in: [root.kind]),
+                case .namespace(let identity, let mounted) = try await ask(.deleteNetworkNamespace(target, .look)).facts
+            else { continue }
+            facts.items.append(
+                GarbageItem(
+                    .namespace(kind), place, created: changeTime(place), identity: FileIdentity(identity),
+                    use: mounted ? users.use(of: identity.inode) : .none, foreign: claim(place, isNamespace: true)))
+        }
+    }
+
+    // MARK: Directories
+
+    /// What lies at the depth where things may be removed. In a cgroup root, and in others that fix a greater depth than 1, much
+    /// is no pod's; there a name has to hold a container's id, as CRI runtimes make them.
+    private mutating func addDirectories(
+        _ place: Place, _ root: Welcome.Root, _ path: String
+    ) async throws(RemovalError) {
+        let names = try await children(of: place, path)
+        let storage = names.contains { ["containers.json", "volatile-containers.json"].contains($0) }
+        for name in names {
+            var child = place
+            guard (try? child.append(Array(name.utf8))) != nil else { continue }
+            let isDeepEnough = child.depth >= Int(root.minimumDepth)
+            let isPod = Self.holdsID(name) || root.kind != .cgroup && root.maximumDepth == 1
+            if isDeepEnough, isPod {
+                try await addDirectory(
+                    child, root, "\(path)/\(name)",
+                    storage ? "the directory is containers-storage's; crio or podman know what is in use" : nil)
+            } else if child.depth < Int(root.maximumDepth) {
+                try await addDirectories(child, root, "\(path)/\(name)")
+            }
+        }
+    }
+
+    private mutating func addDirectory(
+        _ place: Place, _ root: Welcome.Root, _ path: String, _ storage: String?
+    ) async throws(RemovalError) {
+        let reply = try await ask(.removeDirectory(place, .look(cursor: 0)))
+        // A file, or something mounted right there, which is listed by itself.
+        guard case .directory(let found) = reply.facts else { return }
+        var item = GarbageItem(
+            root.kind == .cgroup ? .cgroup : .directory, path, created: nil, identity: FileIdentity(found.identity),
+            foreign: storage ?? claim(path))
+        if found.identity.birth != 0 {
+            item.created = Date(timeIntervalSince1970: Double(found.identity.birth) / 1e9)
+        } else {
+            item.created = changeTime(path)
+        }
+        if root.kind == .cgroup {
+            do throws(ObservationError) {
+                let members = try Cgroup.members(of: [path])
+                item.use = members.isEmpty ? .none : .processes(members)
+            } catch {
+                item.use = .unknown("\(error)")
+            }
+        } else {
+            for point in mounts.outermost(beneath: Array(path.utf8)) {
+                guard let mounted = try await mounted(point) else {
+                    item.use = .unknown("what is mounted at \(printable(point)) cannot be looked at")
+                    break
+                }
+                item.mounts.append(mounted)
+            }
+        }
+        facts.items.append(item)
+    }
+
+    /// A run of 64 hexadecimal digits.
+    static func holdsID(_ name: String) -> Bool {
+        name.utf8.split { !(0x30...0x39).contains($0) && !(0x61...0x66).contains($0) }.contains { $0.count == 64 }
+    }
+
+    // MARK: Mounts
+
+    /// Mounts that may be detached and lie in no directory that is listed, such as a layer's of containers-storage.
+    private mutating func addLoneMounts() async throws(RemovalError) {
+        let directories = facts.items.filter { $0.kind == .directory }.map { Array($0.path.utf8) }
+        for root in welcome.roots where root.kind == .sandbox || root.kind == .container {
+            let path = roots.canonical(root.path.array)
+            for point in mounts.outermost(beneath: path + [UInt8(ascii: "/")])
+            where point.count > path.count && !directories.contains(where: { isBeneath($0, point) }) {
+                guard !facts.items.contains(where: { Array($0.path.utf8) == point }),
+                    let name = String(validating: point, as: UTF8.self), let mounted = try await mounted(point)
+                else { continue }
+                facts.items.append(
+                    GarbageItem(
+                        .mount, name, created: try await birthOfParent(name), mounts: [mounted], foreign: claim(name)))
+            }
+        }
+    }
+
+    /// nil where the policy does not allow that place, or the helper cannot get there.
+    private func mounted(_ point: [UInt8]) async throws(RemovalError) -> MountedPlace? {
+        guard let place = try? roots.place(point, for: .unmount, in: [.sandbox, .container]),
+            case .mount(let identity) = try await ask(.unmount(place, .look)).facts
+        else { return nil }
+        return MountedPlace(point, id: identity.id, unique: identity.unique)
+    }
+
+    /// A mount has no age; it is no older than the directory that holds it.
+    private func birthOfParent(_ path: String) async throws(RemovalError) -> Date? {
+        let parent = path.split(separator: "/").dropLast().map { "/\($0)" }.joined()
+        for (index, root) in welcome.roots.enumerated() {
+            let rootPath = text(roots.canonical(root.path.array))
+            guard root.kind == .sandbox || root.kind == .container, isBeneath(rootPath, parent) else { continue }
+            let components = parent.dropFirst(rootPath.count).split(separator: "/").map { Array($0.utf8) }
+            guard let place = try? Place(root: UInt8(index), components: components),
+                case .directory(let found) = try await ask(.removeDirectory(place, .look(cursor: 0))).facts,
+                found.identity.birth != 0
+            else { continue }
+            return Date(timeIntervalSince1970: Double(found.identity.birth) / 1e9)
+        }
+        return nil
+    }
+
+    // MARK: Asking
+
+    /// The names in a directory that are UTF-8, all pages of them. A root that does not exist has none.
+    private mutating func children(of place: Place, _ path: String) async throws(RemovalError) -> [String] {
+        var names: [String] = []
+        var cursor: UInt64 = 0
+        repeat {
+            let reply = try await ask(.removeDirectory(place, .look(cursor: cursor)))
+            guard case .directory(let page) = reply.facts else {
+                if !reply.isSuccess { facts.problems.append("\(path): \(StepFailure(reply).reason)") }
+                return names
+            }
+            names += page.children.compactMap { String(validating: $0.name, as: UTF8.self) }
+            cursor = page.next
+        } while cursor != 0
+        return names.sorted()
+    }
+
+    private func ask(_ request: Request) async throws(RemovalError) -> Reply {
+        do throws(HelperError) { return try await helpers.call(request, deadline: Self.patience) } catch {
+            throw .helper(error)
+        }
+    }
+
+    private func claim(_ path: String, isNamespace: Bool = false) -> String? {
+        managers.claim(on: path, isNamespace: isNamespace)
+    }
+
+    /// When a pin or a cgroup was made: neither has a birth, and nothing but its making changes it.
+    private func changeTime(_ path: String) -> Date? {
+        (try? FileManager.default.attributesOfItem(atPath: path))?[.modificationDate] as? Date
+    }
+
+    private func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
+}
+
+/// What `runc list --format json` prints, and crun.
+struct RuntimeListing {
+    struct Container: Decodable {
+        let id: String
+        let pid: Int32?
+        let status: String
+        let bundle: String?
+        let rootfs: String?
+        let created: String?
+        let annotations: [String: String]?
+
+        var isStopped: Bool { status == "stopped" }
+
+        var living: LivingContainer {
+            let sandbox = ["io.kubernetes.cri.sandbox-id", "io.kubernetes.cri-o.SandboxID"]
+                .compactMap { annotations?[$0] }.first
+            return LivingContainer(
+                id: id, sandbox: sandbox, bundle: bundle ?? "", rootfs: rootfs ?? "", pid: pid ?? 0)
+        }
+    }
+
+    let containers: [Container]
+
+    /// nil where it is not what they print. No container at all is `null`.
+    init?(_ bytes: [UInt8]) {
+        do {
+            containers = try JSONDecoder().decode([Container]?.self, from: Data(bytes)) ?? []
+        } catch {
+            return nil
+        }
+    }
+}

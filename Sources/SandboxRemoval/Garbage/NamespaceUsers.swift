@@ -1,0 +1,63 @@
+internal import NodeObservation
+
+/// Which processes live in which namespaces, by the namespaces' numbers.
+struct NamespaceUsers: Sendable {
+    /// A process as far as this user may look.
+    struct Process: Sendable {
+        var pid: Int32
+        /// nil where this user may not know.
+        var namespace: UInt64?
+        /// A number that processes of one network namespace share, and that everybody may know; nil: none.
+        var mark: UInt64?
+    }
+
+    private var users: [UInt64: [Int32]] = [:]
+    /// How many processes may live in any of them.
+    private var hidden = 0
+
+    /// Whom this user may not look into, as another user's processes or one with more capabilities, is known all the same
+    /// where a process that shares its network namespace is.
+    init(_ processes: [Process]) {
+        let marked = processes.compactMap { process -> (UInt64, UInt64)? in
+            guard let mark = process.mark, let namespace = process.namespace else { return nil }
+            return (mark, namespace)
+        }
+        let known = Dictionary(marked) { first, _ in first }
+        for process in processes {
+            if let namespace = process.namespace ?? process.mark.flatMap({ known[$0] }) {
+                users[namespace, default: []].append(process.pid)
+            } else {
+                hidden += 1
+            }
+        }
+    }
+
+    /// Looks at all processes.
+    ///
+    /// - Parameter kind: `net`, `ipc` or `uts`.
+    static func observe(_ kind: String) throws(ObservationError) -> NamespaceUsers {
+        var processes: [Process] = []
+        for pid in try ProcessTable.pids() {
+            var process = Process(pid: pid, namespace: ProcessObservation.namespace(kind, of: pid))
+            // The files in /proc/PID/net are those of the namespace, with inodes of their own in each.
+            if kind == "net" { process.mark = (try? FileObservation.of("/proc/\(pid)/net/dev"))?.inode }
+            // A zombie has left its namespaces, and one that is gone too.
+            if process.namespace == nil, process.mark == nil {
+                guard let status = try ProcessStatus.of(pid: pid), status.state != "Z", status.state != "X" else {
+                    continue
+                }
+            }
+            processes.append(process)
+        }
+        return NamespaceUsers(processes)
+    }
+
+    func use(of inode: UInt64) -> GarbageItem.Use {
+        if let pids = users[inode] { return .processes(pids) }
+        if hidden > 0 {
+            return .unknown(
+                "whether a process lives in it cannot be seen by this user (\(hidden) are hidden); root sees it")
+        }
+        return .none
+    }
+}

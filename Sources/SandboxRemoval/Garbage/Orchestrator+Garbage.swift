@@ -1,0 +1,104 @@
+internal import HelperClient
+internal import HelperProtocol
+internal import SandboxRegistry
+
+extension Orchestrator {
+    /// What lies beneath the helper's roots and may be left of pods, together with all that is registered. Changes nothing.
+    public func garbage() async throws(RemovalError) -> GarbageFacts {
+        var gathering = try await GarbageGathering(helpers)
+        try await gathering.gather()
+        var facts = gathering.facts
+        // Last, so that a pod that is registered meanwhile is known.
+        facts.records = try allRecords()
+        return facts
+    }
+
+    /// Removes one item that `judge` has decided to remove, if that still holds for the registry as it is now, and if what lies
+    /// there is still what was looked at.
+    ///
+    /// - Returns: nil where it is gone, else why it is not.
+    public func collect(
+        _ verdict: GarbageVerdict, from facts: GarbageFacts, olderThan bound: Double
+    ) async throws(RemovalError) -> String? {
+        var facts = facts
+        facts.items = [verdict.item]
+        facts.records = try allRecords()
+        guard case .remove = verdict.decision, case .remove? = facts.judge(olderThan: bound).first?.decision else {
+            return "it is not to be removed any more"
+        }
+        let collector: GarbageCollector
+        do throws(HelperError) {
+            collector = GarbageCollector(helpers: helpers, roots: RootMap(try await helpers.welcome()))
+        } catch {
+            throw .helper(error)
+        }
+        do throws(StepFailure) {
+            try await collector.remove(verdict.item)
+            return nil
+        } catch {
+            return error.reason
+        }
+    }
+
+    private func allRecords() throws(RemovalError) -> [(sandbox: Sandbox, containers: [Container])] {
+        try fromRegistry { (registry) throws(RegistryError) in
+            var records: [(sandbox: Sandbox, containers: [Container])] = []
+            for sandbox in try registry.sandboxes() {
+                records.append((sandbox, try registry.containers(of: sandbox.id)))
+            }
+            return records
+        }
+    }
+}
+
+/// Carries out what was decided, on that which was looked at alone.
+struct GarbageCollector {
+    let helpers: HelperPool
+    let roots: RootMap
+    private static let patience: Duration = .seconds(20)
+    private static let slice: UInt32 = 20_000
+
+    func remove(_ item: GarbageItem) async throws(StepFailure) {
+        switch item.kind {
+        case .container(let runtime, _):
+            let target = try orFail { () throws(RootError) in try roots.target(item.name, runtime: runtime) }
+            try await act(.runtimeDelete(target, .act(only: item.node)))
+        case .namespace(let kind):
+            let place = try place(Array(item.path.utf8), .deleteNamespace, [kind.rootKind])
+            try await act(.deleteNetworkNamespace(place, .act(only: item.node)))
+        case .mount:
+            try await detach(item.mounts)
+        case .directory, .cgroup:
+            try await detach(item.mounts)
+            let kinds: [RootKind] = item.kind == .cgroup ? [.cgroup] : [.sandbox, .container]
+            let place = try place(Array(item.path.utf8), .remove, kinds)
+            let intent = DirectoryIntent.act(only: item.node, Slice(entries: Self.slice))
+            while try await act(.removeDirectory(place, intent)) == .inProgress {}
+        }
+    }
+
+    private func detach(_ mounts: [MountedPlace]) async throws(StepFailure) {
+        for mount in mounts {
+            let place = try place(mount.path, .unmount, [.sandbox, .container])
+            try await act(.unmount(place, .act(only: MountIdentity(id: mount.id, unique: mount.unique))))
+        }
+    }
+
+    private func place(_ path: [UInt8], _ use: PlaceUse, _ kinds: [RootKind]) throws(StepFailure) -> Place {
+        try orFail { () throws(RootError) in try roots.place(path, for: use, in: kinds) }
+    }
+
+    @discardableResult
+    private func act(_ request: Request) async throws(StepFailure) -> Outcome {
+        let reply: Reply
+        do throws(HelperError) { reply = try await helpers.call(request, deadline: Self.patience) } catch {
+            throw StepFailure(error)
+        }
+        guard reply.isSuccess || reply.outcome == .inProgress else { throw StepFailure(reply) }
+        return reply.outcome
+    }
+}
+
+extension GarbageItem {
+    fileprivate var node: NodeIdentity? { identity.map(NodeIdentity.init) }
+}

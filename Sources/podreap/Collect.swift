@@ -1,0 +1,118 @@
+import ArgumentParser
+internal import SandboxRegistry
+internal import SandboxRemoval
+
+struct Collect: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "gc", abstract: "Shows what is left of pods that no registry knows, and removes it if told to.",
+        discussion: """
+            Looks at what lies where helper.conf allows removals: runtimes' containers, cgroups, mounts, directories and \
+            namespaces. Kept is what a registered sandbox has, what a living container or process needs, what a running \
+            CRI-O or containerd may know, and what is young, or of unknown age. Whether a namespace is in use, only root \
+            sees: sudo podreap gc.
+            """)
+
+    @OptionGroup var common: CommonOptions
+    @OptionGroup var helper: HelperOptions
+
+    @Flag(help: "Remove what is found; without it, nothing is changed.")
+    var remove = false
+
+    @Option(help: ArgumentHelp("Keep what is younger: a number with s, m, h or d.", valueName: "age"))
+    var olderThan = Age(seconds: 3600)
+
+    func run() async throws {
+        let orchestrator = try helper.orchestrator(common, warm: 1)
+        let facts = try await orchestrator.garbage()
+        let verdicts = facts.judge(olderThan: olderThan.seconds).filter { $0.decision != .known }
+        for problem in facts.problems { complain("note: \(problem)") }
+        var worst: Status = facts.problems.isEmpty ? .done : .incomplete
+        var rows = Rows()
+        var removable = 0
+        for verdict in verdicts {
+            let (done, why, failed) = try await settle(verdict, facts, orchestrator)
+            if failed { worst = .incomplete }
+            if case .remove = verdict.decision { removable += 1 }
+            if common.json { Stream.output.write(jsonLine(Line(verdict, done, why))) }
+            rows.add(verdict, done, why)
+        }
+        if !common.json {
+            Stream.output.write(rows.text)
+            if !remove, removable > 0 { complain("nothing was changed; gc --remove removes these \(removable)") }
+        }
+        guard worst == .done else { throw worst }
+    }
+
+    /// What becomes of it, why, and whether something went wrong.
+    private func settle(
+        _ verdict: GarbageVerdict, _ facts: GarbageFacts, _ orchestrator: Orchestrator
+    ) async throws -> (done: String, why: String, failed: Bool) {
+        switch verdict.decision {
+        case .known: return ("kept", "", false)
+        case .keep(let reason): return ("kept", reason, false)
+        case .remove(let reason):
+            guard remove else { return ("removable", reason, false) }
+            let failure = try await orchestrator.collect(verdict, from: facts, olderThan: olderThan.seconds)
+            return failure.map { ("failed", $0, true) } ?? ("removed", reason, false)
+        }
+    }
+}
+
+/// The table for people.
+private struct Rows {
+    private var rows: [[String]] = []
+    /// Version 1 has a hierarchy for each controller, and the same cgroup in each: one row will do.
+    private var cgroups: [[String]: (row: Int, more: Int)] = [:]
+
+    mutating func add(_ verdict: GarbageVerdict, _ done: String, _ why: String) {
+        let key = [verdict.item.name, done, why]
+        if verdict.item.kind == .cgroup, let (row, more) = cgroups[key] {
+            cgroups[key] = (row, more + 1)
+            rows[row][0] = "cgroup \(abbreviated(verdict.item.name)) in \(more + 2) hierarchies"
+            return
+        }
+        if verdict.item.kind == .cgroup { cgroups[key] = (rows.count, 0) }
+        rows.append([
+            "\(verdict.item.kindName) \(abbreviated(verdict.item.path))", verdict.age.map { age(seconds: $0) } ?? "?",
+            done, abbreviated(why),
+        ])
+    }
+
+    var text: String { rows.isEmpty ? "" : table([["WHAT", "AGE", "", "WHY"]] + rows) }
+}
+
+/// One thing as a JSON line.
+private struct Line: Encodable {
+    let kind: String
+    let path: String
+    let age: Double?
+    let outcome: String
+    let reason: String
+
+    init(_ verdict: GarbageVerdict, _ outcome: String, _ reason: String) {
+        kind = verdict.item.kindName
+        path = verdict.item.path
+        age = verdict.age
+        self.outcome = outcome
+        self.reason = reason
+    }
+}
+
+/// A time on the command line, such as `90`, `30m`, `2h`, `1d`.
+struct Age: ExpressibleByArgument, CustomStringConvertible {
+    let seconds: Double
+
+    init(seconds: Double) { self.seconds = seconds }
+
+    init?(argument: String) {
+        let units: [Character: Double] = ["s": 1, "m": 60, "h": 3600, "d": 86_400]
+        let unit = argument.last.flatMap { units[$0] }
+        guard let number = Double(unit == nil ? argument[...] : argument.dropLast()), number.isFinite, number >= 0,
+            number * (unit ?? 1) <= 3_153_600_000
+        else { return nil }
+        seconds = number * (unit ?? 1)
+    }
+
+    var description: String { age(seconds: seconds) }
+    var defaultValueDescription: String { "1h" }
+}
