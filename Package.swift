@@ -104,6 +104,13 @@ let tests: [Target] = [
         name: "CommandLineTests",
         dependencies: ["TestPods", "TestNode", "SamplePod", "HelperProtocol", "podreap"], swiftSettings: strict),
     .testTarget(
+        name: "ExplainTests",
+        dependencies: [
+            "TestPods", "TestNode", "SamplePod", "SandboxRemoval", "SandboxRegistry", "NodeObservation", "HelperClient",
+            "HelperProtocol",
+        ],
+        exclude: ["Programs"], swiftSettings: strict),
+    .testTarget(
         name: "SandboxRegistryTests", dependencies: ["SandboxRegistry", grdb], swiftSettings: strict),
     .testTarget(
         name: "NodeObservationTests", dependencies: ["NodeObservation"], swiftSettings: strict),

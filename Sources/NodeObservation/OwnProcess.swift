@@ -7,6 +7,9 @@ public struct OwnProcess: Sendable, Equatable {
     public var groups: [UInt32]
     /// File capabilities are ignored (PR_SET_NO_NEW_PRIVS of prctl(2)).
     public var noNewPrivileges: Bool
+    /// Whether other users' open files, namespaces and wait channels can be seen (CAP_SYS_PTRACE); not those of a process with
+    /// capabilities that this one lacks.
+    public var seesInside: Bool
     /// The pid of who traces this process; 0: nobody.
     public var tracer: Int32
     /// The capabilities that a program started from here can have at most, a bit each.
@@ -19,13 +22,15 @@ public struct OwnProcess: Sendable, Equatable {
     public var seesOthers: Bool
 
     public init(
-        user: UInt32 = 1000, groups: [UInt32] = [1000], noNewPrivileges: Bool = false, tracer: Int32 = 0,
+        user: UInt32 = 1000, groups: [UInt32] = [1000], noNewPrivileges: Bool = false, seesInside: Bool = false,
+        tracer: Int32 = 0,
         bounding: UInt64 = .max, hasPrivateMounts: Bool? = false, isInHostPIDNamespace: Bool = true,
         seesOthers: Bool = true
     ) {
         self.user = user
         self.groups = groups
         self.noNewPrivileges = noNewPrivileges
+        self.seesInside = seesInside
         self.tracer = tracer
         self.bounding = bounding
         self.hasPrivateMounts = hasPrivateMounts
@@ -40,11 +45,12 @@ public struct OwnProcess: Sendable, Equatable {
             let line = status.split(separator: newline).first { $0.starts(with: (key + ":").utf8) }
             return line?.dropFirst(key.utf8.count + 1).drop { $0 == space || $0 == UInt8(ascii: "\t") }
         }
+        let capabilities = value("CapEff").flatMap { UInt64($0.text, radix: 16) } ?? 0
         // Kernel threads are seen in the machine's own PID namespace only; the first is always process 2.
         let second = try? ProcessStatus.of(pid: 2)
         return OwnProcess(
             user: user, groups: groups, noNewPrivileges: value("NoNewPrivs")?.first == UInt8(ascii: "1"),
-            tracer: value("TracerPid")?.number() ?? 0,
+            seesInside: capabilities & 1 << 19 != 0, tracer: value("TracerPid")?.number() ?? 0,
             bounding: value("CapBnd").flatMap { UInt64($0.text, radix: 16) } ?? .max,
             hasPrivateMounts: try privateMounts(), isInHostPIDNamespace: second?.name == "kthreadd",
             seesOthers: (try? ProcessStatus.of(pid: 1)) != nil)

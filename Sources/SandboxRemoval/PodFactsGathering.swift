@@ -16,7 +16,7 @@ extension PodFacts {
         var facts = PodFacts(sandbox: sandbox, containers: containers, report: report)
         facts.isAfterReboot = sandbox.isFromEarlierBoot(than: try Boot.id())
         facts.worker = try FileLocks.holder(of: lock)
-        facts.isPrivileged = ProcessObservation.namespace("mnt", of: 1) != nil
+        facts.isPrivileged = try OwnProcess.current().seesInside
         let table = try MountTable.current()
         if !facts.isAfterReboot {
             try facts.findProcesses(CgroupHierarchies(table))
