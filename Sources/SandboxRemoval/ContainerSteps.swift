@@ -48,15 +48,26 @@ extension Executor {
                 return StepSuccess(detail: try await endRemaining(container, initWas: pid).detail)
             }
         }
-        let answer = try await kill(container, signal: Signal.kill, all: false)
+        var answer = try await kill(container, signal: Signal.kill, all: false)
         // Where the runtime did not send it, the process is either about to go by itself, or stays.
-        let patience = answer.outcome == .done ? options.afterKill : .seconds(1)
-        guard await handle.wait(until: min(deadline, .now + patience)) else {
-            throw try stuck(pid, container, answer)
+        var patience = answer.outcome == .done ? options.afterKill : min(options.afterKill, .seconds(1))
+        var isGone = await handle.wait(until: min(deadline, .now + min(patience, Self.usualEnd)))
+        if !isGone {
+            // What is frozen does not die of KILL (cgroup version 1). Not every runtime thaws what it kills, but each
+            // does when it kills all.
+            if try isFrozen(container) {
+                answer = try await kill(container, signal: Signal.kill, all: true)
+                if answer.outcome == .done { patience = options.afterKill }
+            }
+            isGone = await handle.wait(until: min(deadline, .now + patience))
         }
+        guard isGone else { throw try stuck(pid, container, answer) }
         let rest = try await endRemaining(container, initWas: pid)
         return StepSuccess(detail: rest.detail)
     }
+
+    /// How long a process takes to end, unless something is wrong.
+    private static var usualEnd: Duration { .milliseconds(200) }
 
     /// With the init gone, ends what else is in the cgroup: where the container had no PID namespace of its own.
     private func endRemaining(_ container: Container, initWas pid: Int32?) async throws(StepFailure) -> StepSuccess {
@@ -79,7 +90,10 @@ extension Executor {
     /// Deletes a container of which nothing lives.
     func delete(_ container: Container) async throws(StepFailure) -> StepSuccess {
         let reply = try await call(.runtimeDelete(try target(container), .act(only: nil)), atMost: options.runtimeCall)
-        guard reply.isSuccess else { throw StepFailure(reply, of: "\(container.runtime) delete") }
+        // A runtime that hangs when it has done its work was killed, and has done its work.
+        guard reply.isSuccess || reply.saysStateIsGone else {
+            throw StepFailure(reply, of: "\(container.runtime) delete")
+        }
         if !plan.isAfterReboot {
             if let pid = try members(of: container).first { throw try stuck(pid, container, reply) }
             try await removeCgroups(of: container)
@@ -120,8 +134,9 @@ extension Executor {
     private func livingProcess(of container: Container) async throws(StepFailure) -> Int32? {
         let reply = try await call(.runtimeState(try target(container)), atMost: options.runtimeCall)
         if reply.outcome == .alreadyDone { return nil }
-        guard reply.outcome == .done, let state = RuntimeState(reply.facts) else {
-            throw StepFailure(reply, of: "\(container.runtime) state")
+        guard reply.outcome == .done else { throw StepFailure(reply, of: "\(container.runtime) state") }
+        guard let state = RuntimeState(reply.facts) else {
+            throw StepFailure("the state that \(container.runtime) prints is not understood")
         }
         return state.livingProcess
     }
@@ -135,20 +150,23 @@ extension Executor {
         return try orFail { () throws(ObservationError) in try Cgroup.members(of: container.cgroups) }
     }
 
+    private func isFrozen(_ container: Container) throws(StepFailure) -> Bool {
+        try orFail { () throws(ObservationError) in try Cgroup.isFrozen(container.cgroups) }
+    }
+
     /// What is known of a process that should be gone.
     private func stuck(_ pid: Int32, _ container: Container, _ answer: Reply) throws(StepFailure) -> StepFailure {
         let status = try orFail { () throws(ObservationError) in try ProcessStatus.of(pid: pid) }
-        let frozen = try orFail { () throws(ObservationError) in try Cgroup.isFrozen(container.cgroups) }
         let process =
             status.map { "process \(pid) (\(printable(Array($0.name.utf8))), state \($0.state))" } ?? "process \(pid)"
         let place = container.cgroups.first.map { " in the cgroup \($0)" } ?? ""
-        if answer.outcome == .alreadyDone {
+        if answer.outcome == .alreadyDone || answer.saysStateIsGone {
             return StepFailure(
                 "\(container.runtime) does not know the container any more, but its \(process) lives\(place)")
         }
         var text = "its \(process) lives\(place) after KILL"
         if status?.state == "D" { text += ": it waits in the kernel, for a disk or a network filesystem" }
-        if frozen { text += ": the cgroup is frozen" }
+        if try isFrozen(container) { text += ": the cgroup is frozen, and the runtime does not thaw it" }
         if !answer.isSuccess { text += "; \(StepFailure(answer, of: "\(container.runtime) kill").reason)" }
         return StepFailure(text)
     }
@@ -156,4 +174,10 @@ extension Executor {
 
 extension Reply {
     var isSuccess: Bool { outcome == .done || outcome == .alreadyDone }
+
+    /// Whether a runtime was run, and the helper saw afterwards that it has no state of the container.
+    var saysStateIsGone: Bool {
+        guard case .runtime(let runtime) = facts else { return false }
+        return runtime.stateDirectory == nil
+    }
 }

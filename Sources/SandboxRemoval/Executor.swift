@@ -23,12 +23,15 @@ struct Executor: Sendable {
         var waiting = plan.steps
         await withTaskGroup(of: StepRecord.self) { group in
             var running = 0
+            var busy: [String: Int] = [:]
             while true {
                 var later: [Step] = []
                 for step in waiting {
                     switch readiness(of: step, records) {
+                    case .ready where isContainerTooMuch(step, busy): later.append(step)
                     case .ready:
                         running += 1
+                        busy[step.subject.id, default: 0] += 1
                         let known = records
                         group.addTask { await perform(step, after: known) }
                     case .notYet: later.append(step)
@@ -38,10 +41,17 @@ struct Executor: Sendable {
                 waiting = later
                 guard running > 0, let record = await group.next() else { break }
                 running -= 1
+                busy[record.subject] = busy[record.subject].flatMap { $0 > 1 ? $0 - 1 : nil }
                 records[record.number] = record
             }
         }
         return plan.steps.compactMap { records[$0.number] }
+    }
+
+    /// Whether the step would begin with one container more than may be worked on at once.
+    private func isContainerTooMuch(_ step: Step, _ busy: [String: Int]) -> Bool {
+        guard case .container(let id) = step.subject, busy[id] == nil else { return false }
+        return busy.keys.count { $0 != plan.sandbox.id } >= options.containersAtOnce
     }
 
     private enum Readiness {
@@ -115,6 +125,8 @@ struct Executor: Sendable {
             return try await unmountShm(path)
         case .removeDirectory(let directory):
             return try await remove(directory, step)
+        case .beforeNamespaces:
+            try await callHook()
         case .deleteNamespace(let pin):
             return try await delete(pin)
         }

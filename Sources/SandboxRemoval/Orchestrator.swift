@@ -57,7 +57,8 @@ public final class Orchestrator: Sendable {
         _ id: String, options: RemovalOptions = RemovalOptions(),
         tell: @escaping @Sendable (RemovalEvent) -> Void = { _ in }
     ) async throws(RemovalError) -> RemovalAnswer {
-        try await exclusively(id, .remove, options, tell) { RemovalPlan.remove($0, $1, $2) }
+        let hook = options.beforeNamespaces != nil
+        return try await exclusively(id, .remove, options, tell) { RemovalPlan.remove($0, $1, $2, hook: hook) }
     }
 
     /// Stops a sandbox's containers, deletes its namespaces and unmounts its shm; records and directories stay. Stopping twice is fine.
@@ -69,7 +70,10 @@ public final class Orchestrator: Sendable {
         _ id: String, grace: Duration = .seconds(10), options: RemovalOptions = RemovalOptions(),
         tell: @escaping @Sendable (RemovalEvent) -> Void = { _ in }
     ) async throws(RemovalError) -> RemovalAnswer {
-        try await exclusively(id, .stop, options, tell) { RemovalPlan.stop($0, $1, $2, grace: grace) }
+        let hook = options.beforeNamespaces != nil
+        return try await exclusively(id, .stop, options, tell) {
+            RemovalPlan.stop($0, $1, $2, grace: grace, hook: hook)
+        }
     }
 
     private typealias Planning = @Sendable (Sandbox, [Container], Observation) -> RemovalPlan
@@ -78,7 +82,10 @@ public final class Orchestrator: Sendable {
         _ id: String, _ purpose: RemovalPlan.Purpose, _ options: RemovalOptions,
         _ tell: @escaping @Sendable (RemovalEvent) -> Void, _ planning: @escaping Planning
     ) async throws(RemovalError) -> RemovalAnswer {
-        guard let found = try find(id) else { return .unknown(id: id, last: try lastReport(of: id)) }
+        guard let found = try find(id) else {
+            SandboxLock.discard(id, registry: registry.path)
+            return .unknown(id: id, last: try lastReport(of: id))
+        }
         helpers.warm(1)
         // A task of its own: the caller's may be cancelled.
         let work = Task { () -> Result<RemovalAnswer, RemovalError> in

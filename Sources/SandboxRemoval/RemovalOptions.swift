@@ -1,3 +1,5 @@
+public import SandboxRegistry
+
 /// Bounds of one removal or stop. Each defaults to what suits a node under load.
 public struct RemovalOptions: Sendable {
     /// For the whole of it. What is not done by then fails, and the next call resumes.
@@ -8,14 +10,28 @@ public struct RemovalOptions: Sendable {
     public var afterKill: Duration
     /// How many directory entries one request removes; between requests, progress is told.
     public var sliceEntries: UInt32
+    /// How many containers are worked on at once, at least 1. (How many requests are in flight, the pool of helpers bounds.)
+    public var containersAtOnce: Int
+    /// Called when all containers are gone, right before the first namespace is deleted: for CNI DEL, which needs it.
+    ///
+    /// What it throws is shown, and keeps the namespaces: the next call of `remove` or `stop` calls it again. It is also called
+    /// again where a removal was interrupted after it, even if the namespaces are gone by then; CNI DEL takes both.
+    public var beforeNamespaces: (@Sendable (Sandbox) async throws -> Void)?
+    /// How long that may take. Its task is cancelled then, and not waited for.
+    public var beforeNamespacesTimeout: Duration
 
     public init(
         timeout: Duration = .seconds(120), runtimeCall: Duration = .seconds(20), afterKill: Duration = .seconds(10),
-        sliceEntries: UInt32 = 20_000
+        sliceEntries: UInt32 = 20_000, containersAtOnce: Int = 32,
+        beforeNamespaces: (@Sendable (Sandbox) async throws -> Void)? = nil,
+        beforeNamespacesTimeout: Duration = .seconds(60)
     ) {
         self.timeout = timeout
         self.runtimeCall = runtimeCall
         self.afterKill = afterKill
         self.sliceEntries = sliceEntries
+        self.containersAtOnce = max(1, containersAtOnce)
+        self.beforeNamespaces = beforeNamespaces
+        self.beforeNamespacesTimeout = beforeNamespacesTimeout
     }
 }

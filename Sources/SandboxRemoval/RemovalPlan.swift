@@ -15,8 +15,12 @@ public struct RemovalPlan: Sendable, Equatable {
     public let isAfterReboot: Bool
 
     /// Plans a removal. A pure function: the same records and the same observation make the same plan.
-    public static func remove(_ sandbox: Sandbox, _ containers: [Container], _ seen: Observation) -> RemovalPlan {
-        var plan = RemovalPlan(.remove, sandbox, containers, seen)
+    ///
+    /// - Parameter hook: Whether the caller has something done before the namespaces are deleted.
+    public static func remove(
+        _ sandbox: Sandbox, _ containers: [Container], _ seen: Observation, hook: Bool = false
+    ) -> RemovalPlan {
+        var plan = RemovalPlan(.remove, sandbox, containers, seen, hook: hook)
         let mark = plan.add(.sandbox(id: sandbox.id), .markRemoving, after: [])
         let ends = plan.addEnds(seen) { _ in (Signal.kill, .zero) }
         let deletes = plan.addDeletes(after: ends, mark)
@@ -29,11 +33,13 @@ public struct RemovalPlan: Sendable, Equatable {
 
     /// Plans a stop: the containers end, their records and directories stay.
     ///
-    /// - Parameter grace: How long a container may take to end after its stop signal, before it is killed.
+    /// - Parameters:
+    ///   - grace: How long a container may take to end after its stop signal, before it is killed.
+    ///   - hook: As for `remove`.
     public static func stop(
-        _ sandbox: Sandbox, _ containers: [Container], _ seen: Observation, grace: Duration
+        _ sandbox: Sandbox, _ containers: [Container], _ seen: Observation, grace: Duration, hook: Bool = false
     ) -> RemovalPlan {
-        var plan = RemovalPlan(.stop, sandbox, containers, seen)
+        var plan = RemovalPlan(.stop, sandbox, containers, seen, hook: hook)
         let ends = plan.addEnds(seen) { grace > .zero ? ($0.stopSignal, grace) : (Signal.kill, .zero) }
         let all = containers.compactMap { ends[$0.id] }
         plan.addShm(after: all)
@@ -42,7 +48,12 @@ public struct RemovalPlan: Sendable, Equatable {
         return plan
     }
 
-    init(_ purpose: Purpose, _ sandbox: Sandbox, _ containers: [Container], _ seen: Observation) {
+    private let hasHook: Bool
+
+    init(
+        _ purpose: Purpose, _ sandbox: Sandbox, _ containers: [Container], _ seen: Observation, hook: Bool = false
+    ) {
+        hasHook = hook
         self.purpose = purpose
         self.sandbox = sandbox
         self.containers = containers
@@ -142,7 +153,10 @@ public struct RemovalPlan: Sendable, Equatable {
 
     /// Pins are mounts: none outlives a boot, so what is there after one is another's.
     private mutating func addNamespaces(after: [Int]) {
-        for pin in sandbox.namespaces where !pin.closed && !isAfterReboot {
+        let pins = sandbox.namespaces.filter { !$0.closed && !isAfterReboot }
+        var after = after
+        if hasHook, !pins.isEmpty { after.append(add(.sandbox(id: sandbox.id), .beforeNamespaces, after: after)) }
+        for pin in pins {
             add(.sandbox(id: sandbox.id), .deleteNamespace(pin), after: after)
         }
     }

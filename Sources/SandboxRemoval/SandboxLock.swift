@@ -32,6 +32,14 @@ final class SandboxLock: Sendable {
         return try await take(path, isOwnFile: true, sandbox, timeout)
     }
 
+    /// Removes the lock file of a sandbox that is not registered any more: of a process that was killed right after it had
+    /// forgotten the sandbox.
+    static func discard(_ sandbox: String, registry: String) {
+        let path = "\(registry).locks/\(sandbox)"
+        guard let file = try? LockedFile(path, wait: false, make: false) else { return }
+        file.removeFile(path)
+    }
+
     private static func take(
         existing path: String, _ sandbox: String, _ timeout: Duration, _ waiting: () -> Void
     ) async throws(RemovalError) -> SandboxLock {
@@ -48,10 +56,10 @@ final class SandboxLock: Sendable {
     private static func take(
         _ path: String, isOwnFile: Bool, _ sandbox: String, _ timeout: Duration
     ) async throws(RemovalError) -> SandboxLock {
-        let race = Race()
+        let first = FirstResult<Result<SandboxLock, RemovalError>>()
         let timer = Task {
             try? await Task.sleep(for: timeout)
-            race.finish(.failure(.busy(sandbox: sandbox, after: timeout)))
+            first.finish(.failure(.busy(sandbox: sandbox, after: timeout)))
         }
         Task.detached {
             let result = await offPool { () -> Result<SandboxLock, RemovalError> in
@@ -64,9 +72,9 @@ final class SandboxLock: Sendable {
                     return .failure(.lock(path: path, errno: error.errno))
                 }
             }
-            race.finish(result)
+            first.finish(result)
         }
-        let result = await race.result()
+        let result = await first.value()
         timer.cancel()
         return try result.get()
     }
@@ -85,33 +93,5 @@ final class SandboxLock: Sendable {
         let held = file.withLock { file in file.take() }
         guard let held else { return }
         if isOwnFile { held.removeFile(path) }
-    }
-}
-
-/// The first of several results.
-private final class Race: Sendable {
-    private struct State {
-        var result: Result<SandboxLock, RemovalError>?
-        var continuation: CheckedContinuation<Result<SandboxLock, RemovalError>, Never>?
-    }
-    private let state = Mutex(State())
-
-    func finish(_ result: Result<SandboxLock, RemovalError>) {
-        let continuation = state.withLock { state -> CheckedContinuation<Result<SandboxLock, RemovalError>, Never>? in
-            guard state.result == nil else { return nil }
-            state.result = result
-            return state.continuation.take()
-        }
-        continuation?.resume(returning: result)
-    }
-
-    func result() async -> Result<SandboxLock, RemovalError> {
-        await withCheckedContinuation { continuation in
-            let known = state.withLock { state in
-                if state.result == nil { state.continuation = continuation }
-                return state.result
-            }
-            if let known { continuation.resume(returning: known) }
-        }
     }
 }

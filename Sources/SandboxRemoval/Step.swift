@@ -38,6 +38,8 @@ public enum Action: Sendable, Equatable {
     /// Detaches the pod's shared memory.
     case unmountShm(String)
     case removeDirectory(Container.Directory)
+    /// Calls what the caller wants done right before the namespaces are deleted.
+    case beforeNamespaces
     case deleteNamespace(NamespacePin)
     /// Gives a container's name back.
     case releaseName(String)
@@ -64,6 +66,7 @@ public struct Step: Sendable, Equatable {
         case .delete: "delete"
         case .unmount, .unmountShm: "unmount"
         case .removeDirectory: "remove-directory"
+        case .beforeNamespaces: "before-namespaces"
         case .deleteNamespace: "delete-namespace"
         case .releaseName: "release-name"
         case .markNotReady: "mark-stopped"
@@ -74,7 +77,7 @@ public struct Step: Sendable, Equatable {
     /// The path, name, process or runtime that it is about; empty where the subject says it all.
     public var target: String {
         switch action {
-        case .markRemoving, .markNotReady: ""
+        case .markRemoving, .markNotReady, .beforeNamespaces: ""
         case .end(.process(let process), _, _): "\(process.pid)"
         case .end: ""
         case .delete(let runtime): runtime
@@ -100,6 +103,7 @@ extension Step: CustomStringConvertible {
                 : "unmount \(mounts.count == 1 ? mounts[0] : "\(mounts.count) mounts beneath \(directory)")"
         case .unmountShm(let path): "unmount shm \(path)"
         case .removeDirectory(let directory): "remove \(directory.path)"
+        case .beforeNamespaces: "call the caller's command before the namespaces go"
         case .deleteNamespace(let pin): "delete \(pin.kind) namespace \(pin.path)"
         case .releaseName(let name): "release the name \(name)"
         case .markNotReady: "mark as stopped"

@@ -4,11 +4,11 @@ internal import Glibc
 struct LockedFile: ~Copyable, Sendable {
     private let descriptor: Int32
 
-    /// Opens a file, makes it if need be, and locks it. nil where another holds it and `wait` is false.
+    /// Opens a file, makes it if need be and `make` says so, and locks it. nil where another holds it and `wait` is false.
     /// Throws the error number.
-    init?(_ path: String, wait: Bool) throws(LockError) {
+    init?(_ path: String, wait: Bool, make: Bool = true) throws(LockError) {
         while true {
-            let descriptor = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+            let descriptor = unsafe open(path, O_RDWR | (make ? O_CREAT : 0) | O_CLOEXEC | O_NOFOLLOW, 0o600)
             guard descriptor >= 0 else { throw LockError(errno) }
             while flock(descriptor, wait ? LOCK_EX : LOCK_EX | LOCK_NB) != 0 {
                 let error = errno

@@ -12,6 +12,7 @@ struct Remove: AsyncParsableCommand {
 
     @OptionGroup var common: CommonOptions
     @OptionGroup var helper: HelperOptions
+    @OptionGroup var hook: NamespaceHookOptions
 
     @Argument(help: "Sandboxes' ids or beginnings of ids.")
     var ids: [String] = []
@@ -31,8 +32,9 @@ struct Remove: AsyncParsableCommand {
     func run() async throws {
         let ids = all ? try common.openRegistry().sandboxes().map(\.id) : ids
         if ids.isEmpty { return }
-        let options = RemovalOptions(timeout: timeout.duration)
-        try await runAll(ids, common, helper) { (orchestrator, id, tell) throws(RemovalError) in
+        var options = RemovalOptions(timeout: timeout.duration)
+        hook.add(to: &options)
+        try await runAll(ids, common, helper) { [options] (orchestrator, id, tell) throws(RemovalError) in
             try await orchestrator.remove(id, options: options, tell: tell)
         }
     }

@@ -12,6 +12,7 @@ struct Stop: AsyncParsableCommand {
 
     @OptionGroup var common: CommonOptions
     @OptionGroup var helper: HelperOptions
+    @OptionGroup var hook: NamespaceHookOptions
 
     @Argument(help: "Sandboxes' ids or beginnings of ids.")
     var ids: [String]
@@ -21,8 +22,9 @@ struct Stop: AsyncParsableCommand {
 
     func run() async throws {
         let grace = grace.duration
-        let options = RemovalOptions(timeout: grace + grace + .seconds(120))
-        try await runAll(ids, common, helper) { (orchestrator, id, tell) throws(RemovalError) in
+        var options = RemovalOptions(timeout: grace + grace + .seconds(120))
+        hook.add(to: &options)
+        try await runAll(ids, common, helper) { [options] (orchestrator, id, tell) throws(RemovalError) in
             try await orchestrator.stop(id, grace: grace, options: options, tell: tell)
         }
     }

@@ -92,3 +92,51 @@ func onSignal(_ number: Int32, _ body: @escaping @Sendable (Int32) -> Void) -> a
 
 /// The signals that ask a program to end.
 let endingSignals = [SIGINT, SIGTERM, SIGHUP]
+
+/// Starts `/bin/sh -c COMMAND` in a process group of its own, with these variables beside this program's, nothing to
+/// read, and standard error for all that it prints. Returns its pid.
+func startShell(_ command: String, _ variables: [String]) throws(HookFailure) -> Int32 {
+    var actions = unsafe posix_spawn_file_actions_t()
+    var attributes = posix_spawnattr_t()
+    unsafe posix_spawn_file_actions_init(&actions)
+    unsafe posix_spawnattr_init(&attributes)
+    defer {
+        unsafe posix_spawn_file_actions_destroy(&actions)
+        unsafe posix_spawnattr_destroy(&attributes)
+    }
+    unsafe posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+    unsafe posix_spawn_file_actions_adddup2(&actions, 2, 1)
+    // A thread of Swift's pool blocks signals, and the command would inherit that.
+    var none = sigset_t()
+    unsafe sigemptyset(&none)
+    unsafe posix_spawnattr_setsigmask(&attributes, &none)
+    unsafe posix_spawnattr_setpgroup(&attributes, 0)
+    unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK))
+    let words = ["sh", "-c", command]
+    var arguments = unsafe words.map { unsafe strdup($0) } + [nil]
+    var inherited: [String] = []
+    var next = unsafe environ
+    while let variable = unsafe next.pointee {
+        inherited.append(unsafe String(cString: variable))
+        unsafe next += 1
+    }
+    let allVariables = inherited + variables
+    var environment = unsafe allVariables.map { unsafe strdup($0) } + [nil]
+    defer { unsafe (arguments + environment).forEach { unsafe free($0) } }
+    var pid: Int32 = 0
+    let code = unsafe posix_spawn(&pid, "/bin/sh", &actions, &attributes, &arguments, &environment)
+    guard code == 0 else {
+        throw HookFailure(description: "the command cannot be started: \(unsafe String(cString: strerror(code)))")
+    }
+    return pid
+}
+
+/// Kills a child with its process group.
+func killGroup(_ child: Int32) { kill(-child, SIGKILL) }
+
+/// Waits for a child: its exit status, or the negative number of the signal that ended it.
+func reap(_ child: Int32) -> Int32 {
+    var status: Int32 = 0
+    while unsafe waitpid(child, &status, 0) < 0 { guard errno == EINTR else { return 0 } }
+    return status & 0x7f == 0 ? status >> 8 & 0xff : -(status & 0x7f)
+}

@@ -1,0 +1,30 @@
+internal import Synchronization
+
+/// The first of several values that tasks have, while the others are on their way; one task waits for it.
+final class FirstResult<Value: Sendable>: Sendable {
+    private struct State {
+        var value: Value?
+        var continuation: CheckedContinuation<Value, Never>?
+    }
+    private let state = Mutex(State())
+
+    /// Values after the first are dropped.
+    func finish(_ value: Value) {
+        let continuation = state.withLock { state -> CheckedContinuation<Value, Never>? in
+            guard state.value == nil else { return nil }
+            state.value = value
+            return state.continuation.take()
+        }
+        continuation?.resume(returning: value)
+    }
+
+    func value() async -> Value {
+        await withCheckedContinuation { continuation in
+            let known = state.withLock { state in
+                if state.value == nil { state.continuation = continuation }
+                return state.value
+            }
+            if let known { continuation.resume(returning: known) }
+        }
+    }
+}
