@@ -100,6 +100,18 @@ let tests: [Target] = [
         name: "PodRemovalTests",
         dependencies: ["TestPods", "TestNode", "SamplePod", "SandboxRemoval", "SandboxRegistry"],
         swiftSettings: strict),
+    // A removal that is killed at exactly one moment.
+    .executableTarget(
+        name: "podreap-crasher", dependencies: ["SandboxRemoval", "SandboxRegistry"], path: "Tests/Crasher",
+        swiftSettings: strict),
+    .testTarget(
+        name: "CrashMatrixTests",
+        dependencies: ["TestPods", "TestNode", "SamplePod", "SandboxRemoval", "SandboxRegistry"],
+        swiftSettings: strict),
+    .testTarget(
+        name: "LyingRuntimeTests",
+        dependencies: ["TestPods", "TestNode", "SamplePod", "SandboxRemoval", "SandboxRegistry"],
+        exclude: ["Programs"], swiftSettings: strict),
     .testTarget(
         name: "CommandLineTests",
         dependencies: ["TestPods", "TestNode", "SamplePod", "HelperProtocol", "podreap"], swiftSettings: strict),

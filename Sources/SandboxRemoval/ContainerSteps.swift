@@ -43,7 +43,13 @@ extension Executor {
     ) async throws(StepFailure) -> StepSuccess {
         let pid = handle.pid
         if signal != Signal.kill {
-            _ = try await kill(container, signal: signal, all: false)
+            do throws(StepFailure) {
+                _ = try await kill(container, signal: signal, all: false)
+            } catch {
+                // Nobody knows whether a helper that died had it sent. Sent twice is better than not at all.
+                guard error.cause?.kind == .helper else { throw error }
+                _ = try await kill(container, signal: signal, all: false)
+            }
             if await handle.wait(until: min(deadline, .now + grace)) {
                 return StepSuccess(detail: try await endRemaining(container, initWas: pid).detail)
             }
@@ -166,7 +172,15 @@ extension Executor {
         }
         var text = "its \(process) lives\(place) after KILL"
         if status?.state == "D" { text += ": it waits in the kernel, for a disk or a network filesystem" }
-        if try isFrozen(container) { text += ": the cgroup is frozen, and the runtime does not thaw it" }
+        let frozen = try orFail { () throws(ObservationError) -> FrozenCgroup? in
+            for directory in container.cgroups {
+                if let first = try FrozenCgroup.above(directory).first { return first }
+            }
+            return nil
+        }
+        if let frozen {
+            text += ": the cgroup \(frozen.directory) is frozen; as root: echo \(frozen.thaws) > \(frozen.file)"
+        }
         if !answer.isSuccess { text += "; \(StepFailure(answer, of: "\(container.runtime) kill").reason)" }
         return StepFailure(text)
     }

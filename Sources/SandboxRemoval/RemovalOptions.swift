@@ -19,12 +19,15 @@ public struct RemovalOptions: Sendable {
     public var beforeNamespaces: (@Sendable (Sandbox) async throws -> Void)?
     /// How long that may take. Its task is cancelled then, and not waited for.
     public var beforeNamespacesTimeout: Duration
+    /// Whether the report names processes that keep the pod's shm or a pinned namespace of it mounted in mount namespaces of
+    /// their own. That takes a look at every process of the node, once all else is done.
+    public var namesHolders: Bool
 
     public init(
         timeout: Duration = .seconds(120), runtimeCall: Duration = .seconds(20), afterKill: Duration = .seconds(10),
         sliceEntries: UInt32 = 20_000, containersAtOnce: Int = 32,
         beforeNamespaces: (@Sendable (Sandbox) async throws -> Void)? = nil,
-        beforeNamespacesTimeout: Duration = .seconds(60)
+        beforeNamespacesTimeout: Duration = .seconds(60), namesHolders: Bool = false
     ) {
         self.timeout = timeout
         self.runtimeCall = runtimeCall
@@ -33,5 +36,6 @@ public struct RemovalOptions: Sendable {
         self.containersAtOnce = max(1, containersAtOnce)
         self.beforeNamespaces = beforeNamespaces
         self.beforeNamespacesTimeout = beforeNamespacesTimeout
+        self.namesHolders = namesHolders
     }
 }

@@ -1,6 +1,7 @@
 import FoundationEssentials
 internal import HelperClient
 internal import HelperProtocol
+internal import NodeObservation
 internal import SandboxRegistry
 internal import Synchronization
 
@@ -36,7 +37,9 @@ final class Run: Sendable {
         while true {
             let plan = planning(sandbox, containers, try orchestrator.observe(sandbox, containers))
             tell(.planned(plan))
+            let before = options.namesHolders ? try? MountTable.current() : nil
             let records = await executor(plan, roots).run()
+            if let before { nameHolders(of: plan, records, before) }
             let report = report(plan, records)
             // The mark that keeps containers out is made side by side with the first steps, so one may have slipped in.
             let now = report.outcome == .incomplete ? try? orchestrator.records(of: sandbox) : nil
@@ -75,6 +78,37 @@ final class Run: Sendable {
             warn("the report could not be kept: \(error)")
         }
     }
+
+    /// Warns of processes that keep what was unmounted alive in mount namespaces of their own. Not knowing them is no reason
+    /// to fail.
+    private func nameHolders(of plan: RemovalPlan, _ records: [StepRecord], _ before: MountTable) {
+        let gone = Set(records.filter { $0.outcome == .done }.map(\.number))
+        let points = plan.steps.filter { gone.contains($0.number) }.compactMap { step in
+            switch step.action {
+            case .unmountShm(let path): path
+            case .deleteNamespace(let pin): pin.path
+            default: nil
+            }
+        }
+        // The same filesystem, or the same namespace, whatever it is called elsewhere.
+        let sought = before.mounts.filter { points.contains(String(decoding: $0.mountPoint, as: UTF8.self)) }
+        guard !sought.isEmpty, let views = try? MountNamespaceView.others() else { return }
+        var named = 0
+        for view in views where named < Self.maximumHolders {
+            let held = view.table.mounts.first { mount in
+                sought.contains { $0.device == mount.device && $0.root == mount.root && $0.type == mount.type }
+            }
+            guard let held else { continue }
+            named += 1
+            warn(
+                """
+                process \(view.pid) (\(printable(Array(view.name.utf8)))) still has it mounted at \
+                \(printable(held.mountPoint)), in a mount namespace of its own: it goes when that process ends
+                """)
+        }
+    }
+
+    private static let maximumHolders = 16
 
     private func warn(_ text: String) {
         warnings.withLock { $0.append(text) }

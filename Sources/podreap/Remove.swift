@@ -32,7 +32,7 @@ struct Remove: AsyncParsableCommand {
     func run() async throws {
         let ids = all ? try common.openRegistry().sandboxes().map(\.id) : ids
         if ids.isEmpty { return }
-        var options = RemovalOptions(timeout: timeout.duration)
+        var options = RemovalOptions(timeout: timeout.duration, namesHolders: true)
         hook.add(to: &options)
         try await runAll(ids, common, helper) { [options] (orchestrator, id, tell) throws(RemovalError) in
             try await orchestrator.remove(id, options: options, tell: tell)

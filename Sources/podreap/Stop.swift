@@ -22,7 +22,7 @@ struct Stop: AsyncParsableCommand {
 
     func run() async throws {
         let grace = grace.duration
-        var options = RemovalOptions(timeout: grace + grace + .seconds(120))
+        var options = RemovalOptions(timeout: grace + grace + .seconds(120), namesHolders: true)
         hook.add(to: &options)
         try await runAll(ids, common, helper) { [options] (orchestrator, id, tell) throws(RemovalError) in
             try await orchestrator.stop(id, grace: grace, options: options, tell: tell)
