@@ -56,12 +56,10 @@ final class Run {
         let before = canaries.snapshot(inside: true)
         var sent = 0
         while sent < count {
-            if acting {
-                prey.restore()
-                if (sent / batch) % 40 == 39 { try prey.restoreContainers() }
-            }
+            if acting, (sent / batch) % 40 == 39 { try prey.restoreContainers() }
             var last: [[UInt8]] = []
-            for _ in 0..<min(batch, count - sent) {
+            for number in 0..<min(batch, count - sent) {
+                if acting, number % 50 == 0 { prey.restore() }
                 let packet = messages.next(acting: acting)
                 last.append(packet)
                 let sentAt = now()
@@ -84,12 +82,12 @@ final class Run {
             }
             sent += last.count
         }
-        try session.check()
+        try session.end()
         let seconds = now() - start
         say(
             "adversary: \(name): \(sent) messages, \(Int(Double(sent) / seconds)) a second, \(before.count) facts unchanged, "
                 + "\(session.starts) helpers")
-        for (outcome, count) in session.outcomes.sorted(by: { $0.value > $1.value }).prefix(40) {
+        for (outcome, count) in session.takeOutcomes().sorted(by: { $0.value > $1.value }).prefix(40) {
             say("    \(count) \(outcome)")
         }
     }
