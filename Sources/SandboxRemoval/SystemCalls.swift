@@ -52,3 +52,65 @@ struct LockError: Error, Sendable {
 func makePrivateDirectory(_ path: String) throws(LockError) {
     if unsafe mkdir(path, 0o700) != 0, errno != EEXIST { throw LockError(errno) }
 }
+
+/// A program whose output is kept in the kernel, which takes some 200 KiB of it.
+struct HookProgram: Sendable {
+    let pid: Int32
+    private let output: Int32
+
+    /// Starts it with fd 0 on /dev/null, and every signal unblocked and at its default.
+    init(_ command: [String], _ environment: [String]) throws(LockError) {
+        var ends: [Int32] = [-1, -1]
+        // A socketpair, because its ends are never without close-on-exec.
+        let type = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
+        guard unsafe socketpair(AF_UNIX, type, 0, &ends) == 0 else { throw LockError(errno) }
+        defer { close(ends[1]) }
+        var actions = unsafe posix_spawn_file_actions_t()
+        var attributes = posix_spawnattr_t()
+        unsafe posix_spawn_file_actions_init(&actions)
+        unsafe posix_spawnattr_init(&attributes)
+        defer {
+            unsafe posix_spawn_file_actions_destroy(&actions)
+            unsafe posix_spawnattr_destroy(&attributes)
+        }
+        unsafe posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+        for number in 1...2 as ClosedRange<Int32> {
+            unsafe posix_spawn_file_actions_adddup2(&actions, ends[1], number)
+        }
+        var signals = sigset_t()
+        unsafe sigemptyset(&signals)
+        unsafe posix_spawnattr_setsigmask(&attributes, &signals)
+        unsafe sigfillset(&signals)
+        unsafe posix_spawnattr_setsigdefault(&attributes, &signals)
+        // A process group of its own, which is killed as a whole.
+        unsafe posix_spawnattr_setpgroup(&attributes, 0)
+        unsafe posix_spawnattr_setflags(
+            &attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP))
+        var arguments = unsafe command.map { unsafe strdup($0) } + [nil]
+        var variables = unsafe environment.map { unsafe strdup($0) } + [nil]
+        defer { unsafe (arguments + variables).forEach { unsafe free($0) } }
+        var pid: Int32 = 0
+        let error = unsafe posix_spawn(&pid, command.first ?? "", &actions, &attributes, &arguments, &variables)
+        guard error == 0 else {
+            close(ends[0])
+            throw LockError(error)
+        }
+        self.pid = pid
+        output = ends[0]
+    }
+
+    /// Reaps it, after killing it with its children if need be: its exit status, or 128 and the signal that ended it, and the end of
+    /// what it wrote.
+    func end(kill: Bool) -> (status: Int32, output: [UInt8]) {
+        if kill { Glibc.kill(-pid, SIGKILL) }
+        var status: Int32 = 0
+        while unsafe waitpid(pid, &status, 0) < 0, errno == EINTR {}
+        var bytes = [UInt8](repeating: 0, count: 1 << 20)
+        // Its children may hold the other end still.
+        let count = unsafe recv(output, &bytes, bytes.count, Int32(MSG_DONTWAIT))
+        close(output)
+        let text = bytes[..<max(0, count)].suffix(512)
+        let trimmed = text.drop { $0 <= 0x20 }.reversed().drop { $0 <= 0x20 }.reversed()
+        return (status & 0x7f == 0 ? status >> 8 & 0xff : 128 + status & 0x7f, Array(trimmed))
+    }
+}
