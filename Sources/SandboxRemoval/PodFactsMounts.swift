@@ -76,8 +76,11 @@ extension PodFacts {
             }
         }
         let directories = places.map { Array($0.utf8) }
-        // The pod's own filesystems are found in other namespaces whatever they are called there.
+        // Filesystems that are mounted for the pod alone are found in other namespaces whatever they are called there.
+        let common = table.mounts.filter { mount in !directories.contains { isBeneath($0, mount.mountPoint) } }
+            .map(\.device)
         let devices = mounts.filter { $0.isOwn && ["tmpfs", "overlay"].contains($0.type) }.map(\.device)
+            .filter { !common.contains($0) }
         for view in try MountNamespaceView.others(without: memberPIDs) {
             let held = view.table.mounts.filter { mount in
                 directories.contains { isBeneath($0, mount.mountPoint) } || devices.contains(mount.device)

@@ -20,7 +20,7 @@ struct TimeChart {
         page.title(
             "\(report.purpose.rawValue) \(shortened(report.sandbox))\(pod): \(report.outcome.rawValue) in \(time)")
         let rows = report.steps.map { step in
-            [names[step.subject] ?? shortened(step.subject), step.verb, last(step.target)]
+            [names[step.subject] ?? shortened(step.subject), step.verb, last(step)]
         }
         let widths = (0..<3).map { column in min(28, rows.map { $0[column].count }.max() ?? 0) }
         let label = widths.reduce(0, +) + 2 * 3
@@ -74,9 +74,11 @@ struct TimeChart {
         }
     }
 
-    /// The last name of a path, or what is not one.
-    private func last(_ target: String) -> String {
-        abbreviated(target.hasPrefix("/") ? String(target.split(separator: "/").last ?? "/") : target)
+    /// The last name of a path, or what is not one. A name that is released is the pod's or the container's again.
+    private func last(_ step: StepRecord) -> String {
+        if ["release-name", "forget"].contains(step.verb) { return "" }
+        let isPath = step.target.hasPrefix("/")
+        return abbreviated(isPath ? String(step.target.split(separator: "/").last ?? "/") : step.target)
     }
 
     /// Containers are forgotten with their sandbox, but a report has the names that were released.
