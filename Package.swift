@@ -123,6 +123,13 @@ let tests: [Target] = [
         ],
         exclude: ["Programs"], swiftSettings: strict),
     .testTarget(
+        name: "DiscoveryTests",
+        dependencies: [
+            "SandboxRemoval", "SandboxRegistry", "NodeObservation", "HelperClient", "HelperOperations",
+            "HelperProtocol", "podreap",
+        ],
+        exclude: ["fixtures"], swiftSettings: strict),
+    .testTarget(
         name: "SandboxRegistryTests", dependencies: ["SandboxRegistry", grdb], swiftSettings: strict),
     .testTarget(
         name: "NodeObservationTests", dependencies: ["NodeObservation"], swiftSettings: strict),

@@ -21,15 +21,20 @@ public struct ContainerdLayout: Sendable {
     /// Reads what there is. The runtime's state alone is enough to know a container, and so is its bundle.
     public func observe() throws(ObservationError) -> ObservedNode {
         var node = ObservedNode()
+        var states: [String: RuntimeStateFile] = [:]
+        for state in try RuntimeStateFile.all(in: defaultRuntimeRoot, files, problem: { node.problems.append("\($0)") })
+        {
+            states[state.id] = state
+        }
         var traces: [ContainerTrace] = []
         for id in try files.names(in: bundles) {
-            do throws(ObservationError) { traces.append(try trace(id)) } catch { node.problems.append("\(error)") }
+            do throws(ObservationError) { traces.append(try trace(id, &states)) } catch {
+                node.problems.append("\(error)")
+            }
         }
-        let known = Set(traces.map(\.id))
-        let states = try RuntimeStateFile.all(in: defaultRuntimeRoot, files) { node.problems.append("\($0)") }
-        for state in states where !known.contains(state.id) {
+        for (id, state) in states.sorted(by: { $0.key < $1.key }) {
             let runtime = ObservedRuntime(name: state.format, root: defaultRuntimeRoot)
-            traces.append(ContainerTrace(id: state.id, bundle: nil, spec: nil, state: state, runtime: runtime))
+            traces.append(ContainerTrace(id: id, bundle: nil, spec: nil, state: state, runtime: runtime))
         }
         var pods: [String: [ContainerTrace]] = [:]
         for trace in traces {
@@ -45,9 +50,15 @@ public struct ContainerdLayout: Sendable {
         return node
     }
 
-    private func trace(_ id: String) throws(ObservationError) -> ContainerTrace {
+    /// Takes the container's state out of `states`, unless its shim's options name another root.
+    private func trace(
+        _ id: String, _ states: inout [String: RuntimeStateFile]
+    ) throws(ObservationError) -> ContainerTrace {
         let bundle = "\(bundles)/\(id)"
         let spec = try files.json("\(bundle)/config.json", as: BundleSpec.self)
+        if spec == nil, states[id] == nil {
+            throw .malformed(file: "\(bundle)/config.json", line: 1, expected: "to be there")
+        }
         var runtime = ObservedRuntime(name: "runc", root: defaultRuntimeRoot)
         let options = try? files.json("\(bundle)/options.json", as: ShimOptions.self)
         if let root = options?.root, !root.isEmpty, runtimeRoot == nil { runtime.root = "\(root)/\(namespace)" }
@@ -56,7 +67,9 @@ public struct ContainerdLayout: Sendable {
             .first { !$0.isEmpty }
         if let program { runtime.setProgram(program) }
         runtime.hooks = spec?.hasPoststopHooks ?? false
-        let state = try RuntimeStateFile.read(id, in: runtime.root, files)
+        let state =
+            runtime.root == defaultRuntimeRoot
+            ? states.removeValue(forKey: id) : try RuntimeStateFile.read(id, in: runtime.root, files)
         return ContainerTrace(id: id, bundle: bundle, spec: spec, state: state, runtime: runtime)
     }
 
