@@ -89,7 +89,7 @@ private struct Lines {
     }
 
     func text(title: String) -> String {
-        var text = ["# For pods that \(title) left. This is all that podreap's helper will do: see helper.conf(5)."]
+        var text = ["# For pods that \(title) left. Nothing else is allowed to podreap's helper."]
         text.append("caller = \(caller)")
         text += Self.lines("sandbox-root", sandboxRoots)
         for line in Self.lines("container-root", containerRoots) {
