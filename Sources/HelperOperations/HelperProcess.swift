@@ -25,6 +25,8 @@ public struct HelperProcess: ~Copyable {
         try privileges.keep(.broker, effective: false, securebits: .noPrivilegeByUser)
         try Confinement.confine(SystemCallRules.broker)
         guard privileges.isInForce() else { throw .refused(.confinementFailed) }
+        // Nobody is answered before every launcher has confined itself too; without its capabilities none is there.
+        if missing.isDisjoint(with: .runtimes) { for launcher in launchers { try launcher.awaitReady() } }
         self.policy = policy
         self.missing = missing
         self.privileges = privileges
@@ -59,6 +61,7 @@ public struct HelperProcess: ~Copyable {
                 try Confinement.confine(
                     runtime.systemCallRules, defaultAllow: runtime.seen.hooks)
                 guard privileges.isInForce() else { endProcess(1) }
+                try launcher.sayReady()
                 endProcess(launcher.serve())
             } catch {
                 endProcess(1)
@@ -72,6 +75,12 @@ public struct HelperProcess: ~Copyable {
 final class LauncherLink: Sendable {
     let socket: Descriptor
     init(_ socket: consuming Descriptor) { self.socket = socket }
+
+    func awaitReady() throws(Outcome) {
+        var packet: [UInt8] = [0, 0]
+        guard case .packet = try socket.wait(milliseconds: 5000), try socket.receive(into: &packet, size: 2) == 1
+        else { throw .refused(.confinementFailed) }
+    }
 }
 
 /// The answer to a Hello that has not been read: why the helper does not serve.

@@ -26,24 +26,24 @@ extension Broker {
 
 /// One slice of a directory's removal.
 ///
-/// The way from the target down is held as open directories, at most `window` of them. Deeper, the topmost are let
-/// go, and once the lowest are empty the descent begins again from the target. So no `..` is ever followed: where a
-/// hostile process moves directories about meanwhile, going up could lead anywhere. Each directory is opened with
-/// RESOLVE_NO_XDEV, which compares mounts and not devices: a bind mount of the same filesystem is seen too.
+/// The way from the target down is held as open directories, at most `window` of them. Deeper, only the lowest are all
+/// kept, and of those above every second, every fourth and so on; once the lowest are empty, the descent begins again
+/// from the nearest one above that was kept. So no `..` is ever followed: where a hostile process moves directories about
+/// meanwhile, going up could lead anywhere. Each directory is opened with RESOLVE_NO_XDEV, which compares mounts and not
+/// devices: a bind mount of the same filesystem is seen too.
 struct DirectoryRemoval: ~Copyable {
     private static var window: Int { 128 }
 
     private let slice: Slice
     private let deadline: Deadline
     private let onlyDirectories: Bool
+    /// The target, and directories beneath it, each deeper than the one before.
     private var levels: [Level] = []
-    /// Whether `levels` begins beneath the target.
-    private var detached = false
+    /// Of the levels above the lowest half, those are kept whose depth is a multiple of this.
+    private var stride = 2
     private(set) var removed: UInt64 = 0
     /// The first thing that could not be removed. The rest is removed all the same.
     private var obstacle: Outcome?
-
-    private enum Step { case goOn, again, end(Outcome) }
 
     init(slice: Slice, deadline: Deadline, onlyDirectories: Bool) {
         self.slice = slice
@@ -54,8 +54,7 @@ struct DirectoryRemoval: ~Copyable {
     mutating func run(
         _ parent: borrowing Descriptor, _ name: InlineBytes<256>, _ target: consuming Descriptor
     ) throws(Outcome) -> Outcome {
-        var removedBefore = removed
-        levels = [Level(target, name: name)]
+        levels = [Level(target, name: name, depth: 0)]
         while true {
             if removed >= UInt64(slice.entries) { return .inProgress }
             if deadline.isPast { return removed > 0 ? .inProgress : .timedOut }
@@ -64,21 +63,12 @@ struct DirectoryRemoval: ~Copyable {
                 try remove(entry, from: level)
                 continue
             }
-            switch try finish(level, parent) {
-            case .goOn: continue
-            case .end(let outcome): return outcome
-            case .again:
-                // Nothing gone since the last descent: what is left cannot be removed.
-                guard removed > removedBefore else { return obstacle ?? .failed(Failure(errno: 39, call: .rmdir)) }
-                removedBefore = removed
-                detached = false
-                levels = [Level(try parent.open(name.terminated, .directory), name: name)]
-            }
+            if let outcome = try finish(level, parent) { return outcome }
         }
     }
 
     private mutating func remove(_ entry: Entry, from level: Level) throws(Outcome) {
-        if !detached, levels.count == 1, !slice.includes(entry.name) { return }
+        if level.depth == 0, !slice.includes(entry.name) { return }
         if entry.seemsDirectory {
             try enter(entry, from: level)
         } else if !onlyDirectories {
@@ -109,23 +99,36 @@ struct DirectoryRemoval: ~Copyable {
             }
             return
         }
-        if levels.count == Self.window {
-            levels.removeFirst()
-            detached = true
-        }
-        levels.append(Level(directory, name: entry.name))
+        if levels.count == Self.window { thinOut() }
+        levels.append(Level(directory, name: entry.name, depth: level.depth + 1))
     }
 
-    /// At a directory's end: removes it from the one above it.
-    private mutating func finish(_ level: Level, _ parent: borrowing Descriptor) throws(Outcome) -> Step {
-        let isTarget = levels.count == 1 && !detached
-        if isTarget, slice.count > 1 { return .end(obstacle ?? .done) }
-        if levels.count == 1, detached { return .again }
+    private mutating func thinOut() {
+        while true {
+            var kept: [Level] = []
+            for (index, level) in levels.enumerated()
+            where index >= levels.count / 2 || level.depth % stride == 0 { kept.append(level) }
+            if kept.count <= Self.window * 3 / 4 {
+                levels = kept
+                return
+            }
+            stride *= 2
+        }
+    }
+
+    /// At a directory's end: removes it from the one above it. The outcome, where that was the last.
+    private mutating func finish(_ level: Level, _ parent: borrowing Descriptor) throws(Outcome) -> Outcome? {
+        let isTarget = level.depth == 0
+        if isTarget, slice.count > 1 { return obstacle ?? .done }
+        if !isTarget, levels[levels.count - 2].depth < level.depth - 1 {
+            try descendAgain()
+            return nil
+        }
         do throws(Outcome) {
             if isTarget {
                 try parent.removeDirectory(level.name.terminated)
                 removed += 1
-                return .end(.done)
+                return .done
             }
             let above = levels[levels.count - 2]
             try above.directory.removeDirectory(level.name.terminated)
@@ -135,12 +138,12 @@ struct DirectoryRemoval: ~Copyable {
             if isFull, !level.stuck, level.mayPassAgain() {
                 // Entries that came meanwhile, or that a reader in the middle of deletions has skipped.
                 try level.entries.rewind(level.directory)
-                return .goOn
+                return nil
             }
             if isTarget {
-                if error.isMissingEntry { return .end(.done) }
+                if error.isMissingEntry { return .done }
                 meet(error, at: InlineBytes(), in: level)
-                return .end(obstacle ?? error)
+                return obstacle ?? error
             }
             let above = levels[levels.count - 2]
             switch error.errno {
@@ -150,11 +153,24 @@ struct DirectoryRemoval: ~Copyable {
                 above.stuck = true
                 levels.removeLast()
                 if !(isFull && level.stuck) { meet(error, at: level.name, in: above) }
-                return .goOn
+                return nil
             }
         }
         levels.removeLast()
-        return .goOn
+        return nil
+    }
+
+    /// Lets the lowest go, whose parent was let go before, and has the nearest one above read from its beginning: unless
+    /// nothing is gone since it was last. Then what is left cannot be removed.
+    private mutating func descendAgain() throws(Outcome) {
+        levels.removeLast()
+        let above = levels[levels.count - 1]
+        if removed == above.removedAtDescent {
+            above.stuck = true
+        } else {
+            above.removedAtDescent = removed
+            try above.entries.rewind(above.directory)
+        }
     }
 
     /// Keeps what stood in the way first, a mount before all: its removal is what the orchestrator can see to.
@@ -179,11 +195,13 @@ struct DirectoryRemoval: ~Copyable {
         if obstacle == nil { obstacle = found }
     }
 
-    /// The way from the target to an entry of the lowest level, as far as it is known.
+    /// The way from the target to an entry of the lowest level, as far as it is known without a gap.
     private func path(to name: InlineBytes<256>) -> [UInt8] {
+        var first = levels.count
+        while first > 1, first == levels.count || levels[first - 1].depth == levels[first].depth - 1 { first -= 1 }
         var path: [UInt8] = []
-        for index in (detached ? 0 : 1)..<max(levels.count, 1) {
-            path += levels[index].name.array
+        for level in levels[first...] {
+            path += level.name.array
             path.append(0x2f)
         }
         return path + name.array
@@ -194,16 +212,21 @@ struct DirectoryRemoval: ~Copyable {
 private final class Level {
     let directory: Descriptor
     let name: InlineBytes<256>
+    /// Beneath the target, which is 0.
+    let depth: Int
     var entries = EntryReader()
     /// Whether something was removed since the last pass over it began.
     var progressed = false
     /// Whether something in it, or deeper, cannot be removed.
     var stuck = false
+    /// How many entries of the whole were gone when the descent last began again here.
+    var removedAtDescent: UInt64 = 0
     private var idlePasses = 0
 
-    init(_ directory: consuming Descriptor, name: InlineBytes<256>) {
+    init(_ directory: consuming Descriptor, name: InlineBytes<256>, depth: Int) {
         self.directory = directory
         self.name = name
+        self.depth = depth
     }
 
     func note(removing count: inout UInt64) {

@@ -23,6 +23,9 @@ struct Launcher: ~Copyable {
         }
     }
 
+    /// Tells the broker that everything is in force.
+    func sayReady() throws(Outcome) { try socket.send([1]) }
+
     /// Serves until the broker's end is closed; the process's exit status.
     func serve() -> Int32 {
         var packet = [UInt8](repeating: 0, count: RuntimeCommand.bytes + 1)
