@@ -113,6 +113,10 @@ let tests: [Target] = [
         dependencies: ["TestPods", "TestNode", "SamplePod", "SandboxRemoval", "SandboxRegistry"],
         exclude: ["Programs"], swiftSettings: strict),
     .testTarget(
+        name: "SequenceTests",
+        dependencies: ["TestPods", "TestNode", "SamplePod", "SandboxRemoval", "SandboxRegistry"],
+        exclude: ["Programs"], swiftSettings: strict),
+    .testTarget(
         name: "CommandLineTests",
         dependencies: ["TestPods", "TestNode", "SamplePod", "HelperProtocol", "podreap"], swiftSettings: strict),
     .testTarget(

@@ -79,8 +79,9 @@ final class Run: Sendable {
         }
     }
 
-    /// Warns of processes that keep what was unmounted alive in mount namespaces of their own. Not knowing them is no reason
-    /// to fail.
+    /// Warns of processes that keep what was unmounted alive in mount namespaces of their own: the copy of a mount goes
+    /// with its mount point, but not where that stays, as after a stop, or where the copy lies elsewhere. Not knowing
+    /// them is no reason to fail.
     private func nameHolders(of plan: RemovalPlan, _ records: [StepRecord], _ before: MountTable) {
         let gone = Set(records.filter { $0.outcome == .done }.map(\.number))
         let points = plan.steps.filter { gone.contains($0.number) }.compactMap { step in
@@ -94,17 +95,19 @@ final class Run: Sendable {
         let sought = before.mounts.filter { points.contains(String(decoding: $0.mountPoint, as: UTF8.self)) }
         guard !sought.isEmpty, let views = try? MountNamespaceView.others() else { return }
         var named = 0
-        for view in views where named < Self.maximumHolders {
-            let held = view.table.mounts.first { mount in
-                sought.contains { $0.device == mount.device && $0.root == mount.root && $0.type == mount.type }
+        for view in views {
+            for kept in sought where named < Self.maximumHolders {
+                let held = view.table.mounts.first {
+                    $0.device == kept.device && $0.root == kept.root && $0.type == kept.type
+                }
+                guard let held else { continue }
+                named += 1
+                warn(
+                    """
+                    process \(view.pid) (\(printable(Array(view.name.utf8)))) keeps \(printable(kept.mountPoint)) in a mount \
+                    namespace of its own, at \(printable(held.mountPoint)): it goes when that process ends
+                    """)
             }
-            guard let held else { continue }
-            named += 1
-            warn(
-                """
-                process \(view.pid) (\(printable(Array(view.name.utf8)))) still has it mounted at \
-                \(printable(held.mountPoint)), in a mount namespace of its own: it goes when that process ends
-                """)
         }
     }
 
