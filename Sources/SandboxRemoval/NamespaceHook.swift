@@ -1,47 +1,45 @@
 internal import HelperClient
 internal import NodeObservation
-public import SandboxRegistry
+internal import SandboxRegistry
 
-/// What has to happen before a pod's network namespace is deleted: CNI DEL, which needs the namespace. It may happen again
-/// where a removal is resumed, as CNI allows.
-public struct NamespaceHook: Sendable {
-    /// Why the hook failed: a sentence's end. The namespace stays, and the next call tries again.
-    public struct Failure: Error, Sendable {
-        public var reason: String
-        public init(_ reason: String) { self.reason = reason }
-    }
+/// Why a program that was to run before the namespaces go did not do its work: a sentence.
+struct NamespaceHookFailure: Error, CustomStringConvertible {
+    let description: String
+    init(_ description: String) { self.description = description }
+}
 
-    private let body: @Sendable (Sandbox, NamespacePin) async throws(Failure) -> Void
-
-    /// - Parameter body: Is given what is about to be deleted. It must come to an end by itself.
-    public init(_ body: @escaping @Sendable (Sandbox, NamespacePin) async throws(Failure) -> Void) { self.body = body }
-
-    /// A program that is run as this user, with nothing on its standard input, and has to exit with 0.
+extension RemovalOptions {
+    /// Has `beforeNamespaces` run a program as this user, with nothing on its standard input; it has to exit with 0.
     ///
-    /// Its environment: `PATH`, and `PODREAP_` with `SANDBOX` (the id), `NETNS` (the path), `POD_NAME`, `POD_NAMESPACE`,
-    /// `POD_UID`. What it writes goes into the failure's reason.
+    /// Its environment: `PATH`, and `PODREAP_` with `SANDBOX` (the id), `NETNS` (the path of the network namespace's pin, empty
+    /// where it has none), `POD_NAME`, `POD_NAMESPACE`, `POD_UID`. The end of what it writes is in the failed step's detail.
     ///
     /// - Parameters:
     ///   - command: The program's path and its arguments.
-    ///   - timeout: How long it may take before it is killed.
-    public init(command: [String], timeout: Duration) {
-        self.init { (sandbox, pin) throws(Failure) in
+    ///   - timeout: How long it may take before it is killed with its process group.
+    public mutating func runBeforeNamespaces(_ command: [String], timeout: Duration) {
+        // The program is killed at its own deadline; the hook's is for one that never returns.
+        beforeNamespacesTimeout = timeout + .seconds(5)
+        beforeNamespaces = { sandbox in
+            let pin = sandbox.namespaces.first { $0.kind == .network }
             let environment = [
                 "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "PODREAP_SANDBOX=\(sandbox.id)",
-                "PODREAP_NETNS=\(pin.path)", "PODREAP_POD_NAME=\(sandbox.metadata.name)",
+                "PODREAP_NETNS=\(pin?.path ?? "")", "PODREAP_POD_NAME=\(sandbox.metadata.name)",
                 "PODREAP_POD_NAMESPACE=\(sandbox.metadata.namespace)", "PODREAP_POD_UID=\(sandbox.metadata.uid)",
             ]
             try await Self.run(command, environment, timeout)
         }
     }
 
-    private static func run(_ command: [String], _ environment: [String], _ timeout: Duration) async throws(Failure) {
-        let name = command.first ?? ""
+    private static func run(_ command: [String], _ environment: [String], _ timeout: Duration)
+        async throws(NamespaceHookFailure)
+    {
+        let name = command.first ?? "the command"
         let program: HookProgram
         do throws(LockError) {
             program = try HookProgram(command, environment)
         } catch {
-            throw Failure("\(name) cannot be started: \(systemErrorText(error.errno))")
+            throw NamespaceHookFailure("\(name) cannot be started: \(systemErrorText(error.errno))")
         }
         var isInTime = true
         do throws(ObservationError) {
@@ -53,19 +51,11 @@ public struct NamespaceHook: Sendable {
         }
         let end = await offPool { [isInTime] in program.end(kill: !isInTime) }
         let output = end.output.isEmpty ? "" : ": \(printable(end.output))"
-        if !isInTime { throw Failure("\(name) was killed after \(timeout.formattedSeconds)\(output)") }
-        if end.status != 0 { throw Failure("\(name) \(describe(end.status))\(output)") }
+        if !isInTime { throw NamespaceHookFailure("\(name) was killed after \(timeout.formattedSeconds)\(output)") }
+        if end.status != 0 { throw NamespaceHookFailure("\(name) \(describe(end.status))\(output)") }
     }
 
     private static func describe(_ status: Int32) -> String {
         status > 128 ? "was ended by signal \(status - 128)" : "exited with status \(status)"
-    }
-
-    func callAsFunction(_ sandbox: Sandbox, _ pin: NamespacePin) async throws(StepFailure) {
-        do throws(Failure) {
-            try await body(sandbox, pin)
-        } catch {
-            throw StepFailure("what must happen before the namespace goes has failed: \(error.reason)")
-        }
     }
 }

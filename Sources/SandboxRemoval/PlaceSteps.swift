@@ -82,7 +82,6 @@ extension Executor {
         let place = try orFail { () throws(RootError) in
             try roots.place(pin.path, for: .deleteNamespace, in: [pin.kind.rootKind])
         }
-        if pin.kind == .network { try await options.beforeNetworkNamespace?(plan.sandbox, pin) }
         let only = pin.identity.map(NodeIdentity.init)
         var reply = try await call(.deleteNetworkNamespace(place, .act(only: only)), atMost: options.runtimeCall)
         if case .refused(.identityMismatch, _) = reply.outcome, let file = try await unmountedPin(place) {

@@ -22,8 +22,6 @@ public struct RemovalOptions: Sendable {
     /// Whether the report names processes that keep the pod's shm or a pinned namespace of it mounted in mount namespaces of
     /// their own. That takes a look at every process of the node, once all else is done.
     public var namesHolders: Bool
-    /// Runs before a network namespace is deleted; nil: nothing has to.
-    public var beforeNetworkNamespace: NamespaceHook?
 
     public init(
         timeout: Duration = .seconds(120), runtimeCall: Duration = .seconds(20), afterKill: Duration = .seconds(10),

@@ -68,7 +68,7 @@ import Testing
             let slow = try node.podreap(
                 ["remove", "--before-netns", "sleep 1000", "--before-netns-timeout", "0.2", pod.id])
             #expect(slow.status == 1)
-            #expect(slow.errors.contains("was killed"), "\(slow.errors)")
+            #expect(slow.errors.contains("was killed after 0.2 s"), "\(slow.errors)")
             #expect(pod.mountPoints(beneath: pod.netns) == [pod.netns])
             let script = "env | grep ^PODREAP_ | sort >\(node.library)/env; test -e $PODREAP_NETNS"
             let done = try node.podreap(["remove", "--before-netns", script, pod.id])
