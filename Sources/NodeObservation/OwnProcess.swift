@@ -99,6 +99,8 @@ public struct KernelFeatures: Sendable, Equatable {
     public var openat2: Bool
     /// Linux 5.8; statx(2) tells where mounts begin.
     public var mountRoots: Bool
+    /// Linux 5.12; mount_setattr(2) keeps an unmount from spreading.
+    public var mountAttributes: Bool
     /// Linux 6.8; mount ids are never used again.
     public var uniqueMountIDs: Bool
     /// The versions of cgroup hierarchies that are mounted.
@@ -107,12 +109,14 @@ public struct KernelFeatures: Sendable, Equatable {
     public var systemLogRefusal: Int32?
 
     public init(
-        release: String = "", openat2: Bool = true, mountRoots: Bool = true, uniqueMountIDs: Bool = true,
+        release: String = "", openat2: Bool = true, mountRoots: Bool = true, mountAttributes: Bool = true,
+        uniqueMountIDs: Bool = true,
         cgroupVersions: [Int] = [2], systemLogRefusal: Int32? = nil
     ) {
         self.release = release
         self.openat2 = openat2
         self.mountRoots = mountRoots
+        self.mountAttributes = mountAttributes
         self.uniqueMountIDs = uniqueMountIDs
         self.cgroupVersions = cgroupVersions
         self.systemLogRefusal = systemLogRefusal
@@ -124,7 +128,8 @@ public struct KernelFeatures: Sendable, Equatable {
         let release = try contents(of: Array("/proc/sys/kernel/osrelease".utf8)) ?? []
         return KernelFeatures(
             release: release.prefix { $0 != newline }.text, openat2: hasOpenat2(),
-            mountRoots: root?.mountRootKnown ?? 0 != 0, uniqueMountIDs: root?.mountIDUnique ?? 0 != 0,
+            mountRoots: root?.mountRootKnown ?? 0 != 0, mountAttributes: hasMountAttributes(),
+            uniqueMountIDs: root?.mountIDUnique ?? 0 != 0,
             cgroupVersions: (types.contains("cgroup") ? [1] : []) + (types.contains("cgroup2") ? [2] : []),
             systemLogRefusal: refusalToConnect("/dev/log"))
     }

@@ -212,6 +212,9 @@ func linkNames(of path: String) throws(ObservationError) -> [String]? {
     return names
 }
 
+/// Whether the kernel has mount_setattr(2).
+func hasMountAttributes() -> Bool { observe_mount_attributes() == 0 }
+
 /// The effective user and all groups of this process.
 func credentials() -> (user: UInt32, groups: [UInt32]) {
     var groups = [gid_t](repeating: 0, count: 65536)

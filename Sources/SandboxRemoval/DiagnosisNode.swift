@@ -107,13 +107,15 @@ extension Installation {
 
     var kernelChecks: [Check] {
         var checks: [Check] = []
-        if !kernel.openat2 || !kernel.mountRoots {
-            let lacks = [kernel.openat2 ? nil : "openat2(2)", kernel.mountRoots ? nil : "mount roots in statx(2)"]
+        let lacks = [
+            (kernel.openat2, "openat2(2)"), (kernel.mountRoots, "mount roots in statx(2)"),
+            (kernel.mountAttributes, "mount_setattr(2)"),
+        ].filter { !$0.0 }.map(\.1)
+        if !lacks.isEmpty {
             checks.append(
                 Check(
-                    "kernel", .failed,
-                    "Linux \(kernel.release) lacks \(lacks.compactMap { $0 }.joined(separator: " and "))",
-                    remedy: "Linux 5.8 or later"))
+                    "kernel", .failed, "Linux \(kernel.release) lacks \(lacks.joined(separator: ", "))",
+                    remedy: "Linux 5.12 or later"))
         } else if !kernel.uniqueMountIDs {
             checks.append(
                 Check(

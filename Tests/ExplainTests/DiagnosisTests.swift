@@ -115,7 +115,8 @@ struct DiagnosisTests {
 
     @Test func whatIsWrongWithTheKernel() throws {
         let old = try check("kernel") { $0.kernel = KernelFeatures(release: "5.4", openat2: false, mountRoots: false) }
-        #expect(old.text == "Linux 5.4 lacks openat2(2) and mount roots in statx(2)")
+        #expect(old.text == "Linux 5.4 lacks openat2(2), mount roots in statx(2)")
+        #expect(try check("kernel") { $0.kernel.mountAttributes = false }.remedy == "Linux 5.12 or later")
         #expect(try check("kernel") { $0.kernel.uniqueMountIDs = false }.status == .warning)
         #expect(try check("cgroups") { $0.kernel.cgroupVersions = [] }.status == .failed)
         #expect(try check("cgroups") { $0.kernel.cgroupVersions = [1, 2] }.text.contains("1 and 2"))

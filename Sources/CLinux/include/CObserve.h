@@ -12,5 +12,7 @@ long observe_attribute(const char *path, const char *name, void *value, size_t s
 // 1: mounted nosuid.
 int observe_nosuid(const char *path);
 int observe_limit(int resource, uint64_t *soft, uint64_t *hard);
+// 0: the kernel has mount_setattr(2).
+int observe_mount_attributes(void);
 int observe_execute(const char *path);
 int observe_log(const char *path);
