@@ -25,10 +25,11 @@ FLOOR := $(CURDIR)/.build-bench/floor
 # The programs as they are shipped, stripped. Tests and the demo take the helper from PODREAP_HELPER.
 HELPER := $(EMBEDDED)/podreap-helper
 PODREAP := $(STATIC)/podreap
+CRI_MESSAGES := Sources/CRIMessages
 export PODREAP_HELPER := $(HELPER)
 export PODREAP_FLOOR := $(FLOOR)
 
-.PHONY: help setup build helper release floor demo test fuzz adversary lint bench size clean root
+.PHONY: help setup build helper release floor demo test load proto fuzz adversary lint bench size clean root
 
 help: ## Lists these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,12 +72,24 @@ adversary: root helper ## Sends a real helper MESSAGES=200000 hostile requests; 
 	$(SWIFT) build $(SWIFTFLAGS) --product podreap-adversary --scratch-path $(DEBUG)
 	$(PRIVATE_NAMESPACE) $(DEBUG)/debug/podreap-adversary $(or $(MESSAGES),200000) $(SEED)
 
+load: ## Runs the daemon's load tests in full: many minutes
+	PODREAP_LOAD=full $(MAKE) --no-print-directory test TESTFLAGS="--filter CRIServiceTests"
+
 lint: setup ## Checks format, unsafe code, imports, lengths and scripts
 	@packaging/lint/run
 
 bench: root helper release floor ## Measures removals against the floor
 	$(SWIFT) build $(SWIFTFLAGS) -c release --static-swift-stdlib --product podreap-benchmark --scratch-path $(STATIC)
 	$(PRIVATE_NAMESPACE) Tests/Benchmark/run $(HELPER) $(PODREAP) $(FLOOR) $(STATIC)/release/podreap-benchmark $(BENCHFLAGS)
+
+proto: setup ## Generates the gRPC messages and services from their .proto files
+	for plugin in swift grpc-swift-2; do \
+	    $(SWIFT) build $(SWIFTFLAGS) --product protoc-gen-$$plugin --scratch-path $(DEBUG); done
+	rm -f $(CRI_MESSAGES)/Generated/*
+	protoc -I $(CRI_MESSAGES)/Proto --plugin=$(DEBUG)/debug/protoc-gen-swift --plugin=$(DEBUG)/debug/protoc-gen-grpc-swift-2 \
+	    --swift_opt=Visibility=Package,UseAccessLevelOnImports=true --swift_out=$(CRI_MESSAGES)/Generated \
+	    --grpc-swift-2_opt=Visibility=Package,UseAccessLevelOnImports=true,Client=false \
+	    --grpc-swift-2_out=$(CRI_MESSAGES)/Generated $(CRI_MESSAGES)/Proto/*.proto
 
 size: helper ## Shows how much there is to audit
 	@packaging/size $(HELPER)

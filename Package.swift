@@ -48,6 +48,25 @@ let privilegedTargets: [Target] = [
 let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
+// gRPC is built for podreapd alone: what only needs the command line, such as `make demo`, does not compile it.
+let grpcMessages: [Target.Dependency] = [
+    .product(name: "GRPCCore", package: "grpc-swift-2"),
+    .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf"),
+    .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+]
+let grpcTransport: [Target.Dependency] = [
+    .product(name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport"),
+    .product(name: "NIOCore", package: "swift-nio"),
+    .product(name: "NIOPosix", package: "swift-nio"),
+    .product(name: "NIOHTTP1", package: "swift-nio"),
+]
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let metrics: Target.Dependency = .product(name: "CoreMetrics", package: "swift-metrics")
+let lifecycle: [Target.Dependency] = [
+    .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+    .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+]
+
 let unprivilegedTargets: [Target] = [
     .systemLibrary(name: "CSELinux", pkgConfig: "libselinux", providers: [.apt(["libselinux1-dev"])]),
     .target(name: "HelperClient", dependencies: ["HelperProtocol", "CLinux"], swiftSettings: strict),
@@ -61,6 +80,24 @@ let unprivilegedTargets: [Target] = [
     .executableTarget(
         name: "podreap",
         dependencies: ["SandboxRemoval", "HelperProtocol", "SamplePod", arguments],
+        swiftSettings: strict),
+    .target(
+        name: "Settings", dependencies: [.product(name: "TOMLKit", package: "TOMLKit")], swiftSettings: strict),
+    // What protoc's plugins have written: as it is, so without what hand-written code is held to.
+    .target(
+        name: "CRIMessages", dependencies: grpcMessages, exclude: ["Proto"], swiftSettings: [.swiftLanguageMode(.v6)]),
+    .target(
+        name: "CRIService",
+        dependencies: [
+            "CRIMessages", "SandboxRemoval", "SandboxRegistry", "HelperClient", "HelperProtocol", logging, metrics,
+        ] + grpcMessages + grpcTransport,
+        swiftSettings: strict),
+    .executableTarget(
+        name: "podreapd",
+        dependencies: [
+            "CRIService", "SandboxRemoval", "SandboxRegistry", "HelperClient", "HelperProtocol", "Settings", arguments,
+            logging, metrics,
+        ] + lifecycle,
         swiftSettings: strict),
 ]
 
@@ -143,6 +180,11 @@ let tests: [Target] = [
         name: "SandboxRemovalTests",
         dependencies: ["SandboxRemoval", "SandboxRegistry", "NodeObservation", "HelperClient", "HelperProtocol"],
         swiftSettings: strict),
+    .testTarget(name: "SettingsTests", dependencies: ["Settings"], swiftSettings: strict),
+    // Runs podreapd, and a client that Python's protoc and grpcio make.
+    .testTarget(
+        name: "CRIServiceTests", dependencies: ["TestPods", "TestNode", "SamplePod"], exclude: ["Client"],
+        swiftSettings: strict),
 ]
 
 let package = Package(
@@ -151,6 +193,7 @@ let package = Package(
         ? [.executable(name: "podreap-helper", targets: ["podreap-helper"])]
         : [
             .executable(name: "podreap", targets: ["podreap"]),
+            .executable(name: "podreapd", targets: ["podreapd"]),
             .library(name: "SandboxRemoval", targets: ["SandboxRemoval"]),
             .library(name: "SandboxRegistry", targets: ["SandboxRegistry"]),
         ],
@@ -159,6 +202,15 @@ let package = Package(
         : [
             .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
             .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+            .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.3"),
+            .package(url: "https://github.com/grpc/grpc-swift-nio-transport", from: "2.9.2"),
+            .package(url: "https://github.com/grpc/grpc-swift-protobuf", from: "2.4.1"),
+            .package(url: "https://github.com/apple/swift-protobuf", exact: "1.39.0", traits: []),
+            .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+            .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+            .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+            .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+            .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
         ],
     targets: privilegedTargets + (embedded ? [] : unprivilegedTargets + tests)
 )

@@ -1,0 +1,165 @@
+internal import Dispatch
+internal import GRPCCore
+internal import Logging
+internal import SandboxRegistry
+public import SandboxRemoval
+
+/// Bounds of what the services do.
+public struct ServiceLimits: Sendable {
+    /// Of each removal and stop.
+    public var removal = RemovalOptions()
+    /// How long containers have after their stop signal when their pod is stopped.
+    public var stopGrace: Duration = .seconds(10)
+    /// How many removals and stops run at once.
+    public var atOnce = 64
+    /// How many more wait; beyond, calls are answered RESOURCE_EXHAUSTED.
+    public var waiting = 4096
+
+    public init() {}
+}
+
+/// What the services share.
+struct Core: Sendable {
+    let orchestrator: Orchestrator
+    let limits: ServiceLimits
+    let works: Works
+    let logger: Logger
+
+    init(_ orchestrator: Orchestrator, _ limits: ServiceLimits, _ logger: Logger) {
+        self.orchestrator = orchestrator
+        self.limits = limits
+        self.logger = logger
+        works = Works(
+            gate: Gate(atOnce: limits.atOnce, waiting: limits.waiting), observer: WorkLog(logger: logger))
+    }
+
+    /// Reads the registry or `/proc`, on a thread that may wait for a disk or another process's lock.
+    func read<Value: Sendable>(
+        _ body: @escaping @Sendable (Orchestrator) throws(RemovalError) -> Value
+    ) async throws(RPCError) -> Value {
+        let orchestrator = orchestrator
+        let result: Result<Value, RemovalError> = await withCheckedContinuation { continuation in
+            DispatchQueue.global(qos: .userInitiated).async {
+                do throws(RemovalError) {
+                    continuation.resume(returning: .success(try body(orchestrator)))
+                } catch {
+                    continuation.resume(returning: .failure(error))
+                }
+            }
+        }
+        do { return try result.get() } catch { throw RPCError(error) }
+    }
+
+    func registry<Value: Sendable>(
+        _ body: @escaping @Sendable (Registry) throws(RegistryError) -> Value
+    ) async throws(RPCError) -> Value {
+        try await read { (orchestrator) throws(RemovalError) in
+            do throws(RegistryError) { return try body(orchestrator.registry) } catch { throw .registry(error) }
+        }
+    }
+
+    /// An id as CRI wants it: there.
+    static func require(_ id: String, _ field: String) throws(RPCError) {
+        if id.isEmpty { throw RPCError(code: .invalidArgument, message: "\(field) is empty; expected an id") }
+    }
+
+    func sandbox(_ id: String, _ field: String = "pod_sandbox_id") async throws(RPCError) -> Sandbox? {
+        try Self.require(id, field)
+        return try await registry { (registry) throws(RegistryError) in try registry.sandbox(matching: id) }
+    }
+
+    // MARK: Work
+
+    /// nil where no sandbox has such an id: then there is nothing to do.
+    func removal(of id: String) async throws(RPCError) -> Work? {
+        guard let sandbox = try await sandbox(id) else { return nil }
+        return try removal(ofWhole: sandbox.id)
+    }
+
+    func removal(ofWhole id: String) throws(RPCError) -> Work {
+        try begin(Works.Key(verb: .removeSandbox, id: id)) { (orchestrator, tell) throws(RemovalError) in
+            try await orchestrator.remove(id, options: limits.removal, tell: tell)
+        }
+    }
+
+    func stop(of id: String) async throws(RPCError) -> Work? {
+        guard let sandbox = try await sandbox(id) else { return nil }
+        var options = limits.removal
+        // Workloads have their grace, and then the infra container has its own.
+        options.timeout += limits.stopGrace + limits.stopGrace
+        return try begin(Works.Key(verb: .stopSandbox, id: sandbox.id)) {
+            [options] (orchestrator, tell) throws(RemovalError) in
+            try await orchestrator.stop(sandbox.id, grace: limits.stopGrace, options: options, tell: tell)
+        }
+    }
+
+    func container(_ id: String) async throws(RPCError) -> (sandbox: Sandbox, container: Container)? {
+        try Self.require(id, "container_id")
+        return try await read { (orchestrator) throws(RemovalError) in try orchestrator.find(container: id) }
+    }
+
+    func stop(ofContainer id: String, grace: Duration) async throws(RPCError) -> Work? {
+        guard let found = try await container(id) else { return nil }
+        var options = limits.removal
+        options.timeout += grace
+        let key = Works.Key(verb: .stopContainer, id: found.container.id, grace: grace)
+        return try begin(key) { [options] (orchestrator, tell) throws(RemovalError) in
+            try await orchestrator.stop(container: found.container.id, grace: grace, options: options, tell: tell)
+        }
+    }
+
+    func removal(ofContainer id: String) async throws(RPCError) -> Work? {
+        guard let found = try await container(id) else { return nil }
+        let key = Works.Key(verb: .removeContainer, id: found.container.id)
+        return try begin(key) { (orchestrator, tell) throws(RemovalError) in
+            try await orchestrator.remove(container: found.container.id, options: limits.removal, tell: tell)
+        }
+    }
+
+    private func begin(
+        _ key: Works.Key,
+        _ body:
+            @escaping @Sendable (
+                Orchestrator, @escaping @Sendable (RemovalEvent) -> Void
+            ) async throws(RemovalError) -> RemovalAnswer
+    ) throws(RPCError) -> Work {
+        do throws(Works.Full) {
+            return try works.work(key) { (tell) throws(RemovalError) in try await body(orchestrator, tell) }
+        } catch {
+            throw RPCError(
+                code: .resourceExhausted,
+                message: "\(limits.waiting) removals and stops wait for one of \(limits.atOnce) to end; try again later"
+            )
+        }
+    }
+
+    /// The call's deadline is over, or its client gone, or the daemon's time is.
+    func stillRunning(_ id: String) -> RPCError {
+        works.isOver
+            ? RPCError(
+                code: .unavailable,
+                message: "podreapd ends before its work on \(printable(id)) does: call again, for the next one goes on")
+            : RPCError(
+                code: .deadlineExceeded,
+                message: "the call ended before its work did: that goes on, and a call for \(printable(id)) joins it")
+    }
+
+    /// Waits for work; what is not done is an error. nil: there was nothing to do.
+    func finish(_ work: Work?, _ id: String) async throws(RPCError) {
+        guard let work else {
+            logger.info("nothing to do: the id is not registered", metadata: ["id": "\(printable(id))"])
+            return
+        }
+        guard let answer = await work.answer() else { throw stillRunning(id) }
+        switch answer {
+        case .failure(let error): throw RPCError(error)
+        case .success(.unknown): return
+        case .success(.finished(let report, _)): if report.outcome == .incomplete { throw RPCError(report, id) }
+        }
+    }
+}
+
+/// Input that goes to a log or comes back in a message: bounded, and nothing but printable ASCII.
+func printable(_ text: String) -> String {
+    String(text.unicodeScalars.prefix(130).map { (0x20..<0x7f).contains($0.value) ? Character($0) : "?" })
+}

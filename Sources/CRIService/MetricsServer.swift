@@ -1,0 +1,53 @@
+internal import NIOCore
+internal import NIOHTTP1
+internal import NIOPosix
+
+/// Answers `GET /metrics` for Prometheus. It has no authentication: bind it to an address that only Prometheus reaches.
+public final class MetricsServer: Sendable {
+    private let channel: any Channel
+
+    /// - Parameters:
+    ///   - host: An address of this machine.
+    ///   - port: 0: one that is free.
+    ///   - text: What to answer; called on an event loop, so it must not wait.
+    public init(host: String, port: Int, text: @escaping @Sendable () -> String) async throws {
+        channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelInitializer { channel in
+                channel.pipeline.configureHTTPServerPipeline().flatMapThrowing {
+                    try channel.pipeline.syncOperations.addHandler(MetricsHandler(text))
+                }
+            }
+            .bind(host: host, port: port).get()
+    }
+
+    public var port: Int? { channel.localAddress?.port }
+
+    public func close() async { try? await channel.close() }
+}
+
+private final class MetricsHandler: ChannelInboundHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias OutboundOut = HTTPServerResponsePart
+
+    private let text: @Sendable () -> String
+
+    init(_ text: @escaping @Sendable () -> String) { self.text = text }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard case .head(let head) = unwrapInboundIn(data) else { return }
+        let isKnown = head.uri == "/metrics" && (head.method == .GET || head.method == .HEAD)
+        let body = isKnown ? text() : "only GET /metrics is served here\n"
+        var headers = HTTPHeaders()
+        headers.add(name: "Content-Type", value: "text/plain; version=0.0.4; charset=utf-8")
+        headers.add(name: "Content-Length", value: "\(body.utf8.count)")
+        headers.add(name: "Connection", value: "close")
+        let response = HTTPResponseHead(version: .http1_1, status: isKnown ? .ok : .notFound, headers: headers)
+        context.write(wrapOutboundOut(.head(response)), promise: nil)
+        if head.method != .HEAD {
+            context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(string: body)))), promise: nil)
+        }
+        let channel = context.channel
+        context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in channel.close(promise: nil) }
+    }
+}

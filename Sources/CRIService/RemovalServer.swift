@@ -1,0 +1,87 @@
+internal import CoreMetrics
+internal import GRPCCore
+internal import GRPCNIOTransportHTTP2Posix
+public import Logging
+internal import NIOCore
+internal import SandboxRegistry
+public import SandboxRemoval
+
+/// Serves `runtime.v1` and `podreap.v1` on a Unix socket.
+public final class RemovalServer: Sendable {
+    private let core: Core
+    private let server: GRPCServer<HTTP2ServerTransport.Posix>
+    private let socket: ListeningSocket
+
+    /// - Parameters:
+    ///   - socket: Is served until the end, and removed then.
+    public init(
+        on socket: consuming ListeningSocket, _ orchestrator: Orchestrator, peers: PeerPolicy,
+        limits: ServiceLimits = ServiceLimits(), logger: Logger
+    ) {
+        let core = Core(orchestrator, limits, logger)
+        self.core = core
+        let transport = HTTP2ServerTransport.Posix(
+            listeningSocketDescriptor: Int(socket.descriptor), transportSecurity: .plaintext,
+            config: .defaults { config in
+                // A shim may find out by pings whether the daemon lives, between its calls too.
+                config.connection.keepalive.clientBehavior.allowWithoutCalls = true
+                config.connection.keepalive.clientBehavior.minPingIntervalWithoutCalls = .seconds(10)
+                config.http2.maxConcurrentStreams = 1024
+                // As much as a registration may be.
+                config.rpc.maxRequestPayloadSize = RegistrationDocument.maximumBytes
+                config.channelDebuggingCallbacks.onAcceptTCPConnection = { channel in
+                    peers.check(channel) { peer in
+                        Counter(label: "podreap_refused_peers_total").increment()
+                        logger.warning(
+                            "refused a peer", metadata: ["uid": "\(peer.user)", "pid": "\(peer.pid)"])
+                    }
+                }
+            })
+        server = GRPCServer(
+            transport: transport,
+            services: [RuntimeService(core: core), RemovalService(core: core), Elsewhere()],
+            interceptors: [CallLog(logger: logger)])
+        self.socket = socket
+    }
+
+    /// Serves until `beginGracefulShutdown`, and then until the last call has its answer.
+    public func serve() async throws {
+        defer { socket.removeFile() }
+        try await server.serve()
+    }
+
+    /// Takes no further calls. Those that wait get their answers.
+    ///
+    /// - Parameter grace: How long they may wait; those that are left are then told to call again.
+    public func beginGracefulShutdown(grace: Duration) {
+        core.works.beginEnding()
+        server.beginGracefulShutdown()
+        Task { [core] in
+            try? await Task.sleep(for: grace)
+            core.works.leave()
+        }
+    }
+
+    /// Goes on with all sandboxes whose removal was begun, by whomever, and not finished; how many that are.
+    public func resume() async -> Int {
+        do {
+            let sandboxes = try await core.registry { (registry) throws(RegistryError) in try registry.sandboxes() }
+            let removing = sandboxes.filter { $0.state == .removing }
+            for sandbox in removing {
+                core.logger.info("resuming a removal", metadata: ["id": "\(sandbox.id)"])
+                Counter(label: "podreap_resumed_total").increment()
+                _ = try core.removal(ofWhole: sandbox.id)
+            }
+            return removing.count
+        } catch {
+            core.logger.error("cannot resume removals", metadata: ["reason": "\(error)"])
+            return 0
+        }
+    }
+
+    /// Waits for what is under way without a caller: false where it takes longer. What is not done then is resumed at the next start.
+    public func waitUntilIdle(_ limit: Duration) async -> Bool { await core.works.waitUntilIdle(limit) }
+
+    /// How many removals and stops are under way.
+    public var underWay: Int { core.works.count }
+}

@@ -1,0 +1,118 @@
+internal import CRIMessages
+internal import FoundationEssentials
+internal import GRPCCore
+internal import SandboxRegistry
+internal import SandboxRemoval
+internal import SwiftProtobuf
+
+/// `podreap.v1.Removal`.
+struct RemovalService: Podreap_V1_Removal.SimpleServiceProtocol {
+    let core: Core
+
+    func registerPodSandbox(
+        request: Podreap_V1_RegisterPodSandboxRequest, context: ServerContext
+    ) async throws -> Podreap_V1_RegisterPodSandboxResponse {
+        let sandbox = try Sandbox(request.sandbox)
+        var containers: [Container] = []
+        if request.hasInfra {
+            containers.append(try Container(request.infra, "infra", isInfra: true, of: sandbox))
+        }
+        for (index, message) in request.containers.enumerated() {
+            containers.append(try Container(message, "containers[\(index)]", of: sandbox))
+        }
+        let document = RegistrationDocument(sandbox: sandbox, containers: containers)
+        do throws(RemovalError) {
+            let registration = try await core.orchestrator.register(document)
+            return .with { $0.warnings = registration.warnings }
+        } catch {
+            throw RPCError(error)
+        }
+    }
+
+    func registerContainer(
+        request: Podreap_V1_RegisterContainerRequest, context: ServerContext
+    ) async throws -> Podreap_V1_RegisterContainerResponse {
+        let id = request.podSandboxID
+        guard let sandbox = try await core.sandbox(id), sandbox.id == id else { throw RPCError.unknown(sandbox: id) }
+        let container = try Container(request.container, "container", of: sandbox)
+        do throws(RemovalError) {
+            let registration = try await core.orchestrator.register([container], into: id)
+            return .with { $0.warnings = registration.warnings }
+        } catch {
+            throw RPCError(error)
+        }
+    }
+
+    func removePodSandbox(
+        request: Podreap_V1_RemovePodSandboxRequest, response: RPCWriter<Podreap_V1_RemovePodSandboxResponse>,
+        context: ServerContext
+    ) async throws {
+        let id = request.podSandboxID
+        guard let work = try await core.removal(of: id) else {
+            let last = try await core.registry { (registry) throws(RegistryError) in
+                try registry.reports(limit: 1, matching: id).first?.outcome ?? ""
+            }
+            return try await response.write(.with { $0.unknown.lastOutcome = last })
+        }
+        // A client that reads slowly loses old events, never the report.
+        let (events, source) = AsyncStream.makeStream(
+            of: Podreap_V1_RemovePodSandboxResponse.self, bufferingPolicy: .bufferingNewest(4096))
+        async let answer = end(of: work, source)
+        do {
+            for await event in events { try await response.write(event) }
+        } catch {
+            // Its client is gone: the removal goes on.
+            _ = await answer
+            throw error
+        }
+        switch await answer {
+        case nil: throw core.stillRunning(id)
+        case .failure(let error): throw RPCError(error)
+        case .success(.unknown(_, let last)):
+            try await response.write(.with { $0.unknown.lastOutcome = last?.outcome ?? "" })
+        case .success(.finished(let report, let joined)):
+            try await response.write(
+                .with {
+                    $0.report = Podreap_V1_Report(report)
+                    $0.report.joined = joined
+                })
+        }
+    }
+
+    private func end(
+        of work: Work, _ source: AsyncStream<Podreap_V1_RemovePodSandboxResponse>.Continuation
+    ) async -> Work.Answer? {
+        defer { source.finish() }
+        return await work.answer { source.yield(Podreap_V1_RemovePodSandboxResponse($0)) }
+    }
+
+    func plan(request: Podreap_V1_PlanRequest, context: ServerContext) async throws -> Podreap_V1_PlanResponse {
+        let id = request.podSandboxID
+        try Core.require(id, "pod_sandbox_id")
+        let plan = try await core.read { (orchestrator) throws(RemovalError) in try orchestrator.plan(id) }
+        guard let plan else { throw RPCError.unknown(sandbox: id) }
+        return Podreap_V1_PlanResponse(plan)
+    }
+
+    func explain(
+        request: Podreap_V1_ExplainRequest, context: ServerContext
+    ) async throws -> Podreap_V1_ExplainResponse {
+        let id = request.podSandboxID
+        guard let sandbox = try await core.sandbox(id) else { throw RPCError.unknown(sandbox: id) }
+        let explanation = try await core.read { (orchestrator) throws(RemovalError) in
+            try orchestrator.explain(sandbox)
+        }
+        return Podreap_V1_ExplainResponse(explanation)
+    }
+
+    func history(
+        request: Podreap_V1_HistoryRequest, context: ServerContext
+    ) async throws -> Podreap_V1_HistoryResponse {
+        let limit = request.limit == 0 ? 20 : min(Int(request.limit), Registry.keptReports)
+        let matching = request.matching.isEmpty ? nil : request.matching
+        let reports = try await core.registry { (registry) throws(RegistryError) in
+            try registry.reports(limit: limit, matching: matching)
+        }
+        return .with { $0.reports = reports.compactMap(RemovalReport.init).map(Podreap_V1_Report.init) }
+    }
+}

@@ -1,0 +1,177 @@
+internal import CRIMessages
+internal import GRPCCore
+internal import HelperProtocol
+internal import SandboxRegistry
+internal import SandboxRemoval
+internal import SwiftProtobuf
+
+/// `runtime.v1.RuntimeService`: what of it concerns stopping and removing. The other methods are in `Elsewhere`.
+struct RuntimeService: Runtime_V1_RuntimeService.SimpleServiceProtocol {
+    let core: Core
+
+    func version(
+        request: Runtime_V1_VersionRequest, context: ServerContext
+    ) async throws -> Runtime_V1_VersionResponse {
+        .with {
+            $0.version = "0.1.0"
+            $0.runtimeName = "podreap"
+            $0.runtimeVersion = "\(Release.version)"
+            $0.runtimeApiVersion = "v1"
+        }
+    }
+
+    func status(request: Runtime_V1_StatusRequest, context: ServerContext) async throws -> Runtime_V1_StatusResponse {
+        var response = Runtime_V1_StatusResponse()
+        var runtimes: [String] = []
+        var ready = Runtime_V1_RuntimeCondition.with {
+            $0.type = "RuntimeReady"
+            $0.status = true
+        }
+        do {
+            runtimes = try await core.orchestrator.runtimes()
+            _ = try await core.registry { (registry) throws(RegistryError) in try registry.reports(limit: 1) }
+        } catch {
+            ready.status = false
+            ready.reason = "PodsCannotBeRemoved"
+            ready.message = (error as? RPCError)?.message ?? "\(error)"
+        }
+        // A condition that a kubelet needs to be there, and podreap has no say in.
+        let network = Runtime_V1_RuntimeCondition.with {
+            $0.type = "NetworkReady"
+            $0.status = true
+            $0.reason = "NotManagedHere"
+            $0.message = "podreap sets up no network"
+        }
+        response.status.conditions = [ready, network]
+        if request.verbose {
+            response.info["podreap"] = json(
+                Info(
+                    registry: core.orchestrator.registry.path, runtimes: runtimes, atOnce: core.limits.atOnce,
+                    underWay: core.works.count))
+        }
+        return response
+    }
+
+    private struct Info: Encodable {
+        var registry: String
+        var runtimes: [String]
+        var atOnce: Int
+        var underWay: Int
+    }
+
+    // MARK: Sandboxes
+
+    func stopPodSandbox(
+        request: Runtime_V1_StopPodSandboxRequest, context: ServerContext
+    ) async throws -> Runtime_V1_StopPodSandboxResponse {
+        try await core.finish(try await core.stop(of: request.podSandboxID), request.podSandboxID)
+        return Runtime_V1_StopPodSandboxResponse()
+    }
+
+    func removePodSandbox(
+        request: Runtime_V1_RemovePodSandboxRequest, context: ServerContext
+    ) async throws -> Runtime_V1_RemovePodSandboxResponse {
+        try await core.finish(try await core.removal(of: request.podSandboxID), request.podSandboxID)
+        return Runtime_V1_RemovePodSandboxResponse()
+    }
+
+    func podSandboxStatus(
+        request: Runtime_V1_PodSandboxStatusRequest, context: ServerContext
+    ) async throws -> Runtime_V1_PodSandboxStatusResponse {
+        let id = request.podSandboxID
+        guard let sandbox = try await core.sandbox(id) else { throw RPCError.unknown(sandbox: id) }
+        let view = try await core.read { (orchestrator) throws(RemovalError) in
+            try SandboxView(sandbox, orchestrator)
+        }
+        return .with {
+            $0.status = view.status
+            if request.verbose { $0.info["podreap"] = json(view) }
+        }
+    }
+
+    func listPodSandbox(
+        request: Runtime_V1_ListPodSandboxRequest, context: ServerContext
+    ) async throws -> Runtime_V1_ListPodSandboxResponse {
+        let filter = request.filter
+        let items = try await core.read { (orchestrator) throws(RemovalError) in
+            var items: [Runtime_V1_PodSandbox] = []
+            let all = try orchestrator.sandboxes()
+            let id = filter.id.isEmpty ? nil : all.map(\.id).meant(by: filter.id)
+            for sandbox in all where filter.id.isEmpty || sandbox.id == id {
+                guard sandbox.labels.match(filter.labelSelector) else { continue }
+                let view = try SandboxView(sandbox, orchestrator)
+                if filter.hasState, view.state != filter.state.state { continue }
+                items.append(view.item)
+            }
+            return items
+        }
+        return .with { $0.items = items }
+    }
+
+    // MARK: Containers
+
+    func stopContainer(
+        request: Runtime_V1_StopContainerRequest, context: ServerContext
+    ) async throws -> Runtime_V1_StopContainerResponse {
+        guard request.timeout >= 0 else {
+            throw RPCError(code: .invalidArgument, message: "timeout is \(request.timeout); expected 0 or more seconds")
+        }
+        // A day is as good as for ever.
+        let grace = Duration.seconds(min(request.timeout, 86_400))
+        let work = try await core.stop(ofContainer: request.containerID, grace: grace)
+        try await core.finish(work, request.containerID)
+        return Runtime_V1_StopContainerResponse()
+    }
+
+    func removeContainer(
+        request: Runtime_V1_RemoveContainerRequest, context: ServerContext
+    ) async throws -> Runtime_V1_RemoveContainerResponse {
+        try await core.finish(try await core.removal(ofContainer: request.containerID), request.containerID)
+        return Runtime_V1_RemoveContainerResponse()
+    }
+
+    func containerStatus(
+        request: Runtime_V1_ContainerStatusRequest, context: ServerContext
+    ) async throws -> Runtime_V1_ContainerStatusResponse {
+        let id = request.containerID
+        guard let found = try await core.container(id) else { throw RPCError.unknown(container: id) }
+        let state: ContainerState
+        do throws(RemovalError) {
+            state = try await core.orchestrator.state(of: found.container, in: found.sandbox)
+        } catch {
+            throw RPCError(error)
+        }
+        let view = ContainerView(container: found.container, state: state)
+        return .with {
+            $0.status = view.status
+            if request.verbose { $0.info["podreap"] = json(found.container) }
+        }
+    }
+
+    func listContainers(
+        request: Runtime_V1_ListContainersRequest, context: ServerContext
+    ) async throws -> Runtime_V1_ListContainersResponse {
+        let filter = request.filter
+        let containers = try await core.read { (orchestrator) throws(RemovalError) in
+            let sandboxes = try orchestrator.sandboxes()
+            let pod = filter.podSandboxID.isEmpty ? nil : sandboxes.map(\.id).meant(by: filter.podSandboxID)
+            var all: [(sandbox: Sandbox, container: Container)] = []
+            for sandbox in sandboxes where filter.podSandboxID.isEmpty || sandbox.id == pod {
+                for container in try orchestrator.containers(of: sandbox) where !container.isInfra {
+                    all.append((sandbox, container))
+                }
+            }
+            let id = filter.id.isEmpty ? nil : all.map(\.container.id).meant(by: filter.id)
+            var found: [Runtime_V1_Container] = []
+            for (sandbox, container) in all where filter.id.isEmpty || container.id == id {
+                guard container.labels.match(filter.labelSelector) else { continue }
+                let state = try orchestrator.observedState(of: container, in: sandbox)
+                let view = ContainerView(container: container, state: state)
+                if filter.hasState, view.criState != filter.state.state { continue }
+                found.append(view.item)
+            }
+            return found
+        }
+        return .with { $0.containers = containers }
+    }
+}

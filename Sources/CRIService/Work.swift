@@ -1,0 +1,83 @@
+internal import GRPCCore
+internal import SandboxRegistry
+internal import SandboxRemoval
+internal import Synchronization
+
+/// What is being done to one sandbox or container, and who waits for it.
+final class Work: Sendable {
+    typealias Answer = Result<RemovalAnswer, RemovalError>
+
+    private struct State {
+        var plan: RemovalPlan?
+        var answer: Answer?
+        var lastTicket = 0
+        var waiting: [Int: CheckedContinuation<Answer?, Never>] = [:]
+        /// Tickets of calls that ended before they could wait.
+        var gone: Set<Int> = []
+        var listeners: [Int: @Sendable (RemovalEvent) -> Void] = [:]
+    }
+
+    private let state = Mutex(State())
+    /// Whether the daemon is about to end. gRPC then says of every call that it has ended, which is not so: its client waits.
+    private let isEnding: @Sendable () -> Bool
+
+    init(isEnding: @escaping @Sendable () -> Bool) { self.isEnding = isEnding }
+
+    func tell(_ event: RemovalEvent) {
+        let listeners = state.withLock { state in
+            if case .planned(let plan) = event { state.plan = plan }
+            return Array(state.listeners.values)
+        }
+        for listener in listeners { listener(event) }
+    }
+
+    func finish(_ answer: Answer) {
+        let waiting = state.withLock { state in
+            state.answer = answer
+            defer { state.waiting = [:] }
+            return Array(state.waiting.values)
+        }
+        for continuation in waiting { continuation.resume(returning: answer) }
+    }
+
+    /// Tells all who wait that the work will not end in this process.
+    func leave() {
+        let waiting = state.withLock { state in
+            defer { state.waiting = [:] }
+            return Array(state.waiting.values)
+        }
+        for continuation in waiting { continuation.resume(returning: nil) }
+    }
+
+    /// Waits for the end of the work, or of the call that wants to know: then nil, and the work goes on.
+    ///
+    /// - Parameter listener: Is told what happens from here on, and the plan where there is one already.
+    func answer(listener: (@Sendable (RemovalEvent) -> Void)? = nil) async -> Answer? {
+        let (ticket, plan) = state.withLock { state in
+            state.lastTicket += 1
+            state.listeners[state.lastTicket] = listener
+            return (state.lastTicket, state.plan)
+        }
+        if let plan { listener?(.planned(plan)) }
+        defer { state.withLock { $0.listeners[ticket] = nil } }
+        return await withRPCCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let known: Answer?? = state.withLock { state in
+                    if let answer = state.answer { return .some(answer) }
+                    if state.gone.remove(ticket) != nil { return .some(nil) }
+                    state.waiting[ticket] = continuation
+                    return nil
+                }
+                if let known { continuation.resume(returning: known) }
+            }
+        } onCancelRPC: { [self] in
+            if isEnding() { return }
+            let continuation = state.withLock { state in
+                let continuation = state.waiting.removeValue(forKey: ticket)
+                if continuation == nil, state.answer == nil { state.gone.insert(ticket) }
+                return continuation
+            }
+            continuation?.resume(returning: nil)
+        }
+    }
+}

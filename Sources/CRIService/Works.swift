@@ -1,0 +1,129 @@
+internal import SandboxRemoval
+internal import Synchronization
+
+/// What this daemon has under way. Calls for the same thing share it, also when they were begun by callers that are gone; so many
+/// different ones run at once, the others in the order in which they came.
+final class Works: Sendable {
+    enum Verb: String, Sendable { case removeSandbox, stopSandbox, removeContainer, stopContainer }
+
+    struct Key: Hashable, Sendable {
+        var verb: Verb
+        /// The whole id.
+        var id: String
+        /// A stop with less patience does not wait for one with more.
+        var grace: Duration = .zero
+    }
+
+    /// Too much waits already.
+    struct Full: Error {}
+
+    private struct State {
+        var works: [Key: Work] = [:]
+        var idle: [Int: CheckedContinuation<Void, Never>] = [:]
+        var lastTicket = 0
+    }
+
+    private let state = Mutex(State())
+    /// 0: serving; 1: no new calls; 2: and no more waiting.
+    private let ending = Atomic(0)
+    private let gate: Gate
+    /// Sees every event and every end.
+    private let observer: any WorkObserver
+
+    init(gate: Gate, observer: any WorkObserver) {
+        self.gate = gate
+        self.observer = observer
+    }
+
+    var count: Int { state.withLock { $0.works.count } }
+
+    /// The work with this key; it is begun where there is none.
+    func work(
+        _ key: Key,
+        _ body:
+            @escaping @Sendable (
+                _ tell: @escaping @Sendable (RemovalEvent) -> Void
+            ) async throws(RemovalError) -> RemovalAnswer
+    ) throws(Full) -> Work {
+        let full = gate.isFull
+        let found = state.withLock { state -> (work: Work, isNew: Bool)? in
+            if let work = state.works[key] { return (work, false) }
+            if full { return nil }
+            let work = Work { [self] in ending.load(ordering: .relaxed) == 1 }
+            state.works[key] = work
+            return (work, true)
+        }
+        guard let found else { throw Full() }
+        if found.isNew { Task.detached { await self.run(key, found.work, body) } }
+        return found.work
+    }
+
+    private func run(
+        _ key: Key, _ work: Work,
+        _ body: @Sendable (@escaping @Sendable (RemovalEvent) -> Void) async throws(RemovalError) -> RemovalAnswer
+    ) async {
+        await gate.enter()
+        let observer = observer
+        observer.began(key)
+        let answer: Work.Answer
+        do throws(RemovalError) {
+            answer = .success(
+                try await body { event in
+                    observer.saw(event, key)
+                    work.tell(event)
+                })
+        } catch {
+            answer = .failure(error)
+        }
+        gate.leave()
+        observer.ended(key, answer)
+        // Who asks from here on begins anew.
+        let idle = state.withLock { state in
+            state.works[key] = nil
+            guard state.works.isEmpty else { return [CheckedContinuation<Void, Never>]() }
+            defer { state.idle = [:] }
+            return Array(state.idle.values)
+        }
+        work.finish(answer)
+        for continuation in idle { continuation.resume() }
+    }
+
+    var isOver: Bool { ending.load(ordering: .relaxed) == 2 }
+
+    /// From here on calls wait for their answers even where gRPC says that they have ended.
+    func beginEnding() { ending.store(1, ordering: .relaxed) }
+
+    /// Answers all who wait that they have to call again.
+    func leave() {
+        ending.store(2, ordering: .relaxed)
+        for work in state.withLock({ Array($0.works.values) }) { work.leave() }
+    }
+
+    /// Waits until nothing is under way, at most for `limit`: true where that is so.
+    func waitUntilIdle(_ limit: Duration) async -> Bool {
+        let ticket = state.withLock { state in
+            state.lastTicket += 1
+            return state.lastTicket
+        }
+        let timer = Task {
+            try? await Task.sleep(for: limit)
+            state.withLock { $0.idle.removeValue(forKey: ticket) }?.resume()
+        }
+        await withCheckedContinuation { continuation in
+            let isIdle = state.withLock { state in
+                if !state.works.isEmpty { state.idle[ticket] = continuation }
+                return state.works.isEmpty
+            }
+            if isIdle { continuation.resume() }
+        }
+        timer.cancel()
+        return count == 0
+    }
+}
+
+/// Is told of all work.
+protocol WorkObserver: Sendable {
+    func began(_ key: Works.Key)
+    func saw(_ event: RemovalEvent, _ key: Works.Key)
+    func ended(_ key: Works.Key, _ answer: Work.Answer)
+}

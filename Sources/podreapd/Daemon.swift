@@ -1,0 +1,138 @@
+internal import CRIService
+internal import CoreMetrics
+internal import HelperClient
+internal import HelperProtocol
+internal import Logging
+internal import SandboxRegistry
+internal import SandboxRemoval
+internal import ServiceLifecycle
+internal import Settings
+internal import UnixSignals
+
+/// The daemon, from its settings to its end.
+struct Daemon {
+    private let settings: Settings
+    private let peers: PeerPolicy
+    private let group: UInt32?
+    private let logger: Logger
+    private let metrics = PrometheusMetrics()
+
+    /// Changes nothing; throws where the settings name what does not exist.
+    init(_ settings: Settings) throws {
+        self.settings = settings
+        var users: Set<UInt32> = []
+        for name in settings.daemon.users {
+            guard let user = SystemCalls.user(named: name) else {
+                throw StartError("daemon.users: there is no user \(name)")
+            }
+            users.insert(user)
+        }
+        group = try settings.daemon.group.map { name in
+            guard let group = SystemCalls.group(named: name) else {
+                throw StartError("daemon.group: there is no group \(name)")
+            }
+            return group
+        }
+        peers = PeerPolicy(users: users, group: group)
+        logger = Logger(label: "podreapd") { _ in
+            JournalLog(logLevel: Logger.Level(rawValue: settings.daemon.log) ?? .info)
+        }
+    }
+
+    func run() async throws {
+        SystemCalls.raiseDescriptorLimit()
+        MetricsSystem.bootstrap(metrics)
+        let socket = try listen()
+        let registry = try Registry(path: settings.registry)
+        let helpers = HelperPool(
+            HelperLaunch(executable: settings.helper), limits: HelperLimits(helpers: settings.helpers))
+        let orchestrator = Orchestrator(registry: registry, helpers: helpers)
+        let server = RemovalServer(
+            on: socket, orchestrator, peers: peers, limits: limits, logger: logger)
+        let metricsServer = try await serveMetrics(registry)
+        let count = await server.resume()
+        logger.notice(
+            "ready",
+            metadata: [
+                "socket": "\(settings.daemon.socket)", "registry": "\(settings.registry)", "resuming": "\(count)",
+                "release": "\(Release.version)",
+            ])
+        ServiceManager.tell("READY=1\nSTATUS=serving \(settings.daemon.socket)")
+        let service = Serving(server: server, logger: logger, grace: .seconds(settings.daemon.endGrace))
+        var configuration = ServiceGroupConfiguration(
+            services: [service], gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet)
+        // Calls have had their time by then.
+        configuration.maximumGracefulShutdownDuration = .seconds(settings.daemon.endGrace + 5)
+        try await ServiceGroup(configuration: configuration).run()
+        await metricsServer?.close()
+        let left = server.underWay
+        logger.notice("ended", metadata: left == 0 ? [:] : ["resumedAtNextStart": "\(left)"])
+    }
+
+    private func listen() throws -> ListeningSocket {
+        if let inherited = try ServiceManager.inheritedSocket() { return try ListeningSocket(inherited: inherited) }
+        return try ListeningSocket(path: settings.daemon.socket, mode: settings.daemon.mode, group: group)
+    }
+
+    private var limits: ServiceLimits {
+        var limits = ServiceLimits()
+        limits.removal.timeout = .seconds(settings.removal.timeout)
+        limits.removal.runtimeCall = .seconds(settings.removal.runtimeCall)
+        limits.removal.afterKill = .seconds(settings.removal.afterKill)
+        if !settings.removal.beforeNetns.isEmpty {
+            limits.removal.runBeforeNamespaces(
+                settings.removal.beforeNetns, timeout: .seconds(settings.removal.beforeNetnsTimeout))
+        }
+        limits.stopGrace = .seconds(settings.removal.stopGrace)
+        limits.atOnce = settings.daemon.atOnce
+        limits.waiting = settings.daemon.waiting
+        return limits
+    }
+
+    /// The lifecycle's own messages say nothing that ours do not.
+    private var quiet: Logger {
+        var logger = logger
+        logger.logLevel = .error
+        return logger
+    }
+
+    private func serveMetrics(_ registry: Registry) async throws -> MetricsServer? {
+        guard let address = settings.daemon.metrics, let colon = address.lastIndex(of: ":"),
+            let port = Int(address[address.index(after: colon)...])
+        else { return nil }
+        let metrics = metrics
+        do {
+            let server = try await MetricsServer(host: String(address[..<colon]), port: port) {
+                // A read takes some microseconds; a registry that is locked is left out.
+                let sandboxes = (try? registry.sandboxes()) ?? []
+                for state in [SandboxState.ready, .notReady, .removing] {
+                    let count = sandboxes.count { $0.state == state }
+                    metrics.set("podreap_sandboxes", [("state", state.rawValue)], Double(count))
+                }
+                return metrics.text()
+            }
+            logger.info("serving metrics", metadata: ["port": "\(server.port ?? port)"])
+            return server
+        } catch {
+            throw StartError("daemon.metrics: cannot listen at \(address): \(error)")
+        }
+    }
+}
+
+/// Serves until a signal, answers what is in flight, and waits for what has no caller any more.
+private struct Serving: Service {
+    let server: RemovalServer
+    let logger: Logger
+    let grace: Duration
+
+    func run() async throws {
+        try await withGracefulShutdownHandler {
+            try await server.serve()
+        } onGracefulShutdown: {
+            ServiceManager.tell("STOPPING=1")
+            logger.notice("ending", metadata: ["underWay": "\(server.underWay)"])
+            server.beginGracefulShutdown(grace: grace)
+        }
+        _ = await server.waitUntilIdle(grace)
+    }
+}

@@ -1,0 +1,83 @@
+import ArgumentParser
+internal import CRIService
+internal import HelperProtocol
+internal import Settings
+
+struct Podreapd: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Serves runtime.v1 and podreap.v1 on a Unix socket: what a shim and crictl call to remove pods.",
+        discussion: """
+            Settings come from /etc/podreap/podreap.toml, where there is one. It writes its log to standard error, as the \
+            journal reads it, and tells systemd when it is ready. TERM and INT end it: calls in flight are answered, and \
+            what is not finished by then is resumed at the next start.
+
+            Exit status: 0 ended as asked; 2 the command line or the settings are wrong; 3 it could not start, or go on.
+
+            Environment: PODREAP_REGISTRY and PODREAP_HELPER stand for the settings registry and helper.
+            """,
+        version: "podreapd \(Release.version)")
+
+    @Option(help: ArgumentHelp("The settings (default: \(Settings.defaultPath)).", valueName: "path"))
+    var settings: String?
+
+    @Option(help: ArgumentHelp("Another socket than the settings say.", valueName: "path"))
+    var socket: String?
+
+    @Flag(help: "Only read the settings, and say what is wrong.")
+    var check = false
+
+    func run() async throws {
+        var read = try Settings(path: settings ?? Settings.defaultPath, mustExist: settings != nil)
+        if let path = SystemCalls.environment("PODREAP_REGISTRY") { read.registry = path }
+        if let path = SystemCalls.environment("PODREAP_HELPER") { read.helper = path }
+        if let socket { read.daemon.socket = socket }
+        let daemon = try Daemon(read)
+        if !check { try await daemon.run() }
+    }
+}
+
+/// Why the daemon does not start.
+struct StartError: Error, CustomStringConvertible {
+    let description: String
+    init(_ description: String) { self.description = description }
+}
+
+@main
+enum Start {
+    static func main() async {
+        do {
+            var command = try Podreapd.parseAsRoot()
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                try command.run()
+            }
+        } catch {
+            SystemCalls.leave(report(error))
+        }
+        SystemCalls.leave(0)
+    }
+
+    /// Says what is wrong, and with which status to end.
+    private static func report(_ error: any Error) -> Int32 {
+        switch error {
+        case let error as SettingsError: return say("\(error)", 2)
+        case let error as StartError: return say("\(error)", 3)
+        case let error as ListenError: return say("\(error)", 3)
+        default:
+            if Podreapd.exitCode(for: error) == .success {
+                print(Podreapd.fullMessage(for: error))
+                return 0
+            }
+            if error is ValidationError || "\(type(of: error))".contains("CommandError") {
+                return say(Podreapd.fullMessage(for: error), 2)
+            }
+            return say("\(error)", 3)
+        }
+    }
+
+    private static func say(_ message: String, _ status: Int32) -> Int32 {
+        SystemCalls.complain("podreapd: \(message)\n")
+        return status
+    }
+}

@@ -1,0 +1,159 @@
+import Foundation
+import SamplePod
+import TestNode
+import TestPods
+import Testing
+
+/// How much of it: `make load` sets PODREAP_LOAD=full, which takes many minutes.
+enum Load {
+    static let isFull = ProcessInfo.processInfo.environment["PODREAP_LOAD"] == "full"
+    /// Pods that are removed at once.
+    static let pods = isFull ? 100 : 12
+    /// Removals one after the other, over which memory stays flat.
+    static let removals = isFull ? 2000 : 30
+    /// Pods whose removal a killed daemon leaves.
+    static let killed = isFull ? 50 : 6
+    static let connections = 1000
+}
+
+@Suite(.serialized) struct LoadTests {
+    private func open(_ pid: Int32) throws -> Int {
+        try FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/fd").count
+    }
+
+    private func memory(_ pid: Int32) throws -> Int {
+        let status = try String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)
+        return Int(status.firstMatch(of: /VmRSS:\s+(\d+) kB/)?.1 ?? "0") ?? 0
+    }
+
+    private func zombies(of pid: Int32) throws -> Int {
+        let children = (try? String(contentsOfFile: "/proc/\(pid)/task/\(pid)/children", encoding: .utf8)) ?? ""
+        return children.split(separator: " ").count { child in
+            let status = (try? String(contentsOfFile: "/proc/\(child)/status", encoding: .utf8)) ?? ""
+            return status.contains("State:\tZ")
+        }
+    }
+
+    /// Callers that vanish, call twice and have no time: each answer is right, and nothing is left.
+    @Test func manyAtOnce() async throws {
+        try await withDaemon { daemon, _ in
+            var pods: [SamplePod] = []
+            for number in 0..<Load.pods {
+                pods.append(try daemon.pod("pod-\(number)", [Workload(), Workload(), Workload(.ignoresTerm)]))
+            }
+            let pid = try #require(Int32(try shell("cat /proc/\(daemon.program.pid)/stat").split(separator: " ")[0]))
+            _ = try daemon.call("Status")
+            let before = try open(pid)
+            var calls: [Call] = []
+            for (number, pod) in pods.enumerated() {
+                let id = ["pod_sandbox_id": pod.id]
+                switch number % 3 {
+                case 0: calls += [Call("RemovePodSandbox", id), Call("RemovePodSandbox", id)]
+                case 1: calls += [Call("RemovePodSandbox", id, timeout: 0.02), Call("RemovePodSandbox", id)]
+                default: calls += [Call("RemovePodSandbox", id, cancel: 0.005)]
+                }
+            }
+            let answers = try daemon.calls([calls], seconds: 300)
+            for (number, answer) in answers.enumerated() {
+                #expect(["OK", "DEADLINE_EXCEEDED", "CANCELLED"].contains(answer.code), "\(number): \(answer)")
+            }
+            let deadline = ContinuousClock.now + .seconds(120)
+            while try daemon.call("ListPodSandbox").ids("items").count > 0 { try #require(.now < deadline) }
+            for pod in pods { #expect(pod.leftovers() == []) }
+            // Helpers and their sockets stay; nothing grows with the pods.
+            #expect(try open(pid) <= before + 16)
+            #expect(try zombies(of: pid) == 0)
+        }
+    }
+
+    @Test func memoryStaysFlat() async throws {
+        try await withDaemon { daemon, node in
+            let pid = daemon.program.pid
+            let pod = try node.pod()
+            pod.destroy()
+            // The records of a pod that is gone: what is measured is the daemon.
+            func round() throws {
+                var registration = RemovalServiceTests.registration(pod)
+                registration["containers"] = [[String: any Sendable]]()
+                registration["infra"] = nil
+                let answers = try daemon.calls(
+                    Array(
+                        repeating: [
+                            [Call("RegisterPodSandbox", registration, service: "Removal")],
+                            [Call("RemovePodSandbox", ["pod_sandbox_id": pod.id])],
+                        ], count: 10
+                    ).flatMap { $0 })
+                try #require(answers.allSatisfy { $0.code == "OK" }, "\(answers)")
+            }
+            for _ in 0..<10 { try round() }
+            let before = (try memory(pid), try open(pid))
+            for _ in 0..<(Load.removals / 10) { try round() }
+            let after = (try memory(pid), try open(pid))
+            #expect(after.0 < before.0 + 8192, "\(before.0) kB before, \(after.0) kB after")
+            #expect(after.1 <= before.1 + 4)
+            #expect(try zombies(of: pid) == 0)
+        }
+    }
+
+    /// What speaks no HTTP/2, or no protobuf, or too much; and connections that say nothing.
+    @Test func hostileClients() async throws {
+        try await withDaemon { daemon, node in
+            let script = """
+                import random, socket, sys, time
+                import grpc
+                path = "\(daemon.socket)"
+                preface = b"PRI * HTTP/2.0\\r\\n\\r\\nSM\\r\\n\\r\\n"
+                random.seed(7)
+                for number in range(200):
+                    peer = socket.socket(socket.AF_UNIX)
+                    peer.connect(path)
+                    garbage = random.randbytes(random.randrange(1, 4096))
+                    try:
+                        peer.sendall(garbage if number % 2 else preface + garbage)
+                    except OSError:
+                        pass
+                    peer.close()
+                channel = grpc.insecure_channel("unix:" + path)
+                name = "/runtime.v1.RuntimeService/RemovePodSandbox"
+                same = lambda data: data
+                codes = []
+                for data in [b"\\x0a\\xff\\xff\\xff\\xff", b"\\xff" * 64, b"\\x0a\\x02\\xc3\\x28", b"x" * (8 << 20)]:
+                    try:
+                        channel.unary_unary(name, same, same)(data, timeout=10)
+                        codes.append("OK")
+                    except grpc.RpcError as error:
+                        codes.append(error.code().name)
+                for name in ["/runtime.v1.RuntimeService/Nothing", "/no.Service/Method"]:
+                    try:
+                        channel.unary_unary(name, same, same)(b"", timeout=10)
+                        codes.append("OK")
+                    except grpc.RpcError as error:
+                        codes.append(error.code().name)
+                print(" ".join(codes))
+                import resource
+                resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
+                idle = []
+                for _ in range(\(Load.connections)):
+                    peer = socket.socket(socket.AF_UNIX)
+                    peer.connect(path)
+                    idle.append(peer)
+                time.sleep(0.5)
+                version = grpc.insecure_channel("unix:" + path, options=[("grpc.use_local_subchannel_pool", 1)])
+                version.unary_unary("/runtime.v1.RuntimeService/Version", same, same)(b"", timeout=10)
+                print("served beside", len(idle))
+                """
+            _ = try daemon.call("Version")
+            let file = try node.write(script, as: "hostile.py")
+            let output = try shell("/usr/bin/python3 \(file)", seconds: 100)
+            let codes = output.split(separator: "\n")[0].split(separator: " ")
+            #expect(codes.prefix(3).allSatisfy { $0 == "INVALID_ARGUMENT" }, "\(output)")
+            // The stream is reset while the client still sends, and it may see that first.
+            #expect(["RESOURCE_EXHAUSTED", "CANCELLED"].contains(codes[3]), "\(output)")
+            #expect(codes.suffix(2).allSatisfy { $0 == "UNIMPLEMENTED" }, "\(output)")
+            #expect(output.contains("served beside \(Load.connections)"))
+            let pod = try daemon.pod()
+            #expect(try daemon.call("RemovePodSandbox", ["pod_sandbox_id": pod.id]).code == "OK")
+            #expect(pod.leftovers() == [])
+        }
+    }
+}
