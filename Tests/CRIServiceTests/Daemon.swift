@@ -77,7 +77,7 @@ final class Daemon: Sendable {
     // MARK: Calls
 
     /// protoc's and grpcio's work, once for all tests.
-    private static let client = Result {
+    static let client = Result {
         let generate = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Client/generate").path()
         try shell("'\(generate)' /mnt/cri-client && chmod -R a+rX /mnt/cri-client")
         return "/mnt/cri-client/client.py"
