@@ -49,6 +49,9 @@ public final class PrometheusMetrics: MetricsFactory, Sendable {
         "podreap_calls_total": "gRPC calls by method and code.",
         "podreap_call_duration_seconds": "How long gRPC calls took.",
         "podreap_refused_peers_total": "Connections that were closed because of who made them.",
+        "podreap_leaks_found_total": "Left-overs of unknown pods that garbage collection found, each time it looked.",
+        "podreap_helpers_started":
+            "Helpers started since the daemon was; more than its pool has: some had to be replaced.",
         "podreap_sandboxes": "Registered sandboxes by state; removing ones that stay are stuck.",
     ]
 

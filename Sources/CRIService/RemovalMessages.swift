@@ -95,3 +95,17 @@ extension Podreap_V1_ExplainResponse {
         }
     }
 }
+
+extension Podreap_V1_Garbage {
+    init(_ verdict: GarbageVerdict) {
+        self.init()
+        kind = verdict.item.kindName
+        path = verdict.item.path
+        age = verdict.age ?? -1
+        switch verdict.decision {
+        case .known: outcome = .kept
+        case .keep(let why): (outcome, reason) = (.kept, why)
+        case .remove(let why): (outcome, reason) = (.removable, why)
+        }
+    }
+}

@@ -1,4 +1,5 @@
 internal import CRIMessages
+internal import CoreMetrics
 internal import FoundationEssentials
 internal import GRPCCore
 internal import SandboxRegistry
@@ -103,6 +104,35 @@ struct RemovalService: Podreap_V1_Removal.SimpleServiceProtocol {
             try orchestrator.explain(sandbox)
         }
         return Podreap_V1_ExplainResponse(explanation)
+    }
+
+    func collectGarbage(
+        request: Podreap_V1_CollectGarbageRequest, context: ServerContext
+    ) async throws -> Podreap_V1_CollectGarbageResponse {
+        guard request.olderThan >= 0 else {
+            throw RPCError(code: .invalidArgument, message: "older_than is \(request.olderThan); expected seconds")
+        }
+        let bound = request.olderThan == 0 ? 3600 : request.olderThan
+        do throws(RemovalError) {
+            let facts = try await core.orchestrator.garbage()
+            var response = Podreap_V1_CollectGarbageResponse()
+            response.problems = facts.problems
+            for verdict in facts.judge(olderThan: bound) where verdict.decision != .known {
+                var item = Podreap_V1_Garbage(verdict)
+                if request.remove, item.outcome == .removable {
+                    let failure = try await core.orchestrator.collect(verdict, from: facts, olderThan: bound)
+                    item.outcome = failure == nil ? .removed : .failed
+                    item.reason = failure ?? item.reason
+                }
+                if item.outcome != .kept {
+                    Counter(label: "podreap_leaks_found_total", dimensions: [("kind", item.kind)]).increment()
+                }
+                response.items.append(item)
+            }
+            return response
+        } catch {
+            throw RPCError(error)
+        }
     }
 
     func history(

@@ -19,6 +19,7 @@ public final class HelperPool: Sendable {
         var abandoned = 0
         var waiting: [CheckedContinuation<Grant, Never>] = []
         var welcome: Welcome?
+        var started = 0
     }
 
     private let launch: HelperLaunch
@@ -43,6 +44,9 @@ public final class HelperPool: Sendable {
         guard let known = state.withLock({ $0.welcome }) else { throw .malformedReply("no Welcome") }
         return known
     }
+
+    /// How many helpers were started up to now; more than work at once: some had to be replaced.
+    public var started: Int { state.withLock { $0.started } }
 
     /// Starts helpers in the background until there are `count`, so that the first calls need not wait for it. Where
     /// that fails, those calls say why.
@@ -118,6 +122,7 @@ public final class HelperPool: Sendable {
             let hanging = state.withLock { $0.abandoned }
             guard hanging < max(1, limits.abandoned) else { throw HelperError.tooManyAbandoned(hanging) }
             let helper = try HelperProcess(launch)
+            state.withLock { $0.started += 1 }
             do throws(HelperError) {
                 try check(await helper.greet(launch.executable, within: limits.start))
             } catch {

@@ -49,7 +49,7 @@ struct Daemon {
         let orchestrator = Orchestrator(registry: registry, helpers: helpers)
         let server = RemovalServer(
             on: socket, orchestrator, peers: peers, limits: limits, logger: logger)
-        let metricsServer = try await serveMetrics(registry)
+        let metricsServer = try await serveMetrics(registry, helpers)
         let count = await server.resume()
         logger.notice(
             "ready",
@@ -96,7 +96,7 @@ struct Daemon {
         return logger
     }
 
-    private func serveMetrics(_ registry: Registry) async throws -> MetricsServer? {
+    private func serveMetrics(_ registry: Registry, _ helpers: HelperPool) async throws -> MetricsServer? {
         guard let address = settings.daemon.metrics, let colon = address.lastIndex(of: ":"),
             let port = Int(address[address.index(after: colon)...])
         else { return nil }
@@ -109,6 +109,7 @@ struct Daemon {
                     let count = sandboxes.count { $0.state == state }
                     metrics.set("podreap_sandboxes", [("state", state.rawValue)], Double(count))
                 }
+                metrics.set("podreap_helpers_started", [], Double(helpers.started))
                 return metrics.text()
             }
             logger.info("serving metrics", metadata: ["port": "\(server.port ?? port)"])

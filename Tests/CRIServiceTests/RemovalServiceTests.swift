@@ -71,6 +71,25 @@ import Testing
         }
     }
 
+    /// A pod that nobody has registered, dead: found, and removed when told to.
+    @Test func garbage() async throws {
+        try await withDaemon { daemon, node in
+            let pod = try node.pod()
+            for container in pod.containers { kill(container.pid, SIGKILL) }
+            try await Task.sleep(for: .milliseconds(100))
+            let older = ["older_than": 0.001]
+            let found = try daemon.removal("CollectGarbage", older)
+            let items = found.list("items").filter { ($0["path"] as? String)?.contains(pod.workloads[0].id) == true }
+            #expect(!items.isEmpty, "\(found)")
+            #expect(items.allSatisfy { ($0["reason"] as? String)?.isEmpty == false })
+            #expect(try daemon.removal("CollectGarbage", ["older_than": -1]).code == "INVALID_ARGUMENT")
+            // What is young is kept.
+            let young = try daemon.removal("CollectGarbage").list("items")
+            #expect(young.allSatisfy { $0["outcome"] as? String == "KEPT" }, "\(young)")
+            #expect(try daemon.removal("CollectGarbage", ["older_than": 0.001, "remove": true]).code == "OK")
+        }
+    }
+
     /// What is wrong with a registration is named by its field; nothing is registered then.
     @Test func wrongRegistrations() async throws {
         try await withDaemon { daemon, node in

@@ -89,6 +89,19 @@ package enum Podreap_V1_Removal: Sendable {
                 type: .unary
             )
         }
+        /// Namespace for "CollectGarbage" metadata.
+        package enum CollectGarbage: Sendable {
+            /// Request type for "CollectGarbage".
+            package typealias Input = Podreap_V1_CollectGarbageRequest
+            /// Response type for "CollectGarbage".
+            package typealias Output = Podreap_V1_CollectGarbageResponse
+            /// Descriptor for "CollectGarbage".
+            package static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "podreap.v1.Removal"),
+                method: "CollectGarbage",
+                type: .unary
+            )
+        }
         /// Namespace for "History" metadata.
         package enum History: Sendable {
             /// Request type for "History".
@@ -109,6 +122,7 @@ package enum Podreap_V1_Removal: Sendable {
             RemovePodSandbox.descriptor,
             Plan.descriptor,
             Explain.descriptor,
+            CollectGarbage.descriptor,
             History.descriptor
         ]
     }
@@ -226,6 +240,24 @@ extension Podreap_V1_Removal {
             request: GRPCCore.StreamingServerRequest<Podreap_V1_ExplainRequest>,
             context: GRPCCore.ServerContext
         ) async throws -> GRPCCore.StreamingServerResponse<Podreap_V1_ExplainResponse>
+
+        /// Handle the "CollectGarbage" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > What is left of pods that the registry does not know; removes it if told to.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Podreap_V1_CollectGarbageRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Podreap_V1_CollectGarbageResponse` messages.
+        func collectGarbage(
+            request: GRPCCore.StreamingServerRequest<Podreap_V1_CollectGarbageRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Podreap_V1_CollectGarbageResponse>
 
         /// Handle the "History" method.
         ///
@@ -345,6 +377,24 @@ extension Podreap_V1_Removal {
             context: GRPCCore.ServerContext
         ) async throws -> GRPCCore.ServerResponse<Podreap_V1_ExplainResponse>
 
+        /// Handle the "CollectGarbage" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > What is left of pods that the registry does not know; removes it if told to.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Podreap_V1_CollectGarbageRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Podreap_V1_CollectGarbageResponse` message.
+        func collectGarbage(
+            request: GRPCCore.ServerRequest<Podreap_V1_CollectGarbageRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Podreap_V1_CollectGarbageResponse>
+
         /// Handle the "History" method.
         ///
         /// > Source IDL Documentation:
@@ -462,6 +512,24 @@ extension Podreap_V1_Removal {
             context: GRPCCore.ServerContext
         ) async throws -> Podreap_V1_ExplainResponse
 
+        /// Handle the "CollectGarbage" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > What is left of pods that the registry does not know; removes it if told to.
+        ///
+        /// - Parameters:
+        ///   - request: A `Podreap_V1_CollectGarbageRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Podreap_V1_CollectGarbageResponse` to respond with.
+        func collectGarbage(
+            request: Podreap_V1_CollectGarbageRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Podreap_V1_CollectGarbageResponse
+
         /// Handle the "History" method.
         ///
         /// > Source IDL Documentation:
@@ -542,6 +610,17 @@ extension Podreap_V1_Removal.StreamingServiceProtocol {
             }
         )
         router.registerHandler(
+            forMethod: Podreap_V1_Removal.Method.CollectGarbage.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Podreap_V1_CollectGarbageRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Podreap_V1_CollectGarbageResponse>(),
+            handler: { request, context in
+                try await self.collectGarbage(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
             forMethod: Podreap_V1_Removal.Method.History.descriptor,
             deserializer: GRPCProtobuf.ProtobufDeserializer<Podreap_V1_HistoryRequest>(),
             serializer: GRPCProtobuf.ProtobufSerializer<Podreap_V1_HistoryResponse>(),
@@ -607,6 +686,17 @@ extension Podreap_V1_Removal.ServiceProtocol {
         context: GRPCCore.ServerContext
     ) async throws -> GRPCCore.StreamingServerResponse<Podreap_V1_ExplainResponse> {
         let response = try await self.explain(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    package func collectGarbage(
+        request: GRPCCore.StreamingServerRequest<Podreap_V1_CollectGarbageRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Podreap_V1_CollectGarbageResponse> {
+        let response = try await self.collectGarbage(
             request: GRPCCore.ServerRequest(stream: request),
             context: context
         )
@@ -690,6 +780,19 @@ extension Podreap_V1_Removal.SimpleServiceProtocol {
     ) async throws -> GRPCCore.ServerResponse<Podreap_V1_ExplainResponse> {
         return GRPCCore.ServerResponse<Podreap_V1_ExplainResponse>(
             message: try await self.explain(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    package func collectGarbage(
+        request: GRPCCore.ServerRequest<Podreap_V1_CollectGarbageRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Podreap_V1_CollectGarbageResponse> {
+        return GRPCCore.ServerResponse<Podreap_V1_CollectGarbageResponse>(
+            message: try await self.collectGarbage(
                 request: request.message,
                 context: context
             ),
