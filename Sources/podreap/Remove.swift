@@ -14,6 +14,9 @@ struct Remove: AsyncParsableCommand {
     @OptionGroup var helper: HelperOptions
     @OptionGroup var hook: NamespaceHookOptions
 
+    @Flag(help: "Name processes that keep the pod's shm or namespaces mounted elsewhere; this looks at every process.")
+    var holders = false
+
     @Argument(help: "Sandboxes' ids or beginnings of ids.")
     var ids: [String] = []
 
@@ -32,8 +35,9 @@ struct Remove: AsyncParsableCommand {
     func run() async throws {
         let ids = all ? try common.openRegistry().sandboxes().map(\.id) : ids
         if ids.isEmpty { return }
-        var options = RemovalOptions(timeout: timeout.duration, namesHolders: true)
+        var options = RemovalOptions(timeout: timeout.duration)
         hook.add(to: &options)
+        options.namesHolders = holders
         try await runAll(ids, common, helper) { [options] (orchestrator, id, tell) throws(RemovalError) in
             try await orchestrator.remove(id, options: options, tell: tell)
         }

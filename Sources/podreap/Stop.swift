@@ -14,6 +14,9 @@ struct Stop: AsyncParsableCommand {
     @OptionGroup var helper: HelperOptions
     @OptionGroup var hook: NamespaceHookOptions
 
+    @Flag(help: "Name processes that keep the pod's shm or namespaces mounted elsewhere; this looks at every process.")
+    var holders = false
+
     @Argument(help: "Sandboxes' ids or beginnings of ids.")
     var ids: [String]
 
@@ -22,8 +25,9 @@ struct Stop: AsyncParsableCommand {
 
     func run() async throws {
         let grace = grace.duration
-        var options = RemovalOptions(timeout: grace + grace + .seconds(120), namesHolders: true)
+        var options = RemovalOptions(timeout: grace + grace + .seconds(120))
         hook.add(to: &options)
+        options.namesHolders = holders
         try await runAll(ids, common, helper) { [options] (orchestrator, id, tell) throws(RemovalError) in
             try await orchestrator.stop(id, grace: grace, options: options, tell: tell)
         }

@@ -98,7 +98,7 @@ import Testing
             start.input = 0
             let keeper = try Program(start)
             while try NodeProcess(keeper.pid).read("comm") != "sleep\n" { Thread.sleep(forTimeInterval: 0.005) }
-            let result = try node.podreap([purpose, pod.id])
+            let result = try node.podreap([purpose, "--holders", pod.id])
             #expect(result.status == 0)
             for (kept, place) in [(pod.shm, purpose == "stop" ? pod.shm : "/mnt/kept"), (pod.netns, "/mnt/kept-netns")]
             {
@@ -107,7 +107,7 @@ import Testing
                 #expect(result.output.contains(warning), "\(result.output)")
             }
             keeper.kill()
-            #expect(try node.podreap(["remove", pod.id]).output.contains("warning") == false)
+            #expect(try node.podreap(["remove", "--holders", pod.id]).output.contains("warning") == false)
             #expect(pod.leftovers() == [])
         }
     }
