@@ -79,7 +79,7 @@ let unprivilegedTargets: [Target] = [
     .target(name: "SamplePod", dependencies: ["CLinux"], swiftSettings: strict),
     .executableTarget(
         name: "podreap",
-        dependencies: ["SandboxRemoval", "HelperProtocol", "SamplePod", arguments],
+        dependencies: ["SandboxRemoval", "HelperProtocol", "SamplePod", "Settings", arguments],
         swiftSettings: strict),
     .target(
         name: "Settings", dependencies: [.product(name: "TOMLKit", package: "TOMLKit")], swiftSettings: strict),
@@ -105,6 +105,9 @@ let tests: [Target] = [
     .executableTarget(
         name: "podreap-benchmark", dependencies: ["SandboxRemoval", "SandboxRegistry", "SamplePod", arguments],
         path: "Tests/Benchmark/Driver", swiftSettings: strict),
+    .executableTarget(
+        name: "library-example", dependencies: ["SandboxRemoval", "SandboxRegistry"], path: "Tests/LibraryExample",
+        swiftSettings: strict),
     .testTarget(name: "SamplePodTests", dependencies: ["SamplePod"], swiftSettings: strict),
     .testTarget(
         name: "HelperProtocolTests", dependencies: ["HelperProtocol"],
