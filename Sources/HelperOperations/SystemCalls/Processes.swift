@@ -38,8 +38,11 @@ struct Child: ~Copyable {
         return set[1].revents != 0 ? .peerGone : .timeout
     }
 
-    /// Kills the child's process group, of which it is the leader.
-    func killGroup() { _ = linux_kill(-pid, SIGKILL) }
+    /// Kills the child and its process group, which it may not lead yet: it has only just been forked.
+    func killGroup() {
+        _ = linux_kill(-pid, SIGKILL)
+        _ = linux_kill(pid, SIGKILL)
+    }
 
     /// waitpid(2): the exit status, or the negative number of the signal that ended it.
     func reap() throws(Outcome) -> Int32 {
