@@ -50,13 +50,18 @@ public final class RemovalServer: Sendable {
         try await server.serve()
     }
 
+    /// Returns when calls are taken, or will never be.
+    public func waitUntilServing() async { _ = try? await server.transport.listeningAddress }
+
     /// Takes no further calls. Those that wait get their answers.
     ///
     /// - Parameter grace: How long they may wait; those that are left are then told to call again.
     public func beginGracefulShutdown(grace: Duration) {
         core.works.beginEnding()
-        server.beginGracefulShutdown()
-        Task { [core] in
+        Task { [core, server] in
+            // A server that is told to end while it begins neither ends nor begins.
+            _ = try? await server.transport.listeningAddress
+            server.beginGracefulShutdown()
             try? await Task.sleep(for: grace)
             core.works.leave()
         }

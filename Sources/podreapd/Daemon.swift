@@ -50,15 +50,7 @@ struct Daemon {
         let server = RemovalServer(
             on: socket, orchestrator, peers: peers, limits: limits, logger: logger)
         let metricsServer = try await serveMetrics(registry, helpers)
-        let count = await server.resume()
-        logger.notice(
-            "ready",
-            metadata: [
-                "socket": "\(settings.daemon.socket)", "registry": "\(settings.registry)", "resuming": "\(count)",
-                "release": "\(Release.version)",
-            ])
-        ServiceManager.tell("READY=1\nSTATUS=serving \(settings.daemon.socket)")
-        let service = Serving(server: server, logger: logger, grace: .seconds(settings.daemon.endGrace))
+        let service = Serving(server: server, logger: logger, settings: settings)
         var configuration = ServiceGroupConfiguration(
             services: [service], gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet)
         // Calls have had their time by then.
@@ -124,9 +116,28 @@ struct Daemon {
 private struct Serving: Service {
     let server: RemovalServer
     let logger: Logger
-    let grace: Duration
+    let settings: Settings
 
+    /// Signals are attended to by now, so from here on it may be said that it serves.
     func run() async throws {
+        let grace = Duration.seconds(settings.daemon.endGrace)
+        try await withThrowingTaskGroup { group in
+            group.addTask { try await serve(grace) }
+            await server.waitUntilServing()
+            let count = await server.resume()
+            logger.notice(
+                "ready",
+                metadata: [
+                    "socket": "\(settings.daemon.socket)", "registry": "\(settings.registry)",
+                    "resuming": "\(count)", "release": "\(Release.version)",
+                ])
+            ServiceManager.tell("READY=1\nSTATUS=serving \(settings.daemon.socket)")
+            try await group.waitForAll()
+        }
+        _ = await server.waitUntilIdle(grace)
+    }
+
+    private func serve(_ grace: Duration) async throws {
         try await withGracefulShutdownHandler {
             try await server.serve()
         } onGracefulShutdown: {
@@ -134,6 +145,5 @@ private struct Serving: Service {
             logger.notice("ending", metadata: ["underWay": "\(server.underWay)"])
             server.beginGracefulShutdown(grace: grace)
         }
-        _ = await server.waitUntilIdle(grace)
     }
 }

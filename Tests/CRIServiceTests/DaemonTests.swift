@@ -58,18 +58,21 @@ import Testing
     /// Killed with KILL while it removes: the next one finishes by itself, and a second call finds nothing to do.
     @Test func aKilledDaemonsRemovalsAreFinishedByTheNext() throws {
         try withPodNode { node in
-            let socket = "\(node.library)/podreap.sock"
-            let first = try Daemon(
-                node,
-                settings: "[daemon]\nsocket = \"\(socket)\"\nlog = \"debug\"\nat-once = \(Load.isFull ? 64 : 3)")
-            var pods: [SamplePod] = []
-            for number in 0..<Load.killed { pods.append(try first.pod("pod-\(number)", [Workload()])) }
+            // Holds each removal at the moment before its namespace goes.
+            let hook = try node.write(
+                "#!/bin/sh\necho \"$PODREAP_SANDBOX\" >> \(node.library)/held\nsleep 20\n", as: "hold", mode: 0o755)
+            let first = try Daemon(node, settings: "[removal]\nbefore-netns = [\"\(hook)\"]")
+            let pods = try (0..<Load.killed).map { try first.pod("pod-\($0)", [Workload()]) }
             let file = try node.write("", as: "calls.json")
             let calls = pods.map { Call("RemovePodSandbox", ["pod_sandbox_id": $0.id]).json }
             try JSONSerialization.data(withJSONObject: [calls]).write(to: URL(filePath: file))
             try shell("/usr/bin/python3 \(try Daemon.client.get()) \(first.socket) < \(file) >/dev/null 2>&1 &")
-            // The first is done, and others are not.
-            try first.waitForLog("outcome=removed", seconds: 60)
+            let held = { (try? String(contentsOfFile: "\(node.library)/held", encoding: .utf8)) ?? "" }
+            let until = ContinuousClock.now + .seconds(60)
+            while held().split(separator: "\n").count < Load.killed / 2 {
+                try #require(.now < until, "\(first.log())")
+                Thread.sleep(forTimeInterval: 0.005)
+            }
             first.program.kill(SIGKILL)
             _ = try first.program.wait(seconds: 10)
 
