@@ -29,11 +29,13 @@ public final class Orchestrator: Sendable {
     /// - Parameters:
     ///   - helper: The path of `podreap-helper`.
     ///   - policy: Another policy than the installed one; the helper takes it from root only.
-    ///   - warm: How many helpers to start at once; the others are started when there is work for them.
+    ///   - atOnce: How many helpers work at once.
+    ///   - warm: How many helpers to start right away; the others are started when there is work for them.
     public convenience init(
-        path: String, helper: String, policy: String? = nil, warm: Int = 0
+        path: String, helper: String, policy: String? = nil, atOnce: Int = HelperLimits().helpers, warm: Int = 0
     ) throws(RegistryError) {
-        let helpers = HelperPool(HelperLaunch(executable: helper, arguments: policy.map { [$0] } ?? []))
+        let launch = HelperLaunch(executable: helper, arguments: policy.map { [$0] } ?? [])
+        let helpers = HelperPool(launch, limits: HelperLimits(helpers: atOnce))
         helpers.warm(warm)
         self.init(registry: try Registry(path: path), helpers: helpers)
     }

@@ -1,6 +1,7 @@
 import ArgumentParser
 internal import SandboxRegistry
 internal import SandboxRemoval
+internal import Settings
 
 /// What every command takes.
 struct CommonOptions: ParsableArguments {
@@ -13,7 +14,7 @@ struct CommonOptions: ParsableArguments {
     var json = false
 
     var registryPath: String {
-        registry ?? environmentVariable("PODREAP_REGISTRY") ?? "/var/lib/podreap/registry.sqlite"
+        registry ?? environmentVariable("PODREAP_REGISTRY") ?? Configured.settings.registry
     }
 
     func openRegistry() throws(RegistryError) -> Registry { try Registry(path: registryPath) }
@@ -33,12 +34,13 @@ struct HelperOptions: ParsableArguments {
 
     /// The helper's program.
     var path: String {
-        helper ?? environmentVariable("PODREAP_HELPER") ?? "/usr/libexec/podreap/podreap-helper"
+        helper ?? environmentVariable("PODREAP_HELPER") ?? Configured.settings.helper
     }
 
     /// - Parameter warm: How many helpers to start while the registry is opened.
     func orchestrator(_ common: CommonOptions, warm: Int) throws(RegistryError) -> Orchestrator {
-        try Orchestrator(path: common.registryPath, helper: path, policy: policy, warm: warm)
+        try Orchestrator(
+            path: common.registryPath, helper: path, policy: policy, atOnce: Configured.settings.helpers, warm: warm)
     }
 }
 

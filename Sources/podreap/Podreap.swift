@@ -2,6 +2,7 @@ import ArgumentParser
 internal import HelperProtocol
 internal import SandboxRegistry
 internal import SandboxRemoval
+internal import Settings
 
 /// What an invocation's exit status tells a script.
 enum Status: Int32, Error, Comparable {
@@ -25,8 +26,10 @@ struct Podreap: AsyncParsableCommand {
             with it; 2 the command line or a document is wrong, nothing was changed; 3 the helper or the registry \
             cannot be used, nothing was changed.
 
-            Environment: PODREAP_REGISTRY and PODREAP_HELPER stand for --registry and --helper; NO_COLOR switches \
-            colours off.
+            Settings that stand in /etc/podreap/podreap.toml are the options' defaults.
+
+            Environment: PODREAP_REGISTRY and PODREAP_HELPER stand for --registry and --helper, PODREAP_SETTINGS names \
+            another podreap.toml; NO_COLOR switches colours off.
             """,
         version: "podreap \(Release.version)",
         subcommands: [
@@ -40,6 +43,7 @@ enum Start {
     static func main() async {
         do {
             var command = try Podreap.parseAsRoot()
+            _ = try Configured.result.get()
             if var command = command as? any AsyncParsableCommand {
                 try await command.run()
             } else {
@@ -59,6 +63,7 @@ enum Start {
         case let error as DocumentError:
             return say(error.field.isEmpty ? "\(error)" : "the document is wrong: \(error)", .badInput)
         case let error as InputError: return say(error, .badInput)
+        case let error as SettingsError: return say(error, .badInput)
         case let error as UsageError: return say(error.message, .badInput)
         case let error as DemoFailure: return say(error, .incomplete)
         default:

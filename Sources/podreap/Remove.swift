@@ -23,8 +23,8 @@ struct Remove: AsyncParsableCommand {
     @Flag(help: "Remove every registered sandbox.")
     var all = false
 
-    @Option(help: ArgumentHelp("The time for the whole of it.", valueName: "seconds"))
-    var timeout = Seconds(.seconds(120))
+    @Option(help: ArgumentHelp("The time for the whole of it (default: 120).", valueName: "seconds"))
+    var timeout: Seconds?
 
     func validate() throws {
         guard ids.isEmpty == all else {
@@ -35,7 +35,7 @@ struct Remove: AsyncParsableCommand {
     func run() async throws {
         let ids = all ? try common.openRegistry().sandboxes().map(\.id) : ids
         if ids.isEmpty { return }
-        var options = RemovalOptions(timeout: timeout.duration)
+        var options = Configured.removal(timeout)
         hook.add(to: &options)
         options.namesHolders = holders
         try await runAll(ids, common, helper) { [options] (orchestrator, id, tell) throws(RemovalError) in

@@ -1,6 +1,7 @@
 import ArgumentParser
 internal import SandboxRegistry
 internal import SandboxRemoval
+internal import Settings
 
 struct Stop: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -20,12 +21,14 @@ struct Stop: AsyncParsableCommand {
     @Argument(help: "Sandboxes' ids or beginnings of ids.")
     var ids: [String]
 
-    @Option(help: ArgumentHelp("How long a container may take to end; 0 kills it at once.", valueName: "seconds"))
-    var grace = Seconds(.seconds(10))
+    @Option(
+        help: ArgumentHelp(
+            "How long a container may take to end; 0 kills it at once (default: 10).", valueName: "seconds"))
+    var grace: Seconds?
 
     func run() async throws {
-        let grace = grace.duration
-        var options = RemovalOptions(timeout: grace + grace + .seconds(120))
+        let grace = grace?.duration ?? .seconds(Configured.settings.removal.stopGrace)
+        var options = Configured.removal(nil, extra: grace + grace)
         hook.add(to: &options)
         options.namesHolders = holders
         try await runAll(ids, common, helper) { [options] (orchestrator, id, tell) throws(RemovalError) in
