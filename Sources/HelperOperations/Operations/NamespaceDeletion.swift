@@ -44,7 +44,7 @@ extension Descriptor {
     fileprivate func deletePin(_ name: InlineBytes<256>, _ kind: RootKind, mounted: Bool) throws(Outcome) {
         var mounted = mounted
         // Each mount of a stack is examined: beneath a pin may lie something that is none.
-        for _ in 0..<64 where mounted {
+        for _ in 0..<stackLimit where mounted {
             try unmount(name.terminated)
             (_, mounted) = try pin(name, kind)
         }

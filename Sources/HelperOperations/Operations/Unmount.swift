@@ -1,7 +1,7 @@
 internal import HelperProtocol
 
 /// How many mounts stacked on one place a single request detaches.
-private var stackLimit: Int { 64 }
+var stackLimit: Int { 64 }
 
 extension Broker {
     /// Detaches the mounts at the place, topmost first, with what is mounted beneath them (umount2(2)); never a

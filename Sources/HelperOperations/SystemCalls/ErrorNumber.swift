@@ -12,6 +12,5 @@ enum ErrorNumber {
     static var noSystemCall: Int32 { ENOSYS }
     static var notEmpty: Int32 { ENOTEMPTY }
     static var loop: Int32 { ELOOP }
-    static var brokenPipe: Int32 { EPIPE }
     static var tooLarge: Int32 { EFBIG }
 }
