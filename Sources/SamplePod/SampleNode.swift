@@ -53,8 +53,8 @@ public struct SampleNode: Sendable {
         for name in ["sh", "sleep"] { try makeLink("\(image)/bin/\(name)", to: "busybox") }
     }
 
-    /// Where in each hierarchy pods' cgroups lie.
-    static let cgroup = "/podreap-sample"
+    /// Where in each hierarchy the pods of this process have their cgroups: hierarchies are shared by all mount namespaces.
+    public static let cgroup = "/podreap-sample-\(processID())"
     private var canary: String { "\(volume)/canary" }
 
     /// Whether the volume still has its file: removing a pod must not reach through the mount.
@@ -79,7 +79,7 @@ public struct SampleNode: Sendable {
     public func destroy() {
         detachMounts(beneath: base)
         removeTree(base)
-        // Another node's pods may be in there: then it stays.
+        // Pods of another node of this process may be in there: then it stays.
         for root in cgroupRoots { _ = removeDirectory(root) }
     }
 }

@@ -7,6 +7,7 @@ private func failure(_ call: String, _ path: String, _ code: Int32 = errno) -> S
 }
 
 func isRoot() -> Bool { geteuid() == 0 }
+func processID() -> Int32 { getpid() }
 
 /// An existing path without symbolic links: the form in which the kernel lists mount points.
 func resolved(_ path: String) throws(SampleError) -> String {

@@ -35,7 +35,7 @@ import Testing
     /// No runtime thaws what is not its own: then it is said which cgroup is frozen, and how it is thawed.
     @Test(arguments: ["/usr/sbin/runc", "/usr/bin/crun"]) func aboveTheContainer(_ runtime: String) async throws {
         try await withPod(runtime) { pod, orchestrator in
-            let parent = "\(Self.freezer)/podreap-sample/\(pod.id)"
+            let parent = "\(Self.freezer)\(SampleNode.cgroup)/\(pod.id)"
             let app = pod.workloads[0]
             let own = try #require(app.cgroups.first { $0.hasPrefix(Self.freezer) })
             // Not the cgroup that the runtime knows, but one above the container's processes.
@@ -65,7 +65,7 @@ import Testing
     private func command(_ how: String, _ pod: SamplePod) -> String {
         how == "pause"
             ? "\(pod.node.runtime) --root \(pod.node.runtimeRoot) pause $id"
-            : "echo FROZEN >\(Self.freezer)/podreap-sample/$id/freezer.state"
+            : "echo FROZEN >\(Self.freezer)\(SampleNode.cgroup)/$id/freezer.state"
     }
 
     private func withPod(
