@@ -25,7 +25,12 @@ FLOOR := $(CURDIR)/.build-bench/floor
 # The programs as they are shipped, stripped. Tests and the demo take the helper from PODREAP_HELPER.
 HELPER := $(EMBEDDED)/podreap-helper
 PODREAP := $(STATIC)/podreap
+PODREAPD := $(STATIC)/podreapd
 CRI_MESSAGES := Sources/CRIMessages
+# Equal bytes wherever it is built: no place of this tree in the programs, and no hash of the command line (.swift_modhash).
+REPRODUCIBLE := -debug-info-format none -Xswiftc -file-prefix-map -Xswiftc $(CURDIR)=. -Xcc -ffile-prefix-map=$(CURDIR)=. \
+    -Xswiftc -Xfrontend -Xswiftc -disable-incremental-llvm-codegen
+RELEASE := -c release --static-swift-stdlib $(REPRODUCIBLE) --scratch-path $(STATIC)
 export PODREAP_HELPER := $(HELPER)
 export PODREAP_FLOOR := $(FLOOR)
 
@@ -44,12 +49,14 @@ helper: setup ## Builds the helper in Embedded Swift, as it is shipped
 	@# The same package seen from elsewhere: beside a Package.resolved it would fetch packages that it does not use.
 	@mkdir -p $(EMBEDDED)/package && ln -sfn ../../Package.swift ../../Sources $(EMBEDDED)/package/
 	PODREAP_EMBEDDED=1 $(SWIFT) build $(SWIFTFLAGS) -c release --product podreap-helper --disable-local-rpath \
-	    --package-path $(EMBEDDED)/package --scratch-path $(EMBEDDED)
+	    $(REPRODUCIBLE) --package-path $(EMBEDDED)/package --scratch-path $(EMBEDDED)
 	strip -o $(HELPER) $(EMBEDDED)/release/podreap-helper
 
-release: setup ## Builds podreap as it is shipped, with Swift's libraries in it
-	$(SWIFT) build $(SWIFTFLAGS) -c release --static-swift-stdlib --product podreap --scratch-path $(STATIC)
+release: setup ## Builds podreap and podreapd as they are shipped, with Swift's libraries in them
+	$(SWIFT) build $(SWIFTFLAGS) $(RELEASE) --product podreap
+	$(SWIFT) build $(SWIFTFLAGS) $(RELEASE) --product podreapd
 	strip -o $(PODREAP) $(STATIC)/release/podreap
+	strip -o $(PODREAPD) $(STATIC)/release/podreapd
 
 floor: setup $(FLOOR)
 
@@ -79,7 +86,7 @@ lint: setup ## Checks format, unsafe code, imports, lengths and scripts
 	@packaging/lint/run
 
 bench: root helper release floor ## Measures removals against the floor
-	$(SWIFT) build $(SWIFTFLAGS) -c release --static-swift-stdlib --product podreap-benchmark --scratch-path $(STATIC)
+	$(SWIFT) build $(SWIFTFLAGS) $(RELEASE) --product podreap-benchmark
 	$(PRIVATE_NAMESPACE) Tests/Benchmark/run $(HELPER) $(PODREAP) $(FLOOR) $(STATIC)/release/podreap-benchmark $(BENCHFLAGS)
 
 proto: setup ## Generates the gRPC messages and services from their .proto files
