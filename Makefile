@@ -34,7 +34,7 @@ RELEASE := -c release --static-swift-stdlib $(REPRODUCIBLE) --scratch-path $(STA
 export PODREAP_HELPER := $(HELPER)
 export PODREAP_FLOOR := $(FLOOR)
 
-.PHONY: help setup build helper release floor demo test load proto fuzz adversary lint bench size clean root
+.PHONY: help setup build helper release floor demo test load proto fuzz adversary lint bench size selinux clean root
 
 help: ## Lists these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -98,11 +98,14 @@ proto: setup ## Generates the gRPC messages and services from their .proto files
 	    --grpc-swift-2_opt=Visibility=Package,UseAccessLevelOnImports=true,Client=false \
 	    --grpc-swift-2_out=$(CRI_MESSAGES)/Generated $(CRI_MESSAGES)/Proto/*.proto
 
+selinux: setup ## Builds the SELinux module, .build-selinux/podreap.pp
+	policy/selinux/build $(CURDIR)/.build-selinux
+
 size: helper ## Shows how much there is to audit
 	@packaging/size $(HELPER)
 
 clean: ## Removes all that was built
-	rm -rf .build .build-helper .build-release .build-bench .build-fuzz
+	rm -rf .build .build-helper .build-release .build-bench .build-fuzz .build-selinux
 
 root:
 	@[[ $$EUID -eq 0 ]] || { echo "This needs root: it makes mounts, network namespaces and containers. Run: sudo make $(MAKECMDGOALS)" >&2; exit 1; }
