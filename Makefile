@@ -22,6 +22,23 @@ STATIC := $(CURDIR)/.build-release
 EMBEDDED := $(CURDIR)/.build-helper
 FLOOR := $(CURDIR)/.build-bench/floor
 
+# Where make install puts things. The helper's policy is always /etc/podreap/helper.conf: that place is compiled in.
+DESTDIR ?=
+PREFIX ?= /usr
+SBINDIR ?= $(PREFIX)/sbin
+LIBEXECDIR ?= $(PREFIX)/libexec
+SYSCONFDIR ?= /etc
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
+TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
+MANDIR ?= $(PREFIX)/share/man
+DOCDIR ?= $(PREFIX)/share/doc/podreap
+LICENSEDIR ?= $(DOCDIR)
+BASHDIR ?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR ?= $(PREFIX)/share/zsh/site-functions
+FISHDIR ?= $(PREFIX)/share/fish/vendor_completions.d
+export DESTDIR PREFIX SBINDIR LIBEXECDIR SYSCONFDIR UNITDIR SYSUSERSDIR TMPFILESDIR MANDIR DOCDIR LICENSEDIR BASHDIR ZSHDIR FISHDIR
+
 # The programs as they are shipped, stripped. Tests and the demo take the helper from PODREAP_HELPER.
 HELPER := $(EMBEDDED)/podreap-helper
 PODREAP := $(STATIC)/podreap
@@ -34,7 +51,7 @@ RELEASE := -c release --static-swift-stdlib $(REPRODUCIBLE) --scratch-path $(STA
 export PODREAP_HELPER := $(HELPER)
 export PODREAP_FLOOR := $(FLOOR)
 
-.PHONY: help setup build helper release floor demo test load proto fuzz adversary lint bench size selinux clean root
+.PHONY: help setup build helper release install uninstall floor demo test load proto fuzz adversary lint bench size selinux clean root
 
 help: ## Lists these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +74,14 @@ release: setup ## Builds podreap and podreapd as they are shipped, with Swift's 
 	$(SWIFT) build $(SWIFTFLAGS) $(RELEASE) --product podreapd
 	strip -o $(PODREAP) $(STATIC)/release/podreap
 	strip -o $(PODREAPD) $(STATIC)/release/podreapd
+	@packaging/man/generate $(PODREAP) $(PODREAPD) $(STATIC)/share/man
+	@packaging/completions $(PODREAP) $(PODREAPD) $(STATIC)/share/completions
+
+install: ## Installs what make helper release has built, below DESTDIR where that is given
+	@packaging/install install $(HELPER) $(STATIC)
+
+uninstall: ## Removes what make install has installed, but for settings and data
+	@packaging/install uninstall $(HELPER) $(STATIC)
 
 floor: setup $(FLOOR)
 
@@ -80,7 +105,7 @@ adversary: root helper ## Sends a real helper MESSAGES=200000 hostile requests; 
 	$(PRIVATE_NAMESPACE) $(DEBUG)/debug/podreap-adversary $(or $(MESSAGES),200000) $(SEED)
 
 load: ## Runs the daemon's load tests in full: many minutes
-	PODREAP_LOAD=full $(MAKE) --no-print-directory test TESTFLAGS="--filter CRIServiceTests"
+	PODREAP_LOAD=full $(MAKE) --no-print-directory test TESTS=CRIServiceTests
 
 lint: setup ## Checks format, unsafe code, imports, lengths and scripts
 	@packaging/lint/run
