@@ -13,14 +13,16 @@ PRIVATE_NAMESPACE ?= unshare --mount --propagation private --
 TESTS ?=
 # Options for podreap demo.
 DEMOFLAGS ?=
-# Options for the benchmark, for example BENCHFLAGS="--rounds 30 --workloads 1 3 10".
+# Which part of the benchmark to run, for example BENCHFLAGS="--parts removals --rounds 5 --workloads 1 3"; without any, all of it,
+# and the README's numbers are written anew.
 BENCHFLAGS ?=
 
 # A scratch path for each way of building: none undoes another's work.
 DEBUG := $(CURDIR)/.build
 STATIC := $(CURDIR)/.build-release
 EMBEDDED := $(CURDIR)/.build-helper
-FLOOR := $(CURDIR)/.build-bench/floor
+BENCH := $(CURDIR)/.build-bench
+FLOOR := $(BENCH)/floor
 
 # Where make install puts things. The helper's policy is always /etc/podreap/helper.conf: that place is compiled in.
 DESTDIR ?=
@@ -85,7 +87,7 @@ uninstall: ## Removes what make install has installed, but for settings and data
 
 floor: setup $(FLOOR)
 
-$(FLOOR): Tests/Benchmark/floor.c
+$(BENCH)/%: Tests/Benchmark/%.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -O2 -Wall -Wextra -Werror -pthread -o $@ $<
 
@@ -110,9 +112,10 @@ load: ## Runs the daemon's load tests in full: many minutes
 lint: setup ## Checks format, unsafe code, imports, lengths and scripts
 	@packaging/lint/run
 
-bench: root helper release floor ## Measures removals against the floor
+bench: root helper release $(FLOOR) $(BENCH)/exchange ## Measures podreap against the floor, containerd, podman and rm; rewrites README's numbers
+	@packaging/setup bench
 	$(SWIFT) build $(SWIFTFLAGS) $(RELEASE) --product podreap-benchmark
-	$(PRIVATE_NAMESPACE) Tests/Benchmark/run $(HELPER) $(PODREAP) $(FLOOR) $(STATIC)/release/podreap-benchmark $(BENCHFLAGS)
+	Tests/Benchmark/run $(HELPER) $(PODREAP) $(PODREAPD) $(BENCH) $(STATIC)/release/podreap-benchmark $(BENCHFLAGS)
 
 proto: setup ## Generates the gRPC messages and services from their .proto files
 	for plugin in swift grpc-swift-2; do \

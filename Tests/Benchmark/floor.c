@@ -37,7 +37,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MOST_PODS = 64, MOST_UNITS = 34, MOST_PATHS = 16 };
+enum { MOST_PODS = 128, MOST_UNITS = 34, MOST_PATHS = 16 };
 
 struct paths {
     char *at[MOST_PATHS];

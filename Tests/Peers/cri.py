@@ -86,4 +86,5 @@ def main(socket, verb, name, *rest):
         print(client.container(pod, config, options, container, command))
 
 
-main(*sys.argv[1:])
+if __name__ == "__main__":
+    main(*sys.argv[1:])

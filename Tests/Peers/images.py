@@ -6,6 +6,9 @@ import json
 import sys
 import tarfile
 
+# An infra container that ends on TERM; as a namespace's first process, sleep alone would not.
+PAUSE = b"#!/bin/sh\ntrap 'kill $!; exit 0' TERM\nsleep 2147483647 &\nwait\n"
+
 
 def layer(directories, links):
     """One layer as tar bytes: busybox, directories, and links to it."""
@@ -16,10 +19,11 @@ def layer(directories, links):
             entry.type, entry.mode = tarfile.DIRTYPE, 0o755
             tar.addfile(entry)
         with open("/bin/busybox", "rb") as program:
-            data = program.read()
-        entry = tarfile.TarInfo("bin/busybox")
-        entry.size, entry.mode = len(data), 0o755
-        tar.addfile(entry, io.BytesIO(data))
+            programs = {"bin/busybox": program.read(), "bin/pause": PAUSE}
+        for name, data in programs.items():
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode = len(data), 0o755
+            tar.addfile(entry, io.BytesIO(data))
         for name in links:
             entry = tarfile.TarInfo("bin/" + name)
             entry.type, entry.linkname, entry.mode = tarfile.SYMTYPE, "busybox", 0o777

@@ -1,17 +1,23 @@
 import ArgumentParser
+import FoundationEssentials
+import Glibc
 import SamplePod
 
-/// Measures removals of real pods. All contestants take turns in one run, so that their ratios hold on a noisy machine.
+/// Measures podreap against what else removes pods. All contestants take turns in one run, so that their ratios hold on a noisy
+/// machine. `Tests/Benchmark/run` starts it.
 @main
 struct Benchmark: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "podreap-benchmark",
-        abstract: "Measures how long podreap takes to remove pods, against the floor.",
-        subcommands: [Compare.self, Worker.self], defaultSubcommand: Compare.self)
+        commandName: "podreap-benchmark", abstract: "Measures podreap against what else removes pods.",
+        subcommands: [Measure.self, Worker.self], defaultSubcommand: Measure.self)
 }
 
-struct Compare: ParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Runs all contestants in turns and prints a table.")
+enum Part: String, CaseIterable, ExpressibleByArgument {
+    case removals, many, trees, helper, registry, ps, memory
+}
+
+struct Measure: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Measures, and writes every sample.")
 
     @Option(help: "The helper, as it is shipped.")
     var helper: String
@@ -19,56 +25,103 @@ struct Compare: ParsableCommand {
     @Option(help: "The command line, as it is shipped.")
     var podreap: String
 
-    @Option(help: "The floor: Tests/Benchmark/floor.c.")
-    var floor: String
+    @Option(help: "The daemon, as it is shipped.")
+    var podreapd: String
 
-    @Option(help: "How many pods of each size each contestant removes.")
+    @Option(help: "A directory for registries and for the other runtimes, on a disk.")
+    var directory: String
+
+    @Option(help: "The directory of floor and exchange, the C programs.")
+    var programs: String
+
+    @Option(help: "The directory of peer.py and sequence.")
+    var scripts: String
+
+    @Option(help: "Where the samples go, in JSON.")
+    var output: String
+
+    @Option(help: "A containerd's socket; without one it takes no part.")
+    var containerd: String?
+
+    @Option(help: "Containerd's process, for its memory.")
+    var containerdPid: Int32?
+
+    @Option(help: "A podman's directory; without one it takes no part.")
+    var podman: String?
+
+    @Option(parsing: .upToNextOption, help: "What to measure.")
+    var parts = Part.allCases
+
+    @Option(help: "How many pods of each shape each contestant removes.")
     var rounds = 15
 
     @Option(parsing: .upToNextOption, help: "How many workloads the pods have beside their infra container.")
-    var workloads = [1, 3]
+    var workloads = [1, 3, 10]
+
+    @Option(parsing: .upToNextOption, help: "How many pods are removed at once.")
+    var atOnce = [20, 100]
+
+    @Option(help: "How many files the trees have.")
+    var files = 100_000
+
+    @Option(parsing: .upToNextOption, help: "How many sandboxes the registries have.")
+    var sandboxes = [10, 1000, 100_000]
+
+    @Option(help: "After how many removals the daemon's memory is looked at again.")
+    var removals = 2000
 
     func run() throws {
+        // A pipe's other end may be gone: then that is said.
+        signal(SIGPIPE, SIG_IGN)
         let installation = try SampleInstallation(helper: helper, program: podreap)
         defer { installation.node.destroy() }
-        let library = try Library(installation)
-        let contestants: [any Contestant] = [Floor(program: floor), library, CommandLineTool(installation)]
-        var table = Table()
-        for size in workloads {
-            var samples = contestants.map { _ in [Double]() }
-            for round in 0...rounds {
-                // Each goes first equally often.
-                for turn in contestants.indices {
-                    let index = (turn + round) % contestants.count
-                    let time = try removal(of: size, by: contestants[index], installation)
-                    // The first round warms caches, pools and the page cache up.
-                    if round > 0 { samples[index].append(time) }
-                }
+        var results = Results()
+        for part in Part.allCases where parts.contains(part) {
+            let start = ContinuousClock.now
+            switch part {
+            case .removals, .many:
+                let removals = try Removals(self, installation)
+                defer { removals.end() }
+                if part == .many { try removals.atOnce(&results) } else { try removals.oneByOne(&results) }
+            case .trees: try Trees(self, installation).measure(&results)
+            case .helper: try measureHelper(&results)
+            case .registry: try measureRegistry(&results)
+            case .ps: try measureList(installation, &results)
+            case .memory: try measureMemory(installation, &results)
             }
-            for (contestant, times) in zip(contestants, samples) {
-                table.add("infra + \(size)", contestant.name, Samples(times), against: Samples(samples[0]))
-            }
+            // Kept after each part: one that fails later takes nothing away.
+            try results.write(to: output)
+            say("\(part.rawValue): \(Int((.now - start) / .seconds(1))) s")
         }
-        print(table.text)
     }
 
-    /// Milliseconds. Ends the run where anything is left.
-    private func removal(
-        of size: Int, by contestant: any Contestant, _ installation: SampleInstallation
-    ) throws -> Double {
-        let pod = try SamplePod(on: installation.node, workloads: (0..<size).map { _ in Workload() })
-        defer { pod.destroy() }
-        try contestant.prepare(pod)
-        let milliseconds = try contestant.remove(pod)
-        let left = pod.leftovers()
-        guard left.isEmpty else {
-            throw Incomplete("\(contestant.name) left behind: \(left.joined(separator: ", "))")
-        }
-        return milliseconds
+    func say(_ text: String) {
+        print(text)
+        fflush(nil)
     }
-}
 
-struct Incomplete: Error, CustomStringConvertible {
-    let description: String
-    init(_ description: String) { self.description = description }
+    /// A process of the unprivileged user, with a registry of its own.
+    func worker(_ name: String, _ installation: SampleInstallation, helpers: Int = 4) throws -> Agent {
+        let program = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+        return try Agent(
+            name,
+            installation.command(
+                program: program,
+                [
+                    "worker", "--podreap", podreap, "--registry", try registry(name), "--helper", installation.helper,
+                    "--helpers", "\(helpers)",
+                ]))
+    }
+
+    func registry(_ name: String) throws -> String {
+        let directory = "\(directory)/registry-\(name)"
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        _ = unsafe chown(directory, SampleInstallation.user, SampleInstallation.user)
+        return "\(directory)/registry.sqlite"
+    }
+
+    /// A client of CRI, or a podman.
+    func peer(_ kind: String, _ place: String) throws -> Agent {
+        try Agent(kind, ["/usr/bin/python3", "\(scripts)/peer.py", kind, place])
+    }
 }

@@ -2,7 +2,7 @@ import Glibc
 
 /// A program with pipes on its standard input and output.
 final class Child {
-    private let pid: pid_t
+    let pid: pid_t
     private var input: Int32
     private let output: Int32
     private var buffered: [UInt8] = []

@@ -1,99 +1,115 @@
-import FoundationEssentials
-import Glibc
 import SamplePod
 
-/// One way to remove a pod.
-protocol Contestant {
-    var name: String { get }
-    /// What has to be known before, and is not measured.
-    func prepare(_ pod: SamplePod) throws
-    /// Removes the pod; milliseconds.
-    func remove(_ pod: SamplePod) throws -> Double
-}
-
-/// The C program that makes the same runtime calls and system calls, and nothing else. It measures itself.
-struct Floor: Contestant {
+/// A program that reads what there is to remove, and measures itself: the floor in C, or a shell script.
+struct SelfMeasuring: Contestant {
+    let name: String
     let program: String
-    var name: String { "floor (C, as root)" }
+    let node: SampleNode
 
-    func prepare(_ pod: SamplePod) {}
-
-    func remove(_ pod: SamplePod) throws -> Double {
-        let process = try Child([program, pod.node.runtime, pod.node.runtimeRoot])
-        process.write(Self.description(of: pod))
-        process.closeInput()
-        let text = process.readAll()
-        guard process.wait() == 0, let last = text.split(separator: "\n").last,
-            let microseconds = Double(last.split(separator: " ").last ?? "")
-        else { throw Incomplete("the floor failed: \(text)") }
-        return microseconds / 1000
-    }
-
-    /// In the form that floor.c reads.
-    private static func description(of pod: SamplePod) -> String {
-        var lines = ["pod \(pod.id)"]
-        func describe(_ container: SamplePod.Container, as word: String) {
-            lines.append("\(word) \(container.id) \(container.pid)")
-            lines += pod.mountPoints(beneath: container.directory).map { "unmount \($0)" }
-            lines.append("directory \(container.directory)")
-            lines += container.cgroups.map { "cgroup \($0)" }
+    func prepare(_ count: Int, _ shape: Shape) throws -> any Prepared {
+        try SamplePods(node, count, shape, for: name) { pods in
+            let process = try Child([program] + (count > 1 ? ["-a"] : []) + [node.runtime, node.runtimeRoot])
+            process.write(description(of: pods))
+            process.closeInput()
+            let text = process.readAll()
+            guard process.wait() == 0, let last = text.split(separator: "\n").last,
+                let microseconds = Double(last.split(separator: " ").last ?? "")
+            else { throw Incomplete("\(name) failed: \(text)") }
+            return [(name, microseconds / 1000)]
         }
-        pod.workloads.forEach { describe($0, as: "container") }
-        describe(pod.infra, as: "infra")
-        lines += ["sandbox", "unmount \(pod.shm)", "directory \(pod.directory)", "netns \(pod.netns)"]
-        return lines.joined(separator: "\n") + "\n"
     }
 }
 
 /// The Swift library in a process that lasts, as a CRI runtime would have it: unprivileged, with its helpers running.
-final class Library: Contestant {
-    let name = "podreap, library"
-    private let installation: SampleInstallation
-    private let worker: Child
+struct Library: Contestant {
+    let agent: Agent
+    let installation: SampleInstallation
 
-    init(_ installation: SampleInstallation) throws {
-        self.installation = installation
-        let program = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
-        worker = try Child(installation.command(program: program, ["worker"]))
-    }
-
-    func prepare(_ pod: SamplePod) throws {
-        _ = try ask("register \(try installation.place(pod.registration, as: "benchmark.json"))")
-    }
-
-    func remove(_ pod: SamplePod) throws -> Double {
-        guard let microseconds = Double(try ask("remove \(pod.id)")) else { throw Incomplete("the worker's answer") }
-        return microseconds / 1000
-    }
-
-    private func ask(_ line: String) throws -> String {
-        worker.write(line + "\n")
-        let answer = worker.readLine()
-        guard answer.hasPrefix("ok ") else { throw Incomplete("\(line): \(answer)") }
-        return String(answer.dropFirst("ok ".count))
+    func prepare(_ count: Int, _ shape: Shape) throws -> any Prepared {
+        try SamplePods(installation.node, count, shape, for: "library") { pods in
+            for pod in pods {
+                _ = try agent.ask("register \(try installation.place(pod.registration, as: "library.json"))")
+            }
+        } remove: { pods in
+            [("library", try agent.microseconds("remove \(pods.map(\.id).joined(separator: " "))") / 1000)]
+        }
     }
 }
 
-/// `podreap remove`, from its start to its end.
+/// `podreap remove`, from its start to its end. Nobody else has its registry open.
 struct CommandLineTool: Contestant {
-    let name = "podreap, command line"
-    private let installation: SampleInstallation
+    let agent: Agent
+    let installation: SampleInstallation
 
-    init(_ installation: SampleInstallation) { self.installation = installation }
+    func prepare(_ count: Int, _ shape: Shape) throws -> any Prepared {
+        try SamplePods(installation.node, count, shape, for: "command line") { pods in
+            try register(pods, with: agent, installation)
+        } remove: { pods in
+            [
+                (
+                    "command line",
+                    try agent.microseconds("podreap remove \(pods.map(\.id).joined(separator: " "))") / 1000
+                )
+            ]
+        }
+    }
+}
 
-    func prepare(_ pod: SamplePod) throws {
-        _ = try run(["register", try installation.place(pod.registration, as: "benchmark.json")])
+/// `podreapd`, called by a client of CRI in Python; and the same removals as its own reports have them.
+struct DaemonService: Contestant {
+    let client: Agent
+    let agent: Agent
+    let installation: SampleInstallation
+
+    func prepare(_ count: Int, _ shape: Shape) throws -> any Prepared {
+        try SamplePods(installation.node, count, shape, for: "daemon") { pods in
+            try register(pods, with: agent, installation)
+        } remove: { pods in
+            let ids = pods.map(\.id).joined(separator: " ")
+            let called = try client.microseconds("remove \(ids)")
+            return [
+                ("daemon, server side", try agent.microseconds("span \(ids)") / 1000),
+                ("daemon, client side", called / 1000),
+            ]
+        }
+    }
+}
+
+private func register(_ pods: [SamplePod], with agent: Agent, _ installation: SampleInstallation) throws {
+    for pod in pods {
+        _ = try agent.ask("podreap register \(try installation.place(pod.registration, as: "\(agent.name).json"))")
+    }
+}
+
+/// Another runtime, which makes its pods itself.
+final class Peer: Contestant {
+    let name: String
+    private let agent: Agent
+    private var made = 0
+
+    init(_ name: String, _ agent: Agent) {
+        self.name = name
+        self.agent = agent
     }
 
-    func remove(_ pod: SamplePod) throws -> Double { try run(["remove", pod.id]) }
+    private struct Pods: Prepared {
+        let peer: Peer
+        let ids: [String]
 
-    private func run(_ arguments: [String]) throws -> Double {
-        let command = installation.command(arguments)
-        let start = ContinuousClock.now
-        let process = try Child(command)
-        process.closeInput()
-        let text = process.readAll()
-        guard process.wait() == 0 else { throw Incomplete("podreap \(arguments[0]): \(text)") }
-        return (ContinuousClock.now - start) / .milliseconds(1)
+        func remove() throws -> [(who: String, milliseconds: Double)] {
+            [(peer.name, try peer.agent.microseconds("remove \(ids.joined(separator: " "))") / 1000)]
+        }
+
+        func finish() {}
+    }
+
+    func prepare(_ count: Int, _ shape: Shape) throws -> any Prepared {
+        let behaviour = shape.ignoresTerm ? "ignoresTerm" : "handlesTerm"
+        return Pods(
+            peer: self,
+            ids: try (0..<count).map { _ in
+                made += 1
+                return try agent.ask("make pod-\(made) \(shape.workloads) \(behaviour)")
+            })
     }
 }
