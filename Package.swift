@@ -27,7 +27,9 @@ let helperLinking: [LinkerSetting] =
 
 let privilegedTargets: [Target] = [
     // The helper has only what it calls itself: not the orchestrator's wrappers.
-    .target(name: "CLinux", sources: embedded ? ["CLinux.c"] : nil),
+    .target(
+        name: "CLinux", exclude: embedded ? [] : ["Embedded.c"],
+        sources: embedded ? ["CLinux.c", "Embedded.c"] : nil),
     .systemLibrary(name: "CCapability", pkgConfig: "libcap", providers: [.apt(["libcap-dev"])]),
     .systemLibrary(name: "CSeccomp", pkgConfig: "libseccomp", providers: [.apt(["libseccomp-dev"])]),
     .target(
