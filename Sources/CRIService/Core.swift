@@ -29,8 +29,7 @@ struct Core: Sendable {
         self.orchestrator = orchestrator
         self.limits = limits
         self.logger = logger
-        works = Works(
-            gate: Gate(atOnce: limits.atOnce, waiting: limits.waiting), observer: WorkLog(logger: logger))
+        works = Works(atOnce: limits.atOnce, waiting: limits.waiting, observer: WorkLog(logger: logger))
     }
 
     /// Reads the registry or `/proc`, on a thread that may wait for a disk or another process's lock.
@@ -76,8 +75,9 @@ struct Core: Sendable {
         return try removal(ofWhole: sandbox.id)
     }
 
-    func removal(ofWhole id: String) throws(RPCError) -> Work {
-        try begin(Works.Key(verb: .removeSandbox, id: id)) { (orchestrator, tell) throws(RemovalError) in
+    func removal(ofWhole id: String, isBounded: Bool = true) throws(RPCError) -> Work {
+        let key = Works.Key(verb: .removeSandbox, id: id)
+        return try begin(key, isBounded: isBounded) { (orchestrator, tell) throws(RemovalError) in
             try await orchestrator.remove(id, options: limits.removal, tell: tell)
         }
     }
@@ -117,14 +117,16 @@ struct Core: Sendable {
     }
 
     private func begin(
-        _ key: Works.Key,
+        _ key: Works.Key, isBounded: Bool = true,
         _ body:
             @escaping @Sendable (
                 Orchestrator, @escaping @Sendable (RemovalEvent) -> Void
             ) async throws(RemovalError) -> RemovalAnswer
     ) throws(RPCError) -> Work {
         do throws(Works.Full) {
-            return try works.work(key) { (tell) throws(RemovalError) in try await body(orchestrator, tell) }
+            return try works.work(key, isBounded: isBounded) { (tell) throws(RemovalError) in
+                try await body(orchestrator, tell)
+            }
         } catch {
             throw RPCError(
                 code: .resourceExhausted,

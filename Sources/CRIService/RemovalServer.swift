@@ -75,7 +75,7 @@ public final class RemovalServer: Sendable {
             for sandbox in removing {
                 core.logger.info("resuming a removal", metadata: ["id": "\(sandbox.id)"])
                 Counter(label: "podreap_resumed_total").increment()
-                _ = try core.removal(ofWhole: sandbox.id)
+                _ = try core.removal(ofWhole: sandbox.id, isBounded: false)
             }
             return removing.count
         } catch {

@@ -19,6 +19,9 @@ final class Works: Sendable {
 
     private struct State {
         var works: [Key: Work] = [:]
+        var running = 0
+        /// Begins what has to wait, first come first served.
+        var waiting: [@Sendable () -> Void] = []
         var idle: [Int: CheckedContinuation<Void, Never>] = [:]
         var lastTicket = 0
     }
@@ -26,35 +29,44 @@ final class Works: Sendable {
     private let state = Mutex(State())
     /// 0: serving; 1: no new calls; 2: and no more waiting.
     private let ending = Atomic(0)
-    private let gate: Gate
+    private let atOnce: Int
+    private let bound: Int
     /// Sees every event and every end.
     private let observer: any WorkObserver
 
-    init(gate: Gate, observer: any WorkObserver) {
-        self.gate = gate
+    init(atOnce: Int, waiting: Int, observer: any WorkObserver) {
+        self.atOnce = max(1, atOnce)
+        bound = self.atOnce + max(0, waiting)
         self.observer = observer
     }
 
     var count: Int { state.withLock { $0.works.count } }
 
     /// The work with this key; it is begun where there is none.
+    ///
+    /// - Parameter isBounded: false for what must be done whether or not it is asked for.
     func work(
-        _ key: Key,
+        _ key: Key, isBounded: Bool = true,
         _ body:
             @escaping @Sendable (
                 _ tell: @escaping @Sendable (RemovalEvent) -> Void
             ) async throws(RemovalError) -> RemovalAnswer
     ) throws(Full) -> Work {
-        let full = gate.isFull
-        let found = state.withLock { state -> (work: Work, isNew: Bool)? in
-            if let work = state.works[key] { return (work, false) }
-            if full { return nil }
+        let found = state.withLock { state -> (work: Work, begin: (@Sendable () -> Void)?)? in
+            if let work = state.works[key] { return (work, nil) }
+            if isBounded, state.works.count >= bound { return nil }
             let work = Work { [self] in ending.load(ordering: .relaxed) == 1 }
             state.works[key] = work
-            return (work, true)
+            let begin: @Sendable () -> Void = { [self] in Task.detached { await self.run(key, work, body) } }
+            guard state.running < atOnce else {
+                state.waiting.append(begin)
+                return (work, nil)
+            }
+            state.running += 1
+            return (work, begin)
         }
         guard let found else { throw Full() }
-        if found.isNew { Task.detached { await self.run(key, found.work, body) } }
+        found.begin?()
         return found.work
     }
 
@@ -62,7 +74,6 @@ final class Works: Sendable {
         _ key: Key, _ work: Work,
         _ body: @Sendable (@escaping @Sendable (RemovalEvent) -> Void) async throws(RemovalError) -> RemovalAnswer
     ) async {
-        await gate.enter()
         let observer = observer
         observer.began(key)
         let answer: Work.Answer
@@ -75,7 +86,12 @@ final class Works: Sendable {
         } catch {
             answer = .failure(error)
         }
-        gate.leave()
+        let next = state.withLock { state -> (@Sendable () -> Void)? in
+            if !state.waiting.isEmpty { return state.waiting.removeFirst() }
+            state.running -= 1
+            return nil
+        }
+        next?()
         observer.ended(key, answer)
         // Who asks from here on begins anew.
         let idle = state.withLock { state in

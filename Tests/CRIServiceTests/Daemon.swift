@@ -123,12 +123,13 @@ struct Call {
 
     init(
         _ method: String, _ request: [String: any Sendable] = [:], service: String = "RuntimeService",
-        timeout: Double = 60, cancel: Double? = nil
+        timeout: Double = 60, cancel: Double? = nil, after: Double? = nil
     ) {
         var json: [String: any Sendable] = [
             "method": method, "request": request, "service": service, "timeout": timeout,
         ]
         json["cancel"] = cancel
+        json["after"] = after
         self.json = json
     }
 }

@@ -24,6 +24,28 @@ import Testing
         }
     }
 
+    /// So many at once, so many more in the order in which they came, and beyond that a clear answer; what only asks never waits.
+    @Test func oneAfterTheOther() throws {
+        try withPodNode { node in
+            let socket = "\(node.library)/podreap.sock"
+            let daemon = try Daemon(
+                node, settings: "[daemon]\nsocket = \"\(socket)\"\nlog = \"debug\"\nat-once = 1\nwaiting = 2")
+            let pod = try daemon.pod("web", Array(repeating: Workload(.ignoresTerm), count: 4))
+            let ids = pod.workloads.map(\.id)
+            let stops = ids.map { Call("StopContainer", ["container_id": $0, "timeout": "2"], after: 0.3) }
+            let answers = try daemon.calls([
+                stops + [Call("ListContainers"), Call("StopContainer", ["container_id": ids[1], "timeout": "2"])]
+            ])
+            #expect(answers.map(\.code) == ["OK", "OK", "OK", "RESOURCE_EXHAUSTED", "OK", "OK"], "\(answers)")
+            #expect(answers[3].message.contains("2 removals and stops wait for one of 1 to end"), "\(answers[3])")
+            #expect(answers[4].seconds < 1.5, "asking does not wait: \(answers[4].seconds) s")
+            let began = daemon.log().split(separator: "\n").filter { $0.contains("began") }
+            #expect(began.compactMap { line in ids.firstIndex { line.contains($0) } } == [0, 1, 2], "\(began)")
+            #expect(try daemon.call("StopContainer", ["container_id": ids[3], "timeout": "0"]).code == "OK")
+            #expect(try daemon.end() == .exited(0))
+        }
+    }
+
     /// Nobody waits for it any more, and it goes on all the same.
     @Test func aVanishedCallersRemovalGoesOn() async throws {
         try await withDaemon { daemon, _ in
