@@ -22,11 +22,18 @@ public struct InlineBytes<let capacity: Int>: Sendable {
         borrowing get { storage.span.extracting(first: count + 1) }
     }
 
+    /// The bytes, for loops: each `self[index]` copies the whole storage first.
+    public var span: Span<UInt8> {
+        @_lifetime(borrow self)
+        borrowing get { storage.span.extracting(first: count) }
+    }
+
     /// The bytes as an array.
     public var array: [UInt8] {
         var out: [UInt8] = []
         out.reserveCapacity(count)
-        for index in 0..<count { out.append(storage[index]) }
+        let bytes = span
+        for index in 0..<count { out.append(bytes[index]) }
         return out
     }
 }
@@ -34,7 +41,8 @@ public struct InlineBytes<let capacity: Int>: Sendable {
 extension InlineBytes: Equatable {
     public static func == (left: Self, right: Self) -> Bool {
         guard left.count == right.count else { return false }
-        for index in 0..<left.count where left[index] != right[index] { return false }
+        let (bytes, others) = (left.span, right.span)
+        for index in 0..<left.count where bytes[index] != others[index] { return false }
         return true
     }
 }

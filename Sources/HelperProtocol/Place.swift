@@ -71,9 +71,10 @@ extension InlineBytes {
     public var isFileName: Bool {
         guard count > 0, count <= Limits.componentBytes else { return false }
         var dots = 0
+        let bytes = span
         for index in 0..<count {
-            if self[index] == slash || self[index] == 0 { return false }
-            if self[index] == 0x2e { dots += 1 }
+            if bytes[index] == slash || bytes[index] == 0 { return false }
+            if bytes[index] == 0x2e { dots += 1 }
         }
         return !(dots == count && count <= 2)
     }
