@@ -9,6 +9,7 @@ struct Broker: ~Copyable {
     /// One for each runtime of the policy, in its order.
     let launchers: [LauncherLink]
     let missing: CapabilitySet
+    let removal = DirectoryRemoval()
     private var audit: Audit
     private var greeted = false
 

@@ -12,7 +12,7 @@ extension Broker {
                 let parent = try place.openParent(beneath: root)
                 let target = try parent.open(place.name.terminated, .directory)
                 if let only, try target.status().identity != only { throw .refused(.identityMismatch) }
-                var removal = DirectoryRemoval(slice: slice, deadline: deadline, onlyDirectories: root.kind == .cgroup)
+                removal.begin(slice, deadline, onlyDirectories: root.kind == .cgroup)
                 let outcome = try removal.run(parent, place.name, target)
                 return Answer(outcome, .count(removal.removed))
             } catch {
@@ -24,37 +24,45 @@ extension Broker {
     }
 }
 
-/// One slice of a directory's removal.
+/// One slice of a directory's removal. A broker has one of these, whose memory each request uses again.
 ///
 /// The way from the target down is held as open directories, at most `window` of them. Deeper, only the lowest are all
 /// kept, and of those above every second, every fourth and so on; once the lowest are empty, the descent begins again
 /// from the nearest one above that was kept. So no `..` is ever followed: where a hostile process moves directories about
 /// meanwhile, going up could lead anywhere. Each directory is opened with RESOLVE_NO_XDEV, which compares mounts and not
 /// devices: a bind mount of the same filesystem is seen too.
-struct DirectoryRemoval: ~Copyable {
+final class DirectoryRemoval {
     private static var window: Int { 128 }
+    /// How many levels' buffers are kept for later: a deeper tree's go again.
+    private static var spares: Int { 16 }
 
-    private let slice: Slice
-    private let deadline: Deadline
-    private let onlyDirectories: Bool
+    private var slice = Slice(entries: 1)
+    private var deadline = Deadline(milliseconds: 0)
+    private var onlyDirectories = false
     /// The target, and directories beneath it, each deeper than the one before.
     private var levels: [Level] = []
+    /// Those that were done with.
+    private var spare: [Level] = []
     /// Of the levels above the lowest half, those are kept whose depth is a multiple of this.
     private var stride = 2
     private(set) var removed: UInt64 = 0
     /// The first thing that could not be removed. The rest is removed all the same.
     private var obstacle: Outcome?
 
-    init(slice: Slice, deadline: Deadline, onlyDirectories: Bool) {
+    func begin(_ slice: Slice, _ deadline: Deadline, onlyDirectories: Bool) {
         self.slice = slice
         self.deadline = deadline
         self.onlyDirectories = onlyDirectories
+        stride = 2
+        removed = 0
+        obstacle = nil
     }
 
-    mutating func run(
+    func run(
         _ parent: borrowing Descriptor, _ name: InlineBytes<256>, _ target: consuming Descriptor
     ) throws(Outcome) -> Outcome {
-        levels = [Level(target, name: name, depth: 0)]
+        defer { while !levels.isEmpty { leave() } }
+        push(target, name, depth: 0)
         while true {
             if removed >= UInt64(slice.entries) { return .inProgress }
             if deadline.isPast { return removed > 0 ? .inProgress : .timedOut }
@@ -67,7 +75,21 @@ struct DirectoryRemoval: ~Copyable {
         }
     }
 
-    private mutating func remove(_ entry: Entry, from level: Level) throws(Outcome) {
+    private func push(_ directory: consuming Descriptor, _ name: InlineBytes<256>, depth: Int) {
+        let level = spare.popLast() ?? Level()
+        level.begin(directory, name: name, depth: depth)
+        levels.append(level)
+    }
+
+    /// Lets the lowest go.
+    private func leave() { retire(levels.removeLast()) }
+
+    private func retire(_ level: Level) {
+        level.begin(.none, name: InlineBytes(), depth: 0)
+        if spare.count < Self.spares { spare.append(level) }
+    }
+
+    private func remove(_ entry: Entry, from level: Level) throws(Outcome) {
         if level.depth == 0, !slice.includes(entry.name) { return }
         if entry.seemsDirectory {
             try enter(entry, from: level)
@@ -85,7 +107,7 @@ struct DirectoryRemoval: ~Copyable {
         }
     }
 
-    private mutating func enter(_ entry: Entry, from level: Level) throws(Outcome) {
+    private func enter(_ entry: Entry, from level: Level) throws(Outcome) {
         let directory: Descriptor
         do throws(Outcome) {
             directory = try level.directory.open(entry.name.terminated, .directory)
@@ -100,24 +122,24 @@ struct DirectoryRemoval: ~Copyable {
             return
         }
         if levels.count == Self.window { thinOut() }
-        levels.append(Level(directory, name: entry.name, depth: level.depth + 1))
+        push(directory, entry.name, depth: level.depth + 1)
     }
 
-    private mutating func thinOut() {
+    private func thinOut() {
+        let half = levels[levels.count / 2].depth
         while true {
-            var kept: [Level] = []
-            for (index, level) in levels.enumerated()
-            where index >= levels.count / 2 || level.depth % stride == 0 { kept.append(level) }
-            if kept.count <= Self.window * 3 / 4 {
-                levels = kept
-                return
+            levels.removeAll { level in
+                if level.depth >= half || level.depth % stride == 0 { return false }
+                retire(level)
+                return true
             }
+            if levels.count <= Self.window * 3 / 4 { return }
             stride *= 2
         }
     }
 
     /// At a directory's end: removes it from the one above it. The outcome, where that was the last.
-    private mutating func finish(_ level: Level, _ parent: borrowing Descriptor) throws(Outcome) -> Outcome? {
+    private func finish(_ level: Level, _ parent: borrowing Descriptor) throws(Outcome) -> Outcome? {
         let isTarget = level.depth == 0
         if isTarget, slice.count > 1 { return obstacle ?? .done }
         if !isTarget, levels[levels.count - 2].depth < level.depth - 1 {
@@ -151,19 +173,21 @@ struct DirectoryRemoval: ~Copyable {
             case ErrorNumber.notDirectory: above.progressed = true
             default:
                 above.stuck = true
-                levels.removeLast()
-                if !(isFull && level.stuck) { meet(error, at: level.name, in: above) }
+                let name = level.name
+                let toldBeneath = isFull && level.stuck
+                leave()
+                if !toldBeneath { meet(error, at: name, in: above) }
                 return nil
             }
         }
-        levels.removeLast()
+        leave()
         return nil
     }
 
     /// Lets the lowest go, whose parent was let go before, and has the nearest one above read from its beginning: unless
     /// nothing is gone since it was last. Then what is left cannot be removed.
-    private mutating func descendAgain() throws(Outcome) {
-        levels.removeLast()
+    private func descendAgain() throws(Outcome) {
+        leave()
         let above = levels[levels.count - 1]
         if removed == above.removedAtDescent {
             above.stuck = true
@@ -174,7 +198,7 @@ struct DirectoryRemoval: ~Copyable {
     }
 
     /// Keeps what stood in the way first, a mount before all: its removal is what the orchestrator can see to.
-    private mutating func meet(_ error: Outcome, at name: InlineBytes<256>, in level: Level) {
+    private func meet(_ error: Outcome, at name: InlineBytes<256>, in level: Level) {
         level.stuck = true
         var found = error
         switch error.errno {
@@ -210,10 +234,10 @@ struct DirectoryRemoval: ~Copyable {
 
 /// One directory on the way down.
 private final class Level {
-    let directory: Descriptor
-    let name: InlineBytes<256>
+    private(set) var directory = Descriptor.none
+    private(set) var name = InlineBytes<256>()
     /// Beneath the target, which is 0.
-    let depth: Int
+    private(set) var depth = 0
     var entries = EntryReader()
     /// Whether something was removed since the last pass over it began.
     var progressed = false
@@ -223,10 +247,16 @@ private final class Level {
     var removedAtDescent: UInt64 = 0
     private var idlePasses = 0
 
-    init(_ directory: consuming Descriptor, name: InlineBytes<256>, depth: Int) {
+    /// Closes the directory that it was for.
+    func begin(_ directory: consuming Descriptor, name: InlineBytes<256>, depth: Int) {
         self.directory = directory
         self.name = name
         self.depth = depth
+        entries.forget()
+        progressed = false
+        stuck = false
+        removedAtDescent = 0
+        idlePasses = 0
     }
 
     func note(removing count: inout UInt64) {
@@ -257,7 +287,8 @@ extension Slice {
     fileprivate func includes(_ name: InlineBytes<256>) -> Bool {
         if count == 1 { return true }
         var hash: UInt32 = 0x811c_9dc5
-        for index in 0..<name.count { hash = (hash ^ UInt32(name[index])) &* 0x0100_0193 }
+        let bytes = name.span
+        for index in 0..<bytes.count { hash = (hash ^ UInt32(bytes[index])) &* 0x0100_0193 }
         return hash % UInt32(count) == UInt32(index)
     }
 }

@@ -13,7 +13,8 @@ struct Entry {
 
 /// Reads a directory a buffer at a time, so that memory stays bounded however many entries there are.
 struct EntryReader {
-    private var buffer = [UInt8](repeating: 0, count: 8192)
+    /// As much as readdir(3) takes: on ext4 each call costs more than the entries that it gives.
+    private var buffer = [UInt8](repeating: 0, count: 32768)
     private var filled = 0
     private var position = 0
 
@@ -40,6 +41,11 @@ struct EntryReader {
     /// From the beginning again.
     mutating func rewind(_ directory: borrowing Descriptor) throws(Outcome) {
         try directory.seek(to: 0)
+        forget()
+    }
+
+    /// Drops what was read.
+    mutating func forget() {
         filled = 0
         position = 0
     }
