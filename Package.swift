@@ -186,6 +186,10 @@ let tests: [Target] = [
         dependencies: ["SandboxRemoval", "SandboxRegistry", "NodeObservation", "HelperClient", "HelperProtocol"],
         swiftSettings: strict),
     .testTarget(name: "SettingsTests", dependencies: ["Settings"], swiftSettings: strict),
+    // Counts that no machine changes, against the lines of its thresholds.
+    .testTarget(
+        name: "CostTests", dependencies: ["TestPods", "TestNode", "SamplePod", "HelperProtocol"],
+        exclude: ["allocations.c", "thresholds"], swiftSettings: strict),
     // Runs podreapd, and a client that Python's protoc and grpcio make.
     .testTarget(
         name: "CRIServiceTests", dependencies: ["TestPods", "TestNode", "SamplePod"], exclude: ["Client"],

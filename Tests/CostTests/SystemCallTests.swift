@@ -1,0 +1,81 @@
+import Foundation
+import HelperProtocol
+import SamplePod
+import TestNode
+import TestPods
+import Testing
+
+/// Counts by strace(1), which root may attach to a helper.
+@Suite(.serialized) struct SystemCallTests {
+    /// How many system calls a helper makes for one request.
+    private func calls(_ helper: TestHelper, _ request: Request) throws -> Double {
+        let output = "/mnt/system-calls"
+        let strace = try Program(
+            strace(["-qq", "-c", "-U", "calls,name", "-o", output, "-p", "\(helper.process.pid)"]))
+        let deadline = monotonicSeconds() + 10
+        while try NodeProcess(helper.process.pid).status()["TracerPid"] == "0" {
+            try #require(monotonicSeconds() < deadline, "strace does not attach")
+            pause(milliseconds: 1)
+        }
+        // The wait that strace has interrupted is made again, and counted once.
+        let answer = try helper.ask(request)
+        #expect(answer.outcome == .done || answer.outcome == .alreadyDone, "\(answer.reply)")
+        strace.kill(SIGINT)
+        _ = try strace.wait(seconds: 10)
+        let total = try String(contentsOfFile: output, encoding: .utf8).split(separator: "\n")
+            .compactMap { $0.hasSuffix(" total") ? Double($0.split(separator: " ")[0]) : nil }.last
+        return try #require(total, "no total in what strace says")
+    }
+
+    private func strace(_ arguments: [String]) -> ProgramStart {
+        var start = ProgramStart("/usr/bin/strace", arguments)
+        start.input = 0
+        return start
+    }
+
+    @Test(arguments: [("touch", "system-calls-per-file"), ("mkdir", "system-calls-per-empty-directory")])
+    func trees(_ make: String, _ name: String) throws {
+        try TestNode.shared()
+        let count = 5000
+        let directory = "\(TestNode.sandboxes)/cost"
+        let helper = try TestHelper()
+        // The first takes memory that later ones use again.
+        try shell("mkdir \(directory)")
+        _ = try helper.ask(.remove(.at(TestNode.Root.sandboxes, "cost")))
+        try shell("mkdir \(directory) && cd \(directory) && \(make) $(seq \(count))")
+        try Thresholds.check(
+            try calls(helper, .remove(.at(TestNode.Root.sandboxes, "cost"))) / Double(count), name)
+    }
+
+    @Test func unmountOfNothing() throws {
+        let helper = try TestHelper()
+        let request = Request.unmount(try .at(TestNode.Root.sandboxes, "nothing"), .act(only: nil))
+        try Thresholds.check(try calls(helper, request), "system-calls-per-unmount-of-nothing")
+    }
+}
+
+/// What a whole removal executes, seen by strace(1) around the command line: root may trace what has file capabilities.
+@Suite(.serialized) struct RuntimeCallTests {
+    @Test(arguments: [Workload.Behaviour.handlesTerm, .ignoresTerm]) func fastPath(_ behaviour: Workload.Behaviour)
+        throws
+    {
+        try withPodNode { node in
+            let pod = try node.pod("web", [Workload(behaviour), Workload(behaviour)])
+            let registered = try node.podreap(["register", try node.write(pod.registration, as: "cost.json")])
+            #expect(registered.status == 0, "\(registered.errors)")
+            let log = "\(node.library)/execs"
+            try shell(
+                """
+                strace -f -qq -e trace=execve,execveat -e signal=none -e status=successful -o \(log) \
+                setpriv --reuid \(PodNode.user) --regid \(PodNode.user) --clear-groups \
+                env PODREAP_REGISTRY=\(node.registryPath) PODREAP_HELPER=\(TestNode.helper) /mnt/podreap remove \(pod.id)
+                """)
+            #expect(pod.leftovers() == [])
+            // Only launchers use execveat.
+            let calls = try String(contentsOfFile: log, encoding: .utf8).split(separator: "\n")
+                .filter { $0.contains("execveat(") && $0.contains("--root") }
+            #expect(calls.count >= 2 * pod.containers.count, "\(calls)")
+            try Thresholds.check(Double(calls.count) / Double(pod.containers.count), "runtime-calls-per-container")
+        }
+    }
+}
