@@ -36,6 +36,7 @@ int observe_filesystem(const char *path, int milliseconds, int *child) {
     if (process < 0) {
         int error = errno;
         kill(pid, SIGKILL);
+        waitpid(pid, NULL, 0);
         return -error;
     }
     struct pollfd end = {.fd = process, .events = POLLIN};

@@ -1,3 +1,4 @@
+internal import CoreMetrics
 internal import Dispatch
 internal import GRPCCore
 internal import Logging
@@ -72,13 +73,14 @@ struct Core: Sendable {
     /// nil where no sandbox has such an id: then there is nothing to do.
     func removal(of id: String) async throws(RPCError) -> Work? {
         guard let sandbox = try await sandbox(id) else { return nil }
-        return try removal(ofWhole: sandbox.id)
+        return try removal(of: sandbox)
     }
 
-    func removal(ofWhole id: String, isBounded: Bool = true) throws(RPCError) -> Work {
-        let key = Works.Key(verb: .removeSandbox, id: id)
+    func removal(of sandbox: Sandbox, isBounded: Bool = true) throws(RPCError) -> Work {
+        let key = Works.Key(verb: .removeSandbox, id: sandbox.id)
         return try begin(key, isBounded: isBounded) { (orchestrator, tell) throws(RemovalError) in
-            try await orchestrator.remove(id, options: limits.removal, tell: tell)
+            if sandbox.state == .removing { Counter(label: "podreap_retries_total").increment() }
+            return try await orchestrator.remove(sandbox.id, options: limits.removal, tell: tell)
         }
     }
 

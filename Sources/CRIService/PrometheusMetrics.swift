@@ -52,7 +52,10 @@ public final class PrometheusMetrics: MetricsFactory, Sendable {
         "podreap_leaks_found_total": "Left-overs of unknown pods that garbage collection found, each time it looked.",
         "podreap_helpers_started":
             "Helpers started since the daemon was; more than its pool has: some had to be replaced.",
-        "podreap_sandboxes": "Registered sandboxes by state; removing ones that stay are stuck.",
+        "podreap_retries_total": "Removals that began with what an earlier one had left.",
+        "podreap_sandboxes": "Registered sandboxes by state.",
+        "podreap_stuck_sandboxes":
+            "Sandboxes whose removal was begun, is not finished, and is not under way in this daemon.",
     ]
 
     /// Sets a gauge.

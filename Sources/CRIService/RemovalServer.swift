@@ -75,7 +75,7 @@ public final class RemovalServer: Sendable {
             for sandbox in removing {
                 core.logger.info("resuming a removal", metadata: ["id": "\(sandbox.id)"])
                 Counter(label: "podreap_resumed_total").increment()
-                _ = try core.removal(ofWhole: sandbox.id, isBounded: false)
+                _ = try core.removal(of: sandbox, isBounded: false)
             }
             return removing.count
         } catch {
@@ -86,6 +86,9 @@ public final class RemovalServer: Sendable {
 
     /// Waits for what is under way without a caller: false where it takes longer. What is not done then is resumed at the next start.
     public func waitUntilIdle(_ limit: Duration) async -> Bool { await core.works.waitUntilIdle(limit) }
+
+    /// The sandboxes that this process removes now, or has queued.
+    public var removing: Set<String> { core.works.ids(of: .removeSandbox) }
 
     /// How many removals and stops are under way.
     public var underWay: Int { core.works.count }

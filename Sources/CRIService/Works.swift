@@ -42,6 +42,10 @@ final class Works: Sendable {
 
     var count: Int { state.withLock { $0.works.count } }
 
+    func ids(of verb: Verb) -> Set<String> {
+        state.withLock { state in Set(state.works.keys.lazy.filter { $0.verb == verb }.map(\.id)) }
+    }
+
     /// The work with this key; it is begun where there is none.
     ///
     /// - Parameter isBounded: false for what must be done whether or not it is asked for.

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Synchronization
 
 /// Whether a filesystem answers, found out without being able to hang: a child process asks.
 public enum FilesystemProbe: Sendable, Equatable {
@@ -11,16 +12,27 @@ public enum FilesystemProbe: Sendable, Equatable {
     case forbidden
 
     /// Asks for the status of what is at a path, which a network or FUSE filesystem has to ask its server for. Blocks for at most
-    /// that time and a tenth of a second.
+    /// that time and a tenth of a second. Where an earlier child still hangs at that path, its silence is the answer: a daemon
+    /// that is asked again and again leaves one process there, and reaps it when the server is back or gone.
     public static func ask(_ path: String, milliseconds: Int32 = 1000) -> FilesystemProbe {
+        let earlier = hanging.withLock { children in
+            children.removeAll { hasEnded(child: $0.pid) }
+            return children.first { $0.path == path }?.pid
+        }
+        if let earlier { return .silent(child: earlier) }
         let (code, child) = askFilesystem(path, milliseconds: milliseconds)
         switch code {
         case 0: return .answers
-        case ETIMEDOUT: return .silent(child: child)
+        case ETIMEDOUT:
+            if let child { hanging.withLock { $0.append((path, child)) } }
+            return .silent(child: child)
         case EACCES, EPERM: return .forbidden
         default: return .failed(errno: code)
         }
     }
+
+    /// Children that cannot be killed, until they end.
+    private static let hanging = Mutex<[(path: String, pid: Int32)]>([])
 
     /// Whether a type's data come from a server, which may be gone (filesystems(5)).
     public static func isRemote(_ type: String) -> Bool {

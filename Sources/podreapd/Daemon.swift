@@ -49,7 +49,7 @@ struct Daemon {
         let orchestrator = Orchestrator(registry: registry, helpers: helpers)
         let server = RemovalServer(
             on: socket, orchestrator, peers: peers, limits: limits, logger: logger)
-        let metricsServer = try await serveMetrics(registry, helpers)
+        let metricsServer = try await serveMetrics(registry, helpers, server)
         let service = Serving(server: server, logger: logger, settings: settings)
         var configuration = ServiceGroupConfiguration(
             services: [service], gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet)
@@ -88,24 +88,29 @@ struct Daemon {
         return logger
     }
 
-    private func serveMetrics(_ registry: Registry, _ helpers: HelperPool) async throws -> MetricsServer? {
+    private func serveMetrics(
+        _ registry: Registry, _ helpers: HelperPool, _ server: RemovalServer
+    ) async throws -> MetricsServer? {
         guard let address = settings.daemon.metrics, let colon = address.lastIndex(of: ":"),
             let port = Int(address[address.index(after: colon)...])
         else { return nil }
         let metrics = metrics
         do {
-            let server = try await MetricsServer(host: String(address[..<colon]), port: port) {
+            let metricsServer = try await MetricsServer(host: String(address[..<colon]), port: port) {
                 // A read takes some microseconds; a registry that is locked is left out.
                 let sandboxes = (try? registry.sandboxes()) ?? []
                 for state in [SandboxState.ready, .notReady, .removing] {
                     let count = sandboxes.count { $0.state == state }
                     metrics.set("podreap_sandboxes", [("state", state.rawValue)], Double(count))
                 }
+                let removing = server.removing
+                let stuck = sandboxes.count { $0.state == .removing && !removing.contains($0.id) }
+                metrics.set("podreap_stuck_sandboxes", [], Double(stuck))
                 metrics.set("podreap_helpers_started", [], Double(helpers.started))
                 return metrics.text()
             }
-            logger.info("serving metrics", metadata: ["port": "\(server.port ?? port)"])
-            return server
+            logger.info("serving metrics", metadata: ["port": "\(metricsServer.port ?? port)"])
+            return metricsServer
         } catch {
             throw StartError("daemon.metrics: cannot listen at \(address): \(error)")
         }

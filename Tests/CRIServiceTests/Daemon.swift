@@ -103,6 +103,13 @@ final class Daemon: Sendable {
         try calls([[Call(method, request, service: "Removal")]])[0]
     }
 
+    /// What Prometheus would be told.
+    func metrics() throws -> String {
+        guard let port = log().firstMatch(of: /port=(\d+)/)?.1 else { throw PodNodeFailure("no metrics: \(log())") }
+        let read = "import urllib.request as r; print(r.urlopen(\"http://127.0.0.1:\(port)/metrics\").read().decode())"
+        return try shell("/usr/bin/python3 -c '\(read)'")
+    }
+
     /// Registers a pod with the command line.
     func register(_ pod: SamplePod, as name: String = "pod.json") throws {
         let file = try node.write(pod.registration, as: name)

@@ -176,10 +176,7 @@ import Testing
                 node, settings: "[daemon]\nsocket = \"\(socket)\"\nlog = \"debug\"\nmetrics = \"127.0.0.1:0\"")
             let pod = try daemon.pod()
             #expect(try daemon.call("RemovePodSandbox", ["pod_sandbox_id": pod.id]).code == "OK")
-            let port = try #require(daemon.log().firstMatch(of: /port=(\d+)/)?.1)
-            let url = try #require(URL(string: "http://127.0.0.1:\(port)/metrics"))
-            let text = try shell(
-                "/usr/bin/python3 -c 'import urllib.request as r; print(r.urlopen(\"\(url)\").read().decode())'")
+            let text = try daemon.metrics()
             #expect(text.contains(#"podreap_works_total{verb="removeSandbox",outcome="removed"} 1.0"#), "\(text)")
             #expect(text.contains(#"podreap_step_duration_seconds_count{step="forget"} 1"#))
             #expect(text.contains(#"podreap_calls_total{method="RemovePodSandbox",code="OK"} 1.0"#))

@@ -97,12 +97,22 @@ import Testing
                 exit 0
                 """, as: "before-netns", mode: 0o755)
             let daemon = try Daemon(
-                node, settings: "[removal]\nbefore-netns = [\"\(script)\"]\nbefore-netns-timeout = 1")
+                node,
+                settings: """
+                    [removal]
+                    before-netns = ["\(script)"]
+                    before-netns-timeout = 1
+                    [daemon]
+                    socket = "\(node.library)/podreap.sock"
+                    log = "debug"
+                    metrics = "127.0.0.1:0"
+                    """)
             let pod = try daemon.pod()
             let id = ["pod_sandbox_id": pod.id]
             try node.write("", as: "broken")
             let broken = try daemon.call("RemovePodSandbox", id)
             #expect(broken.code == "INTERNAL")
+            #expect(try daemon.metrics().contains("\npodreap_stuck_sandboxes 1.0\n"))
             #expect(broken.message.contains("exited with status 7: no such plugin: bridge"), "\(broken)")
             try FileManager.default.removeItem(atPath: "\(node.library)/broken")
             try node.write("", as: "hang")
@@ -110,6 +120,10 @@ import Testing
             #expect(hangs.message.contains("was killed after 1 s"), "\(hangs)")
             try FileManager.default.removeItem(atPath: "\(node.library)/hang")
             #expect(try daemon.call("RemovePodSandbox", id).code == "OK")
+            let metrics = try daemon.metrics()
+            #expect(metrics.contains("\npodreap_stuck_sandboxes 0.0\n"), "\(metrics)")
+            #expect(metrics.contains("\npodreap_retries_total 2.0\n"))
+            #expect(metrics.contains(#"podreap_failed_steps_total{step="runHook"} 2.0"#), "\(metrics)")
             let told = try String(contentsOfFile: "\(node.library)/told", encoding: .utf8)
             #expect(told == String(repeating: "\(pod.id) web\n", count: 3))
             #expect(pod.leftovers() == [])
