@@ -148,6 +148,9 @@ func askFilesystem(_ path: String, milliseconds: Int32) -> (code: Int32, child: 
     return (-result, child == 0 ? nil : child)
 }
 
+/// Whether a child process has ended; it is reaped then.
+func hasEnded(child: Int32) -> Bool { waitpid(child, nil, WNOHANG) != 0 }
+
 /// An extended attribute of a file; nil where it has none, or there is no file.
 func attribute(_ name: String, of path: String) throws(ObservationError) -> [UInt8]? {
     var value = [UInt8](repeating: 0, count: 256)
