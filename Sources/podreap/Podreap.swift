@@ -28,8 +28,8 @@ struct Podreap: AsyncParsableCommand {
 
             Settings that stand in /etc/podreap/podreap.toml are the options' defaults.
 
-            Environment: PODREAP_REGISTRY and PODREAP_HELPER stand for --registry and --helper, PODREAP_SETTINGS names \
-            another podreap.toml; NO_COLOR switches colours off.
+            Environment: PODREAP_REGISTRY, PODREAP_HELPER and PODREAP_HELPER_SOCKET stand for --registry, --helper and \
+            --helper-socket, PODREAP_SETTINGS names another podreap.toml; NO_COLOR switches colours off.
             """,
         version: "podreap \(Release.version)",
         subcommands: [
@@ -38,11 +38,29 @@ struct Podreap: AsyncParsableCommand {
         ])
 }
 
+extension Podreap {
+    /// What the command line asks for. Where the first argument names a command and all that follows is right, the parser's
+    /// tree of all commands is not made: that takes longer than `ps`. It says what is wrong, and helps.
+    fileprivate static func command() throws -> any ParsableCommand {
+        if let word = CommandLine.arguments.dropFirst().first,
+            let named = configuration.subcommands.first(where: { name(of: $0) == word }),
+            let command = try? named.parse(Array(CommandLine.arguments.dropFirst(2)))
+        {
+            return command
+        }
+        return try parseAsRoot()
+    }
+
+    private static func name(of command: any ParsableCommand.Type) -> String {
+        command.configuration.commandName ?? "\(command)".lowercased()
+    }
+}
+
 @main
 enum Start {
     static func main() async {
         do {
-            var command = try Podreap.parseAsRoot()
+            var command = try Podreap.command()
             _ = try Configured.result.get()
             if var command = command as? any AsyncParsableCommand {
                 try await command.run()
