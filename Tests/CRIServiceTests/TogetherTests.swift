@@ -123,7 +123,7 @@ import Testing
             let metrics = try daemon.metrics()
             #expect(metrics.contains("\npodreap_stuck_sandboxes 0.0\n"), "\(metrics)")
             #expect(metrics.contains("\npodreap_retries_total 2.0\n"))
-            #expect(metrics.contains(#"podreap_failed_steps_total{step="runHook"} 2.0"#), "\(metrics)")
+            #expect(metrics.contains(#"podreap_failed_steps_total{step="before-namespaces"} 2.0"#), "\(metrics)")
             let told = try String(contentsOfFile: "\(node.library)/told", encoding: .utf8)
             #expect(told == String(repeating: "\(pod.id) web\n", count: 3))
             #expect(pod.leftovers() == [])
