@@ -53,10 +53,10 @@ RELEASE := -c release --static-swift-stdlib $(REPRODUCIBLE) --scratch-path $(STA
 export PODREAP_HELPER := $(HELPER)
 export PODREAP_FLOOR := $(FLOOR)
 
-.PHONY: help setup build helper release install uninstall floor demo test load proto fuzz adversary lint bench size selinux clean root
+.PHONY: help setup build helper release install uninstall floor demo test load proto fuzz adversary lint bench size selinux deb deb-test clean root
 
 help: ## Lists these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Installs the Debian packages that are missing
 	@packaging/setup
@@ -129,11 +129,19 @@ proto: setup ## Generates the gRPC messages and services from their .proto files
 selinux: setup ## Builds the SELinux module, .build-selinux/podreap.pp
 	policy/selinux/build $(CURDIR)/.build-selinux
 
+deb: helper release selinux ## Makes Debian packages, .build-deb/packages
+	@packaging/setup deb
+	PODREAP_BUILT=1 packaging/deb $(CURDIR)/.build-deb/packages
+
+deb-test: root deb ## Installs, uses, upgrades and purges them on a node with systemd
+	packaging/deb-test/image $(CURDIR)/.build-deb/image
+	packaging/deb-test/run $(CURDIR)/.build-deb
+
 size: helper ## Shows how much there is to audit
 	@packaging/size $(HELPER)
 
 clean: ## Removes all that was built
-	rm -rf .build .build-helper .build-release .build-bench .build-fuzz .build-selinux
+	rm -rf .build .build-helper .build-release .build-bench .build-fuzz .build-selinux .build-deb
 
 root:
 	@[[ $$EUID -eq 0 ]] || { echo "This needs root: it makes mounts, network namespaces and containers. Run: sudo make $(MAKECMDGOALS)" >&2; exit 1; }
