@@ -185,6 +185,10 @@ let tests: [Target] = [
         name: "SandboxRemovalTests",
         dependencies: ["SandboxRemoval", "SandboxRegistry", "NodeObservation", "HelperClient", "HelperProtocol"],
         swiftSettings: strict),
+    // Boots a kernel that enforces the SELinux module of policy/selinux.
+    .testTarget(
+        name: "SELinuxTests", dependencies: ["TestNode"],
+        exclude: ["Guest", "Policy", "make-disk", "make-policy", "rules", "run"], swiftSettings: strict),
     .testTarget(name: "SettingsTests", dependencies: ["Settings"], swiftSettings: strict),
     // Counts that no machine changes, against the lines of its thresholds.
     .testTarget(
