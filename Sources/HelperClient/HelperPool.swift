@@ -16,6 +16,8 @@ public final class HelperPool: Sendable {
         var idle: [HelperProcess] = []
         /// Idle, busy and starting ones.
         var live = 0
+        /// Those that start in the background, for whoever comes first.
+        var warming = 0
         var abandoned = 0
         var waiting: [CheckedContinuation<Grant, Never>] = []
         var welcome: Welcome?
@@ -48,15 +50,21 @@ public final class HelperPool: Sendable {
     /// How many helpers were started up to now; more than work at once: some had to be replaced.
     public var started: Int { state.withLock { $0.started } }
 
+    /// The most helpers that work at once.
+    public var most: Int { limits.helpers }
+
     /// Starts helpers in the background until there are `count`, so that the first calls need not wait for it. Where
     /// that fails, those calls say why.
     public func warm(_ count: Int) {
         let missing = state.withLock { state in
             let missing = max(0, min(count, limits.helpers) - state.live)
             state.live += missing
+            state.warming += missing
             return missing
         }
-        for _ in 0..<missing { Task.detached { if let helper = try? await self.start() { self.release(helper) } } }
+        for _ in 0..<missing {
+            Task.detached { if let helper = try? await self.start(warming: true) { self.release(helper) } }
+        }
     }
 
     /// Asks a helper and returns its reply; output that a runtime printed is always inline in it.
@@ -101,7 +109,8 @@ public final class HelperPool: Sendable {
                     if helper.isRunning { return .use(helper) }
                     state.live -= 1
                 }
-                guard state.live < limits.helpers else {
+                // One that is about to be ready comes sooner than another, and two that start at once delay each other.
+                guard state.live < limits.helpers, state.warming <= state.waiting.count else {
                     state.waiting.append(continuation)
                     return nil
                 }
@@ -117,7 +126,7 @@ public final class HelperPool: Sendable {
     }
 
     /// Starts a helper in a place that is counted already.
-    private func start() async throws(HelperError) -> HelperProcess {
+    private func start(warming: Bool = false) async throws(HelperError) -> HelperProcess {
         do throws(HelperError) {
             let hanging = state.withLock { $0.abandoned }
             guard hanging < max(1, limits.abandoned) else { throw HelperError.tooManyAbandoned(hanging) }
@@ -129,8 +138,11 @@ public final class HelperPool: Sendable {
                 Task.detached { await helper.end() }
                 throw error
             }
+            if warming { state.withLock { $0.warming -= 1 } }
             return helper
         } catch {
+            // Before its place goes to who waits: nobody may wait for this one any more.
+            if warming { state.withLock { $0.warming -= 1 } }
             leavePlace()
             throw error
         }

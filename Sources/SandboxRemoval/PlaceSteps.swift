@@ -5,6 +5,9 @@ internal import SandboxRegistry
 
 /// How often the mounts beneath a directory are looked at again, where some appear while it is being removed.
 private let mountRounds = 8
+/// How many helpers remove parts of one large directory side by side. More would keep them from other removals, and the
+/// filesystem's locks let few more in.
+private let shares: UInt8 = 2
 
 extension Executor {
     /// Detaches every mount at a directory and beneath it, as mountinfo lists them now.
@@ -50,19 +53,60 @@ extension Executor {
         let request = Request.removeDirectory(place, .act(only: only, Slice(entries: options.sliceEntries)))
         var entries: UInt64 = 0
         var rounds = 0
+        var isShared = helpers.most < Int(shares)
         while true {
             let reply = try await call(request, atMost: options.runtimeCall)
             if case .count(let count) = reply.facts { entries += count }
             switch reply.outcome {
             case .done: return StepSuccess(entries: entries)
             case .alreadyDone: return entries > 0 ? StepSuccess(entries: entries) : .alreadyDone
-            case .inProgress: tell(.progress(step, entries: entries))
+            case .inProgress:
+                tell(.progress(step, entries: entries))
+                if !isShared, await hasDirectories(place) {
+                    entries = await removeShares(of: place, only, step, after: entries)
+                }
+                isShared = true
             case .refused(.mountBeneath, _) where rounds < mountRounds:
                 rounds += 1
                 _ = try await unmountAll(beneath: directory.path)
             default: throw StepFailure(reply)
             }
         }
+    }
+
+    /// Whether it is worth sharing. Of one directory's own files, one alone can be removed at a time: the kernel locks it.
+    private func hasDirectories(_ place: Place) async -> Bool {
+        let reply = try? await call(.removeDirectory(place, .look(cursor: 0)), atMost: options.runtimeCall)
+        guard case .directory(let page) = reply?.facts else { return false }
+        return page.children.count { $0.type == Self.directoryType } >= 8
+    }
+
+    /// DT_DIR of readdir(3).
+    private static var directoryType: UInt8 { 4 }
+
+    /// Has helpers remove a share of a directory's entries each, until it has no more or meets what is in its way: the next
+    /// request for the whole meets that too. How many entries are gone then.
+    private func removeShares(
+        of place: Place, _ only: NodeIdentity?, _ step: Step, after before: UInt64
+    ) async -> UInt64 {
+        var entries = before
+        await withTaskGroup(of: (index: UInt8, reply: Reply?).self) { group in
+            for index in 0..<shares { group.addTask { await removeShare(index, of: place, only) } }
+            for await (index, reply) in group {
+                if case .count(let count) = reply?.facts { entries += count }
+                guard reply?.outcome == .inProgress else { continue }
+                tell(.progress(step, entries: entries))
+                group.addTask { await removeShare(index, of: place, only) }
+            }
+        }
+        return entries
+    }
+
+    private func removeShare(
+        _ index: UInt8, of place: Place, _ only: NodeIdentity?
+    ) async -> (index: UInt8, reply: Reply?) {
+        let slice = Slice(entries: options.sliceEntries, index: index, count: shares)
+        return (index, try? await call(.removeDirectory(place, .act(only: only, slice)), atMost: options.runtimeCall))
     }
 
     /// Which directory may be removed. Device numbers may change with a boot, so after one the directory that has the

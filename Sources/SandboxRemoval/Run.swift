@@ -34,6 +34,8 @@ final class Run: Sendable {
         }
         let roots = RootMap(welcome)
         var containers = try orchestrator.records(of: sandbox)
+        // While the first runtime call is under way, so that what can be done side by side then finds them ready.
+        orchestrator.helpers.warm(containers.count)
         while true {
             let plan = planning(sandbox, containers, try orchestrator.observe(sandbox, containers))
             tell(.planned(plan))
