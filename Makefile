@@ -53,7 +53,7 @@ RELEASE := -c release --static-swift-stdlib $(REPRODUCIBLE) --scratch-path $(STA
 export PODREAP_HELPER := $(HELPER)
 export PODREAP_FLOOR := $(FLOOR)
 
-.PHONY: help setup build helper release install uninstall floor demo test load proto fuzz adversary lint bench size selinux deb deb-test clean root
+.PHONY: help setup build helper release install uninstall reproducible floor demo test load proto fuzz adversary lint bench size selinux deb deb-test clean root
 
 help: ## Lists these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -81,6 +81,9 @@ release: setup ## Builds podreap and podreapd as they are shipped, with Swift's 
 
 install: ## Installs what make helper release has built, below DESTDIR where that is given
 	@packaging/install install $(HELPER) $(STATIC)
+
+reproducible: ## Builds helper and release again elsewhere: the bytes must be equal
+	@packaging/reproducible $(HELPER) $(PODREAP) $(PODREAPD)
 
 uninstall: ## Removes what make install has installed, but for settings and data
 	@packaging/install uninstall $(HELPER) $(STATIC)

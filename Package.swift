@@ -175,6 +175,10 @@ let tests: [Target] = [
             "HelperProtocol", "podreap",
         ],
         exclude: ["fixtures"], swiftSettings: strict),
+    // What make install installs, and how the installed parts start each other.
+    .testTarget(
+        name: "PackagingTests", dependencies: ["TestPods", "TestNode", "SamplePod", "podreap", "podreapd"],
+        swiftSettings: strict),
     .testTarget(
         name: "SandboxRegistryTests", dependencies: ["SandboxRegistry", grdb], swiftSettings: strict),
     .testTarget(

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
@@ -13,6 +14,7 @@
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/types.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -71,6 +73,33 @@ int client_spawn(const char *path, const char *arguments, unsigned count, int *s
     }
     close(ends[0]);
     return error;
+}
+
+int client_connect(const char *path, int *descriptor, int *listener) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct ucred credentials;
+    socklen_t size = sizeof credentials;
+    if (strlen(path) >= sizeof address.sun_path) return -ENAMETOOLONG;
+    strcpy(address.sun_path, path);
+    // A queue that is full is an error, not a wait.
+    int made = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (made < 0) return -errno;
+    if (connect(made, (struct sockaddr *)&address, sizeof address) < 0 ||
+        getsockopt(made, SOL_SOCKET, SO_PEERCRED, &credentials, &size) < 0) {
+        int error = errno;
+        close(made);
+        return -error;
+    }
+    *descriptor = made;
+    *listener = credentials.pid;
+    return 0;
+}
+
+void client_close_half(int socket) { shutdown(socket, SHUT_WR); }
+
+int client_is_closed(int socket) {
+    struct pollfd entry = {.fd = socket};
+    return poll(&entry, 1, 0) > 0 && (entry.revents & POLLHUP) != 0;
 }
 
 int client_kill(int process) { return syscall(SYS_pidfd_send_signal, process, SIGKILL, NULL, 0) < 0 ? -errno : 0; }

@@ -25,6 +25,8 @@ public enum HelperError: Error, Sendable, Equatable, CustomStringConvertible {
     case notExecutable(String, errno: Int32)
     /// It could not be started for another reason: this process's limits, or the system's.
     case notStarted(String, errno: Int32)
+    /// Nobody can be reached at the socket that helpers come from.
+    case noSocket(String, errno: Int32)
     /// It ended before it answered Hello.
     case endedAtStart(String, Ending)
     /// It did not answer Hello in time.
@@ -34,7 +36,7 @@ public enum HelperError: Error, Sendable, Equatable, CustomStringConvertible {
     /// It could not get ready: a system call failed.
     case startFailed(Failure)
     /// It runs without capabilities that it needs, a bit each by number (capabilities(7)).
-    case missingCapabilities(String, UInt64)
+    case missingCapabilities(HelperLaunch, UInt64)
     /// It speaks no version of the protocol that this program speaks.
     case unsupportedVersion(VersionRange)
     /// Its answer is no valid reply to the request. It was ended.
@@ -58,13 +60,19 @@ public enum HelperError: Error, Sendable, Equatable, CustomStringConvertible {
             "there is no helper at \(path); install podreap-helper there, or name it with --helper or PODREAP_HELPER"
         case .notExecutable(let path, let errno): Self.notExecutable(path, SystemError(errno))
         case .notStarted(let path, let errno): "the helper \(path) cannot be started: \(systemErrorText(errno))"
+        case .noSocket(let path, let errno): Self.noSocket(path, SystemError(errno))
         case .endedAtStart(let path, let ending):
             "the helper \(path) ended before it answered (\(ending)); is it podreap-helper?"
         case .startTimedOut(let path, let time):
             "the helper \(path) did not answer within \(time); is it podreap-helper?"
         case .startRefused(let rule, let detail): "the helper refuses to start: \(rule.meaning(detail))"
         case .startFailed(let failure): "the helper could not start: \(failure.meaning)"
-        case .missingCapabilities(let path, let set):
+        case .missingCapabilities(.socket(let path), let set):
+            """
+            the helper that comes from \(path) lacks \(CapabilityNames.list(set)); see CapabilityBoundingSet= of \
+            podreap-helper@.service
+            """
+        case .missingCapabilities(.program(let path, _), let set):
             """
             the helper \(path) lacks \(CapabilityNames.list(set)); as root: \
             setcap \(CapabilityNames.helper)=p \(path) (a nosuid mount, no_new_privs, a tracer or a container's \
@@ -98,7 +106,22 @@ public enum HelperError: Error, Sendable, Equatable, CustomStringConvertible {
         }
     }
 
-    init(starting path: String, _ error: SystemError) {
+    private static func noSocket(_ path: String, _ error: SystemError) -> String {
+        switch error {
+        case .access:
+            "the socket \(path) lets this user in as little as the helper's file would; its mode is 0660 root:podreap, so join podreap"
+        case .wrongType:
+            "the socket \(path) is no SOCK_SEQPACKET socket; podreap-helper.socket has ListenSequentialPacket="
+        default:
+            "no helper can be had from the socket \(path) (\(error.text)); as root: systemctl enable --now podreap-helper.socket"
+        }
+    }
+
+    init(starting launch: HelperLaunch, _ error: SystemError) {
+        guard case .program(let path, _) = launch else {
+            self = .noSocket(launch.path, errno: error.number)
+            return
+        }
         switch error {
         case .noEntry, .notDirectory: self = .missing(path)
         case .access, .permission, .notExecutable: self = .notExecutable(path, errno: error.number)

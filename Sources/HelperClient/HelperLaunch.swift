@@ -1,14 +1,17 @@
-/// How a helper is started: a program with a socket on its fd 0, an empty environment, and nothing else inherited but
-/// standard error.
-public struct HelperLaunch: Sendable, Equatable {
-    /// The program's path. It is not searched for.
-    public var executable: String
-    /// At most 32. The helper takes one, the path of its policy, and only from root.
-    public var arguments: [String]
+/// How a helper comes to be.
+public enum HelperLaunch: Sendable, Equatable {
+    /// A program is started with a socket on its fd 0, an empty environment, and nothing else inherited but standard error. Its path is
+    /// not searched for. At most 32 arguments; the helper takes one, the path of its policy, and only from root.
+    case program(String, arguments: [String] = [])
+    /// A service manager listens at this Unix socket (SOCK_SEQPACKET, at most 107 bytes) and starts a helper for each connection, with
+    /// the connection on its fd 0. So no privilege comes through this process, which may have given up all of its own.
+    case socket(String)
 
-    public init(executable: String, arguments: [String] = []) {
-        self.executable = executable
-        self.arguments = arguments
+    /// The program's or the socket's.
+    public var path: String {
+        switch self {
+        case .program(let path, _), .socket(let path): path
+        }
     }
 }
 

@@ -22,6 +22,7 @@ public final class HelperPool: Sendable {
         var waiting: [CheckedContinuation<Grant, Never>] = []
         var welcome: Welcome?
         var started = 0
+        var listener: Int32?
     }
 
     private let launch: HelperLaunch
@@ -49,6 +50,10 @@ public final class HelperPool: Sendable {
 
     /// How many helpers were started up to now; more than work at once: some had to be replaced.
     public var started: Int { state.withLock { $0.started } }
+
+    /// The process that hands the helpers' sockets out; nil for a program, and before the first helper. Helpers are in its mount
+    /// namespace, or in this process's.
+    public var serviceManager: Int32? { state.withLock { $0.listener } }
 
     /// The most helpers that work at once.
     public var most: Int { limits.helpers }
@@ -131,9 +136,12 @@ public final class HelperPool: Sendable {
             let hanging = state.withLock { $0.abandoned }
             guard hanging < max(1, limits.abandoned) else { throw HelperError.tooManyAbandoned(hanging) }
             let helper = try HelperProcess(launch)
-            state.withLock { $0.started += 1 }
+            state.withLock { state in
+                state.started += 1
+                state.listener = helper.listener
+            }
             do throws(HelperError) {
-                try check(await helper.greet(launch.executable, within: limits.start))
+                try check(await helper.greet(launch, within: limits.start))
             } catch {
                 Task.detached { await helper.end() }
                 throw error

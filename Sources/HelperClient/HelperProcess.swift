@@ -3,7 +3,7 @@ internal import Synchronization
 
 /// One helper's process and our end of its socket. Requests are sent by one task at a time.
 final class HelperProcess: Sendable {
-    private let program: Spawned
+    private let connection: Connection
     private let reactor: Reactor
     private let lastID = Atomic<UInt64>(0)
     /// How long a process may take to end after it has closed its socket.
@@ -16,11 +16,14 @@ final class HelperProcess: Sendable {
             throw .system(errno: error.number)
         }
         do throws(SystemError) {
-            program = try Spawned(launch.executable, launch.arguments)
+            connection = try Connection(launch)
         } catch {
-            throw HelperError(starting: launch.executable, error)
+            throw HelperError(starting: launch, error)
         }
     }
+
+    /// Who listens at the socket that a helper came from; nil for a connection.
+    var listener: Int32? { connection.listener }
 
     /// Sends one request and waits for its reply. After any error the helper is of no more use and must be ended.
     ///
@@ -31,34 +34,32 @@ final class HelperProcess: Sendable {
         let deadline = ContinuousClock.now + limit
         let id = lastID.wrappingAdd(1, ordering: .relaxed).newValue
         do throws(SystemError) {
-            try program.send(RequestPacket(id: id, deadline: milliseconds, request: request).encoded())
+            try connection.send(RequestPacket(id: id, deadline: milliseconds, request: request).encoded())
         } catch {
             // One that refuses to start may have said so, and be gone, before it is asked anything.
             guard error.isPeerGone else { throw .system(errno: error.number) }
         }
         var buffer = [UInt8](repeating: 0, count: Limits.replyBytes + 1)
-        while await reactor.readable(program.socket, until: deadline) {
-            guard let packet = program.receive(into: &buffer) else { continue }
+        while await reactor.readable(connection.socket, until: deadline) {
+            guard let packet = connection.receive(into: &buffer) else { continue }
             guard packet.bytes > 0 else { throw .died(request.kind, await ending()) }
             return try Reply(buffer, packet, to: request.kind, id)
         }
         throw .noReply(request.kind, limit)
     }
 
-    var isRunning: Bool { program.reap() == .running }
+    var isRunning: Bool { connection.reap() == .running }
 
     /// Waits a moment for the process's end.
     private func ending() async -> HelperError.Ending {
-        _ = await reactor.readable(program.process, until: .now + Self.dying)
-        guard case .ended(let status) = program.reap() else { return .unknown }
+        await connection.awaitEnd(reactor, until: .now + Self.dying)
+        guard case .ended(let status) = connection.reap() else { return .unknown }
         return status < 0 ? .signalled(-status) : .exited(status)
     }
 
     /// Ends the process, and returns when it is dead and reaped: soon, or never where the kernel holds it.
     func end() async {
-        program.kill()
-        while program.reap() == .running {
-            _ = await reactor.readable(program.process, until: .now + .seconds(60))
-        }
+        connection.end()
+        while connection.reap() == .running { await connection.awaitEnd(reactor, until: .now + .seconds(60)) }
     }
 }

@@ -34,8 +34,9 @@ extension Reply {
 extension HelperProcess {
     /// Says Hello. Throws why the helper does not serve.
     ///
-    /// - Parameter path: The helper's, for errors.
-    func greet(_ path: String, within limit: Duration) async throws(HelperError) -> Welcome {
+    /// - Parameter launch: Where the helper comes from, for errors.
+    func greet(_ launch: HelperLaunch, within limit: Duration) async throws(HelperError) -> Welcome {
+        let path = launch.path
         let reply: Reply
         do throws(HelperError) {
             reply = try await exchange(.hello(.spoken), milliseconds: Limits.deadlineMilliseconds, within: limit)
@@ -49,7 +50,7 @@ extension HelperProcess {
             guard welcome.version == Limits.version else {
                 throw .unsupportedVersion(VersionRange(minimum: welcome.version, maximum: welcome.version))
             }
-            guard welcome.missing == 0 else { throw .missingCapabilities(path, welcome.missing) }
+            guard welcome.missing == 0 else { throw .missingCapabilities(launch, welcome.missing) }
             return welcome
         case (.unsupported(let versions), _): throw .unsupportedVersion(versions)
         case (.refused(let rule, let detail), _): throw .startRefused(rule, detail: printable(detail))

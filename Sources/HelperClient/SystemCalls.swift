@@ -13,6 +13,7 @@ struct SystemError: Error, Equatable, Sendable {
     static var access: Self { Self(EACCES) }
     static var permission: Self { Self(EPERM) }
     static var notExecutable: Self { Self(ENOEXEC) }
+    static var wrongType: Self { Self(EPROTOTYPE) }
 
     /// The other end of a socket is closed.
     var isPeerGone: Bool { [EPIPE, ECONNRESET, ECONNREFUSED, ENOTCONN].contains(number) }
@@ -40,16 +41,36 @@ struct Descriptor: ~Copyable, Sendable {
 
     fileprivate init(_ raw: Int32) { self.raw = raw }
 
-    deinit { client_close(raw) }
+    deinit { if raw >= 0 { client_close(raw) } }
 }
 
-/// A program that was started with a socket on its fd 0: our end, a handle on the process (pidfd), its number.
-struct Spawned: ~Copyable, Sendable {
+/// Our end of a helper's socket, and a handle on its process (pidfd) where this process has started it.
+struct Connection: ~Copyable, Sendable {
     let socket: Descriptor
-    let process: Descriptor
-    let pid: Int32
+    private let process: Descriptor
+    private let isChild: Bool
+    /// Who listens at the socket that this end was connected to; nil for a child.
+    let listener: Int32?
 
-    init(_ path: String, _ arguments: [String]) throws(SystemError) {
+    init(_ launch: HelperLaunch) throws(SystemError) {
+        switch launch {
+        case .program(let path, let arguments): try self.init(starting: path, arguments)
+        case .socket(let path): try self.init(connectingTo: path)
+        }
+    }
+
+    private init(connectingTo path: String) throws(SystemError) {
+        guard !path.utf8.contains(0) else { throw .noEntry }
+        var socket: Int32 = -1
+        var listener: Int32 = 0
+        try SystemError.check(unsafe client_connect(path, &socket, &listener))
+        self.socket = Descriptor(socket)
+        process = Descriptor(-1)
+        isChild = false
+        self.listener = listener
+    }
+
+    private init(starting path: String, _ arguments: [String]) throws(SystemError) {
         // A NUL inside an argument would make two of it.
         guard ([path] + arguments).allSatisfy({ !$0.utf8.contains(0) }) else { throw .noEntry }
         let list = arguments.map { "\($0)\0" }.joined()
@@ -60,26 +81,42 @@ struct Spawned: ~Copyable, Sendable {
             unsafe client_spawn(path, list, UInt32(arguments.count), &socket, &process, &pid))
         self.socket = Descriptor(socket)
         self.process = Descriptor(process)
-        self.pid = pid
+        isChild = true
+        listener = nil
     }
 
-    func kill() { _ = client_kill(process.raw) }
+    /// Kills a child. Any other sees that nothing more will come, and ends by itself as soon as it is not busy.
+    func end() {
+        if isChild { _ = client_kill(process.raw) } else { client_close_half(socket.raw) }
+    }
+
+    /// Returns when there may be an end to see, at the deadline at the latest.
+    func awaitEnd(_ reactor: Reactor, until deadline: ContinuousClock.Instant) async {
+        if isChild {
+            _ = await reactor.readable(process, until: deadline)
+        } else if await reactor.readable(socket, until: deadline) {
+            // Late replies are for nobody.
+            var buffer = [UInt8](repeating: 0, count: 1)
+            _ = receive(into: &buffer)
+        }
+    }
 
     enum End: Equatable {
         case running
         /// The exit status, or the negative number of the signal.
         case ended(Int32)
-        /// It has been reaped already.
-        case reaped
+        /// It has been reaped already, or is nobody's child here.
+        case gone
     }
 
-    /// Reaps the process if it has ended.
+    /// Reaps a child if it has ended.
     func reap() -> End {
+        guard isChild else { return client_is_closed(socket.raw) != 0 ? .gone : .running }
         var status: Int32 = 0
         switch unsafe client_reap(process.raw, &status) {
         case 0: return .ended(status)
         case -EAGAIN: return .running
-        default: return .reaped
+        default: return .gone
         }
     }
 

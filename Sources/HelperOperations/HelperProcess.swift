@@ -17,7 +17,8 @@ public struct HelperProcess: ~Copyable {
         var privileges = try Privileges()
         let missing = CapabilitySet.helper.subtracting(privileges.permitted)
         let readable = privileges.permitted.intersection([.dacOverride])
-        let audit = Audit(caller: Confinement.realUser)
+        // A service manager starts it for somebody else.
+        let audit = Audit(caller: socket.packetPeer() ?? Confinement.realUser)
         let policy = try privileges.raised(readable) { () throws(Outcome) in try Policy(file: policyPath) }
         try Self.check(socket.packetPeer(), policy)
         var launchers: [LauncherLink] = []

@@ -22,6 +22,12 @@ public struct MountTable: Sendable {
         return table
     }
 
+    /// The node's mounts: those that a service manager sees, or, without one, this process.
+    public static func ofNode(serviceManager: Int32?) throws(ObservationError) -> MountTable {
+        if let serviceManager, let table = try of(pid: serviceManager) { return table }
+        return try current()
+    }
+
     /// The mounts at `directory` and beneath it, in the order in which they can be unmounted: every mount comes after those
     /// that are mounted on it and, where none depends on the other, the later one first.
     ///

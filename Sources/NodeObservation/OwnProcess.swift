@@ -41,10 +41,7 @@ public struct OwnProcess: Sendable, Equatable {
     public static func current() throws(ObservationError) -> OwnProcess {
         let (user, groups) = credentials()
         let status = try contents(of: Array("/proc/self/status".utf8)) ?? []
-        func value(_ key: String) -> ArraySlice<UInt8>? {
-            let line = status.split(separator: newline).first { $0.starts(with: (key + ":").utf8) }
-            return line?.dropFirst(key.utf8.count + 1).drop { $0 == space || $0 == UInt8(ascii: "\t") }
-        }
+        func value(_ key: String) -> ArraySlice<UInt8>? { statusField(key, in: status) }
         let capabilities = value("CapEff").flatMap { UInt64($0.text, radix: 16) } ?? 0
         // Kernel threads are seen in the machine's own PID namespace only; the first is always process 2.
         let second = try? ProcessStatus.of(pid: 2)

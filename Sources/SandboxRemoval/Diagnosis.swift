@@ -37,6 +37,7 @@ extension Installation {
     // MARK: The helper's file
 
     private var fileChecks: [Check] {
+        if let socketPath { return [socketCheck(socketPath)] }
         guard let helper else {
             return [
                 Check(
@@ -51,6 +52,23 @@ extension Installation {
             Check("helper", .good, "\(helperPath)"), ownership(helper), access(helper), capabilities(helper),
             nosuid(helper),
         ]
+    }
+
+    /// Whether it can be connected to, the start shows.
+    private func socketCheck(_ path: String) -> Check {
+        let name = "helper-socket"
+        guard let socket else {
+            return Check(
+                name, .failed, "there is no socket at \(path), or this user may not look",
+                remedy: "as root: systemctl enable --now podreap-helper.socket")
+        }
+        if socket.mode & 0o006 != 0 {
+            return Check(
+                name, .warning,
+                "everybody may have helpers started (mode 0\(String(socket.mode, radix: 8))); only callers of helper.conf get an answer",
+                remedy: "SocketMode=0660 in podreap-helper.socket")
+        }
+        return Check(name, .good, "helpers come from \(path), with nothing of this process's privileges")
     }
 
     private func ownership(_ helper: InstalledFile) -> Check {
@@ -123,80 +141,6 @@ extension Installation {
                 "the helper lies on a filesystem mounted nosuid, where file capabilities are ignored",
                 remedy: "findmnt -T \(quoted(helper.path)); mount -o remount,suid …, or install it elsewhere")
             : Check("nosuid", .good, "file capabilities count where the helper lies")
-    }
-
-    // MARK: This process
-
-    private var processChecks: [Check] {
-        var checks: [Check] = []
-        checks.append(
-            process.noNewPrivileges
-                ? Check(
-                    "no-new-privileges", .failed,
-                    "this process runs with no_new_privs, so the helper gets no capabilities",
-                    remedy:
-                        "take NoNewPrivileges= (and what implies it) from the unit, or have a socket unit start the helper"
-                )
-                : Check("no-new-privileges", .good, "no_new_privs is not set"))
-        checks.append(
-            process.tracer != 0
-                ? Check(
-                    "tracer", .warning,
-                    "process \(process.tracer) traces this one; a traced helper gets no capabilities",
-                    remedy: "end the tracer (strace, gdb), or trace as root")
-                : Check("tracer", .good, "nobody traces this process"))
-        let withheld = CapabilityNames.needed & ~process.bounding
-        checks.append(
-            withheld != 0
-                ? Check(
-                    "bounding-set", .failed, "this process's bounding set lacks \(CapabilityNames.list(withheld))",
-                    remedy: "give them back: CapabilityBoundingSet= of the unit, --cap-add of the container")
-                : Check("bounding-set", .good, "the bounding set withholds nothing"))
-        let low = limits.filter { $0.hard < $0.least }
-        checks.append(
-            low.isEmpty
-                ? Check("limits", .good, "resource limits are high enough")
-                : Check(
-                    "limits", .failed,
-                    low.map { "the hard limit \($0.name) is \($0.hard), and \($0.least) is needed" }
-                        .joined(separator: "; "),
-                    remedy: "raise them: " + low.map { "Limit\($0.name)=" }.joined(separator: " ")
-                        + " of the unit, or ulimit -H"))
-        return checks + viewChecks
-    }
-
-    private var viewChecks: [Check] {
-        var checks: [Check] = []
-        if !process.isInHostPIDNamespace {
-            checks.append(
-                Check(
-                    "pid-namespace", .warning,
-                    "this is not the machine's own PID namespace, so containers' processes are not seen",
-                    remedy: "run podreap on the host, or its container with hostPID"))
-        }
-        checks.append(
-            process.seesOthers
-                ? Check("proc", .good, "other users' processes can be seen")
-                : Check(
-                    "proc", .failed, "/proc hides other users' processes, so containers' cannot be watched",
-                    remedy: "mount -o remount,hidepid=off /proc, or add podreap's user to its gid= group"))
-        switch process.hasPrivateMounts {
-        case false?: checks.append(Check("mount-namespace", .good, "this is the mount namespace of process 1"))
-        case true?:
-            checks.append(
-                Check(
-                    "mount-namespace", .failed,
-                    "this is another mount namespace than that of process 1: what is unmounted here stays mounted there",
-                    remedy:
-                        "run podreap outside of containers and unshare, without PrivateMounts=, PrivateTmp=, ProtectSystem= …"
-                ))
-        case nil:
-            checks.append(
-                Check(
-                    "mount-namespace", .warning, "whether this is the mount namespace of process 1 cannot be seen",
-                    remedy: "compare as root: ls -l /proc/1/ns/mnt /proc/self/ns/mnt"))
-        }
-        return checks
     }
 
     // MARK: The start

@@ -31,6 +31,12 @@ public struct Installation: Sendable {
     public var helperPath: String
     /// nil where nothing is there.
     public var helper: InstalledFile?
+    /// The socket that helpers come from instead of being started here; nil: none.
+    public var socketPath: String?
+    /// nil where nothing is there.
+    public var socket: InstalledFile?
+    /// Those that run now.
+    public var daemons: [DaemonProcess]
     public var process: OwnProcess
     public var kernel: KernelFeatures
     public var limits: [ResourceLimit]
@@ -45,12 +51,16 @@ public struct Installation: Sendable {
     public var registry: RegistryState
 
     public init(
-        helperPath: String, helper: InstalledFile?, process: OwnProcess, kernel: KernelFeatures,
+        helperPath: String, helper: InstalledFile?, socketPath: String? = nil, socket: InstalledFile? = nil,
+        daemons: [DaemonProcess] = [], process: OwnProcess, kernel: KernelFeatures,
         limits: [ResourceLimit], start: Start, roots: [RootState] = [], runtimes: [String?] = [],
         registryPath: String, registryDirectory: InstalledFile?, registryFile: InstalledFile?, registry: RegistryState
     ) {
         self.helperPath = helperPath
         self.helper = helper
+        self.socketPath = socketPath
+        self.socket = socket
+        self.daemons = daemons
         self.process = process
         self.kernel = kernel
         self.limits = limits
@@ -66,11 +76,12 @@ public struct Installation: Sendable {
     /// Looks at an installation: starts a helper, and has every runtime list its containers. Changes nothing.
     ///
     /// - Parameters:
+    ///   - socket: Where a service manager starts helpers, instead of that program.
     ///   - policy: Another policy than the installed one; the helper takes it from root only.
     public static func examine(
-        helper: String, policy: String? = nil, registry: String
+        helper: String, socket: String? = nil, policy: String? = nil, registry: String
     ) async throws(ObservationError) -> Installation {
-        let helpers = HelperPool(HelperLaunch(executable: helper, arguments: policy.map { [$0] } ?? []))
+        let helpers = HelperPool(socket.map { .socket($0) } ?? .program(helper, arguments: policy.map { [$0] } ?? []))
         let start: Start
         do throws(HelperError) {
             start = .welcomed(try await helpers.welcome())
@@ -80,7 +91,9 @@ public struct Installation: Sendable {
         let slash = registry.lastIndex(of: "/")
         let directory = slash.map { String(registry[..<$0]) } ?? "."
         var found = Installation(
-            helperPath: helper, helper: try fileIfVisible(helper), process: try .current(), kernel: try .current(),
+            helperPath: helper, helper: try fileIfVisible(helper), socketPath: socket,
+            socket: try socket.flatMap { path throws(ObservationError) in try fileIfVisible(path) },
+            daemons: try DaemonProcess.running(), process: try .current(), kernel: try .current(),
             limits: try ResourceLimit.current(), start: start, registryPath: registry,
             registryDirectory: try fileIfVisible(directory), registryFile: try fileIfVisible(registry),
             registry: .notThereYet)

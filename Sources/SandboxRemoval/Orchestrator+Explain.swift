@@ -1,3 +1,4 @@
+internal import HelperClient
 public import SandboxRegistry
 
 extension Orchestrator {
@@ -14,7 +15,10 @@ extension Orchestrator {
         let report = stored.first.flatMap { RemovalReport($0) }
         do {
             let lock = "\(registry.path).locks/\(sandbox.id)"
-            return .of(try .gather(sandbox, containers, report, lock: lock, patience: patience))
+            return .of(
+                try .gather(
+                    sandbox, containers, report, lock: lock, patience: patience, serviceManager: helpers.serviceManager)
+            )
         } catch {
             throw .observation(error)
         }

@@ -34,11 +34,29 @@ public final class Orchestrator: Sendable {
     public convenience init(
         path: String, helper: String, policy: String? = nil, atOnce: Int = HelperLimits().helpers, warm: Int = 0
     ) throws(RegistryError) {
-        let launch = HelperLaunch(executable: helper, arguments: policy.map { [$0] } ?? [])
+        try self.init(path, .program(helper, arguments: policy.map { [$0] } ?? []), atOnce, warm)
+    }
+
+    /// The same with helpers that a service manager starts (podreap-helper.socket).
+    ///
+    /// - Parameter helperSocket: The path of the socket at which it hands them out.
+    public convenience init(
+        path: String, helperSocket: String, atOnce: Int = HelperLimits().helpers, warm: Int = 0
+    ) throws(RegistryError) {
+        try self.init(path, .socket(helperSocket), atOnce, warm)
+    }
+
+    private convenience init(
+        _ path: String, _ launch: HelperLaunch, _ atOnce: Int, _ warm: Int
+    ) throws(RegistryError) {
         let helpers = HelperPool(launch, limits: HelperLimits(helpers: atOnce))
         helpers.warm(warm)
         self.init(registry: try Registry(path: path), helpers: helpers)
     }
+
+    /// The node's mounts, as the helpers see them: a service manager may have given this process a mount namespace of its own, where
+    /// copies of what is unmounted can live on.
+    func mounts() throws(ObservationError) -> MountTable { try .ofNode(serviceManager: helpers.serviceManager) }
 
     /// What a removal would do now; nil for an unknown id. Changes nothing, and starts no helper.
     ///

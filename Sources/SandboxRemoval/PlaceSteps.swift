@@ -15,7 +15,9 @@ extension Executor {
         let path = roots.canonical(Array(directory.utf8))
         var count = 0
         for _ in 0..<mountRounds {
-            let table = try orFail { () throws(ObservationError) in try MountTable.current() }
+            let table = try orFail { () throws(ObservationError) in
+                try MountTable.ofNode(serviceManager: helpers.serviceManager)
+            }
             let mounts = table.outermost(beneath: path)
             if mounts.isEmpty { return count == 0 ? .alreadyDone : .done }
             for point in mounts { try await unmount(point) }

@@ -9,15 +9,16 @@ extension PodFacts {
     /// - Parameters:
     ///   - lock: The file that whoever works on the sandbox has locked.
     ///   - patience: Milliseconds that a filesystem has for its answer.
+    ///   - serviceManager: Who starts the helpers, where that is not this process: its mounts are the node's.
     public static func gather(
         _ sandbox: Sandbox, _ containers: [Container], _ report: RemovalReport?, lock: String,
-        patience: Int32 = 1000
+        patience: Int32 = 1000, serviceManager: Int32? = nil
     ) throws(ObservationError) -> PodFacts {
         var facts = PodFacts(sandbox: sandbox, containers: containers, report: report)
         facts.isAfterReboot = sandbox.isFromEarlierBoot(than: try Boot.id())
         facts.worker = try FileLocks.holder(of: lock)
         facts.isPrivileged = try OwnProcess.current().seesInside
-        let table = try MountTable.current()
+        let table = try MountTable.ofNode(serviceManager: serviceManager)
         if !facts.isAfterReboot {
             try facts.findProcesses(CgroupHierarchies(table))
             try facts.findZombies(CgroupHierarchies(table))

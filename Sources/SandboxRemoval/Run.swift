@@ -39,7 +39,7 @@ final class Run: Sendable {
         while true {
             let plan = planning(sandbox, containers, try orchestrator.observe(sandbox, containers))
             tell(.planned(plan))
-            let before = options.namesHolders ? try? MountTable.current() : nil
+            let before = options.namesHolders ? try? orchestrator.mounts() : nil
             let records = await executor(plan, roots).run()
             if let before { nameHolders(of: plan, records, before) }
             let report = report(plan, records)

@@ -6,6 +6,8 @@ public struct Settings: Sendable, Equatable {
     public var registry = "/var/lib/podreap/registry.sqlite"
     /// The helper's program.
     public var helper = "/usr/libexec/podreap/podreap-helper"
+    /// A socket that a service manager starts a helper at, instead of that program; nil: none.
+    public var helperSocket: String?
     /// How many helpers work at once.
     public var helpers = 4
 

@@ -37,6 +37,7 @@ extension Settings {
         var top = try file.table(table, "")
         try top.string("registry", Rule.path) { registry = $0 }
         try top.string("helper", Rule.path) { helper = $0 }
+        try top.string("helper-socket", Rule.socket) { helperSocket = $0 }
         try top.integer("helpers", 1...64) { helpers = $0 }
         let removal = try top.table("removal")
         let daemon = try top.table("daemon")

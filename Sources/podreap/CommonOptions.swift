@@ -29,18 +29,39 @@ struct HelperOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
+            "A socket at which a service manager starts helpers, instead of that program.", valueName: "path"))
+    var helperSocket: String?
+
+    @Option(
+        help: ArgumentHelp(
             "Another policy than /etc/podreap/helper.conf; the helper takes it from root only.", valueName: "path"))
     var policy: String?
+
+    func validate() throws {
+        guard socket != nil else { return }
+        if helper != nil { throw ValidationError("--helper and --helper-socket exclude each other") }
+        if policy != nil {
+            throw ValidationError("--policy needs --helper: at a socket, the service manager starts the helper")
+        }
+    }
 
     /// The helper's program.
     var path: String {
         helper ?? environmentVariable("PODREAP_HELPER") ?? Configured.settings.helper
     }
 
+    /// The socket that helpers come from instead. The command line comes before the environment, and that before the settings.
+    var socket: String? {
+        if helperSocket != nil || helper != nil { return helperSocket }
+        if let path = environmentVariable("PODREAP_HELPER_SOCKET") { return path }
+        return environmentVariable("PODREAP_HELPER") == nil ? Configured.settings.helperSocket : nil
+    }
+
     /// - Parameter warm: How many helpers to start while the registry is opened.
     func orchestrator(_ common: CommonOptions, warm: Int) throws(RegistryError) -> Orchestrator {
-        try Orchestrator(
-            path: common.registryPath, helper: path, policy: policy, atOnce: Configured.settings.helpers, warm: warm)
+        let (registry, atOnce) = (common.registryPath, Configured.settings.helpers)
+        if let socket { return try Orchestrator(path: registry, helperSocket: socket, atOnce: atOnce, warm: warm) }
+        return try Orchestrator(path: registry, helper: path, policy: policy, atOnce: atOnce, warm: warm)
     }
 }
 

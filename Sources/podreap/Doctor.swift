@@ -17,7 +17,8 @@ struct Doctor: AsyncParsableCommand {
     func run() async throws {
         let installation: Installation
         do {
-            installation = try await .examine(helper: helper.path, policy: helper.policy, registry: common.registryPath)
+            installation = try await .examine(
+                helper: helper.path, socket: helper.socket, policy: helper.policy, registry: common.registryPath)
         } catch {
             throw RemovalError.observation(error)
         }

@@ -45,7 +45,8 @@ struct Daemon {
         let socket = try listen()
         let registry = try Registry(path: settings.registry)
         let helpers = HelperPool(
-            HelperLaunch(executable: settings.helper), limits: HelperLimits(helpers: settings.helpers))
+            settings.helperSocket.map { .socket($0) } ?? .program(settings.helper),
+            limits: HelperLimits(helpers: settings.helpers))
         let orchestrator = Orchestrator(registry: registry, helpers: helpers)
         let server = RemovalServer(
             on: socket, orchestrator, peers: peers, limits: limits, logger: logger)

@@ -13,7 +13,8 @@ struct Podreapd: AsyncParsableCommand {
 
             Exit status: 0 ended as asked; 2 the command line or the settings are wrong; 3 it could not start, or go on.
 
-            Environment: PODREAP_REGISTRY and PODREAP_HELPER stand for the settings registry and helper.
+            Environment: PODREAP_REGISTRY, PODREAP_HELPER and PODREAP_HELPER_SOCKET stand for the settings registry, \
+            helper and helper-socket.
             """,
         version: "podreapd \(Release.version)")
 
@@ -29,7 +30,8 @@ struct Podreapd: AsyncParsableCommand {
     func run() async throws {
         var read = try Settings(path: settings ?? Settings.defaultPath, mustExist: settings != nil)
         if let path = SystemCalls.environment("PODREAP_REGISTRY") { read.registry = path }
-        if let path = SystemCalls.environment("PODREAP_HELPER") { read.helper = path }
+        if let path = SystemCalls.environment("PODREAP_HELPER") { (read.helper, read.helperSocket) = (path, nil) }
+        if let path = SystemCalls.environment("PODREAP_HELPER_SOCKET") { read.helperSocket = path }
         if let socket { read.daemon.socket = socket }
         let daemon = try Daemon(read)
         if !check { try await daemon.run() }

@@ -8,7 +8,7 @@ import Testing
     static let times = HelperLimits(start: .milliseconds(500), margin: .milliseconds(200))
 
     private func failure(_ executable: String, _ arguments: [String] = []) async -> HelperError? {
-        let pool = HelperPool(HelperLaunch(executable: executable, arguments: arguments), limits: Self.times)
+        let pool = HelperPool(.program(executable, arguments: arguments), limits: Self.times)
         do {
             _ = try await pool.welcome()
             return nil
@@ -58,7 +58,11 @@ import Testing
         welcome.missing = 1 << 21 | 1 << 5
         let error = try await failure(
             answering: Reply(kind: .hello, requestID: 1, outcome: .done, facts: .welcome(welcome)))
-        #expect(error == .missingCapabilities("/bin/sh", 1 << 21 | 1 << 5))
+        guard case .missingCapabilities(.program("/bin/sh", _), let missing) = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(missing == 1 << 21 | 1 << 5)
         let text = error.map { "\($0)" } ?? ""
         #expect(text.contains("cap_kill, cap_sys_admin"))
         #expect(
@@ -84,7 +88,7 @@ import Testing
     @Test func welcomeIsRead() async throws {
         let file = try PacketFile(PacketFile.greeting)
         let script = "/bin/cat \(file.path) 1>&0; exec /bin/cat"
-        let pool = HelperPool(HelperLaunch(executable: "/bin/sh", arguments: ["-c", script]), limits: Self.times)
+        let pool = HelperPool(.program("/bin/sh", arguments: ["-c", script]), limits: Self.times)
         #expect(try await pool.welcome() == PacketFile.welcome)
     }
 
@@ -93,7 +97,7 @@ import Testing
         // Two packets are read, Hello and the request, and then it ends.
         let script =
             "/bin/cat \(file.path) 1>&0; echo >>\(file.path).starts; exec /bin/dd bs=4096 count=2 of=/dev/null status=none"
-        let pool = HelperPool(HelperLaunch(executable: "/bin/sh", arguments: ["-c", script]), limits: Self.times)
+        let pool = HelperPool(.program("/bin/sh", arguments: ["-c", script]), limits: Self.times)
         await #expect(throws: HelperError.died(.runtimeList, .exited(0))) {
             try await pool.call(.runtimeList(runtime: 0), deadline: .seconds(1))
         }
@@ -106,7 +110,7 @@ import Testing
         let file = try PacketFile(PacketFile.greeting)
         let script =
             "/bin/cat \(file.path) 1>&0; echo >>\(file.path).starts; echo $$ >>\(file.path).pids; exec /bin/cat"
-        let pool = HelperPool(HelperLaunch(executable: "/bin/sh", arguments: ["-c", script]), limits: Self.times)
+        let pool = HelperPool(.program("/bin/sh", arguments: ["-c", script]), limits: Self.times)
         pool.warm(2)
         while file.pids.count < 2 { try await Task.sleep(for: .milliseconds(5)) }
         for pid in file.pids {
@@ -126,7 +130,7 @@ import Testing
         let file = try PacketFile(PacketFile.greeting)
         let script =
             "/bin/cat \(file.path) 1>&0; echo >>\(file.path).starts; exec /bin/dd bs=4096 count=2 of=/dev/null status=none"
-        let pool = HelperPool(HelperLaunch(executable: "/bin/sh", arguments: ["-c", script]), limits: Self.times)
+        let pool = HelperPool(.program("/bin/sh", arguments: ["-c", script]), limits: Self.times)
         let target = RuntimeTarget(runtime: 0, id: try ContainerID(Array("a".utf8)))
         await #expect(throws: HelperError.died(.runtimeKill, .exited(0))) {
             try await pool.call(.runtimeKill(target, .act(only: nil), signal: 15, all: false), deadline: .seconds(1))
@@ -137,7 +141,7 @@ import Testing
     @Test func hangs() async throws {
         let file = try PacketFile(PacketFile.greeting)
         let script = "/bin/cat \(file.path) 1>&0; exec /bin/cat"
-        let pool = HelperPool(HelperLaunch(executable: "/bin/sh", arguments: ["-c", script]), limits: Self.times)
+        let pool = HelperPool(.program("/bin/sh", arguments: ["-c", script]), limits: Self.times)
         let start = ContinuousClock.now
         await #expect(throws: HelperError.noReply(.runtimeList, .milliseconds(300))) {
             try await pool.call(.runtimeList(runtime: 0), deadline: .milliseconds(100))

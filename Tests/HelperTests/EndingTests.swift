@@ -56,6 +56,17 @@ extension RealHelper {
             #expect(NodeProcess.waitForEnd(of: pids, seconds: 1) == [], "of \(pids)")
         }
 
+        /// Who closes the writing half has nothing more to say: that is no breach of the protocol, and a runtime is not left running.
+        @Test func closedHalf() throws {
+            let idle = try TestHelper()
+            try idle.closeWritingHalf()
+            #expect(try idle.process.wait(seconds: 2) == .exited(0))
+            #expect(try idle.isClosed())
+            let (helper, pids) = try hanging()
+            try helper.closeWritingHalf()
+            #expect(NodeProcess.waitForEnd(of: pids, seconds: 1) == [], "of \(pids)")
+        }
+
         @Test func deadlineKillsTheRuntime() throws {
             let helper = try ProbePolicy.helper("sleep-twice", "status")
             let target = RuntimeTarget(runtime: 0, id: try ContainerID(Array("sleep-twice".utf8)))

@@ -23,6 +23,7 @@ struct SettingsTests {
                 registry = "/srv/registry"
                 helper = "/srv/helper"
                 helpers = 8
+                helper-socket = "/run/helper.sock"
 
                 [removal]
                 timeout = 60
@@ -47,6 +48,7 @@ struct SettingsTests {
         expected.registry = "/srv/registry"
         expected.helper = "/srv/helper"
         expected.helpers = 8
+        expected.helperSocket = "/run/helper.sock"
         expected.removal.timeout = 60
         expected.removal.runtimeCall = 5.5
         expected.removal.afterKill = 3
@@ -71,13 +73,13 @@ struct SettingsTests {
         let text = try String(contentsOf: file, encoding: .utf8)
         #expect(try Settings(text: text, path: "podreap.toml") == Settings())
         let keys = text.split(separator: "\n").filter(Self.isKey)
-        #expect(keys.count == 18, "\(keys)")
+        #expect(keys.count == 19, "\(keys)")
         let plain = text.split(separator: "\n").map { line in
             Self.isKey(line) ? String(line.dropFirst()) : String(line)
         }
         var settings = try Settings(text: plain.joined(separator: "\n"), path: "podreap.toml")
         // These have no default, and an example there.
-        (settings.daemon.group, settings.daemon.metrics) = (nil, nil)
+        (settings.daemon.group, settings.daemon.metrics, settings.helperSocket) = (nil, nil, nil)
         #expect(settings == Settings())
     }
 

@@ -61,6 +61,9 @@ func killProcess(_ process: Int32, _ signal: Int32) { _ = node_kill(process, sig
 
 func closeDescriptor(_ descriptor: Int32) { if descriptor >= 0 { close(descriptor) } }
 
+/// shutdown(2) of the writing half alone.
+func closeWriting(_ socket: Int32) throws { try check(shutdown(socket, Int32(SHUT_WR)), "shutdown") }
+
 func sendPacket(_ socket: Int32, _ bytes: [UInt8], _ descriptors: [Int32]) throws {
     let sent = unsafe bytes.withUnsafeBytes { bytes in
         unsafe descriptors.withUnsafeBufferPointer { descriptors in

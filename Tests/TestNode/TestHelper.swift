@@ -82,6 +82,9 @@ public final class TestHelper: Sendable {
 
     public func closeSocket() { process.closeSocket() }
 
+    /// Closes the half of our end through which requests go.
+    public func closeWritingHalf() throws { try closeWriting(process.socket) }
+
     /// The launchers, in the order of the policy's runtimes, once each is confined.
     public func launchers() throws -> [Int32] {
         let pids = try NodeProcess(process.pid).children()

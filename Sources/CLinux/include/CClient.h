@@ -8,6 +8,11 @@
 // else; empty environment, default signals, nothing blocked. arguments: each ended by a NUL, 32 at most.
 // process: a pidfd; pid: its number.
 int client_spawn(const char *path, const char *arguments, unsigned count, int *socket, int *process, int *pid);
+// Connects to a listening SOCK_SEQPACKET socket. listener: the process that listens there, as the kernel recorded it.
+int client_connect(const char *path, int *socket, int *listener);
+// Closes our half: the other end has nothing more to come, and client_is_closed tells when it is gone itself.
+void client_close_half(int socket);
+int client_is_closed(int socket);
 // Ends a helper at once (it is ours: same real uid).
 int client_kill(int process);
 // Reaps a process that has ended: its exit status, or the negative number of its signal.

@@ -15,6 +15,10 @@
 #include <sys/types.h>
 #include <unistd.h>
 
+#ifndef POLLRDHUP
+#define POLLRDHUP 0x2000
+#endif
+
 #define LINUX_O_PATH 010000000
 #define LINUX_AT_EMPTY_PATH 0x1000
 #define LINUX_UNMOUNT_FLAGS (0x2 | 0x8)  // MNT_DETACH | UMOUNT_NOFOLLOW

@@ -46,27 +46,31 @@ extension Descriptor {
         return unsafe linux_peer_uid(raw, &uid) == 0 ? uid : nil
     }
 
+    private static var events: Int16 { Int16(POLLIN | POLLRDHUP) }
+    /// A peer that has only closed its writing half is gone too: nothing more will come.
+    private static var gone: Int16 { Int16(POLLHUP | POLLRDHUP) }
+
     /// Waits for a packet. A zero-length packet reads like the end of the stream; poll(2) tells them apart.
     public func wait(milliseconds: Int32 = -1) throws(Outcome) -> Readiness {
-        var entry = pollfd(fd: raw, events: Int16(POLLIN), revents: 0)
+        var entry = pollfd(fd: raw, events: Self.events, revents: 0)
         let count = try check(unsafe linux_poll(&entry, 1, milliseconds), .wait)
         if count == 0 { return .timeout }
         // A request whose sender has gone is not begun.
-        return entry.revents & Int16(POLLIN) != 0 && entry.revents & Int16(POLLHUP) == 0 ? .packet : .peerGone
+        return entry.revents & Int16(POLLIN) != 0 && entry.revents & Self.gone == 0 ? .packet : .peerGone
     }
 
     /// Waits for a packet here, and for the peer of `other` to send or go.
     func wait(_ deadline: Deadline, besides other: borrowing Descriptor) throws(Outcome) -> PairReadiness {
         var set: [2 of pollfd] = [
-            pollfd(fd: raw, events: Int16(POLLIN), revents: 0),
-            pollfd(fd: other.raw, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: raw, events: Self.events, revents: 0),
+            pollfd(fd: other.raw, events: Self.events, revents: 0),
         ]
         var span = set.mutableSpan
         let count = unsafe span.withUnsafeMutableBufferPointer { set in
             unsafe linux_poll(set.baseAddress, 2, deadline.remaining)
         }
         if try check(count, .wait) == 0 { return .timeout }
-        if (set[0].revents | set[1].revents) & Int16(POLLHUP) != 0 { return .peerGone }
+        if (set[0].revents | set[1].revents) & Self.gone != 0 { return .peerGone }
         return set[0].revents != 0 ? .packet : .otherPacket
     }
 

@@ -1,0 +1,54 @@
+/// A running podreapd, as far as it decides what a helper that it starts can do.
+public struct DaemonProcess: Sendable, Equatable {
+    public var pid: Int32
+    /// File capabilities are ignored (PR_SET_NO_NEW_PRIVS of prctl(2)).
+    public var noNewPrivileges: Bool
+    /// Whether it has another mount namespace than process 1; nil where that cannot be seen.
+    public var hasPrivateMounts: Bool?
+    /// The socket that its environment names for helpers, empty where it names none; nil where that cannot be seen.
+    public var helperSocket: String?
+
+    public init(pid: Int32, noNewPrivileges: Bool, hasPrivateMounts: Bool?, helperSocket: String?) {
+        self.pid = pid
+        self.noNewPrivileges = noNewPrivileges
+        self.hasPrivateMounts = hasPrivateMounts
+        self.helperSocket = helperSocket
+    }
+
+    /// Those that are running now, in the order of pids.
+    public static func running() throws(ObservationError) -> [DaemonProcess] {
+        var found: [DaemonProcess] = []
+        for pid in try ProcessTable.pids() {
+            // One that has ended meanwhile is left out.
+            guard let status = try? ProcessStatus.of(pid: pid), status.name == "podreapd", status.state != "Z",
+                let fields = try? contents(of: Array("/proc/\(pid)/status".utf8))
+            else { continue }
+            found.append(
+                DaemonProcess(
+                    pid: pid, noNewPrivileges: statusField("NoNewPrivs", in: fields)?.first == UInt8(ascii: "1"),
+                    hasPrivateMounts: hasOtherMounts(pid),
+                    helperSocket: helperSocket(pid)))
+        }
+        return found
+    }
+
+    /// A mount's id is unique among all namespaces, and mountinfo is readable by all; /proc/1/ns/mnt is not.
+    private static func hasOtherMounts(_ pid: Int32) -> Bool? {
+        guard let first = try? MountTable.of(pid: 1), let own = try? MountTable.of(pid: pid) else { return nil }
+        let ids = Set(first.mounts.map(\.id))
+        return !own.mounts.contains { ids.contains($0.id) }
+    }
+
+    /// Only root and the daemon's own user may read it.
+    private static func helperSocket(_ pid: Int32) -> String? {
+        guard let bytes = try? contents(of: Array("/proc/\(pid)/environ".utf8)) else { return nil }
+        let key = Array("PODREAP_HELPER_SOCKET=".utf8)
+        return bytes.split(separator: 0).first { $0.starts(with: key) }?.dropFirst(key.count).text ?? ""
+    }
+}
+
+/// A field of /proc/PID/status (proc_pid_status(5)) without the space before it; nil where there is none.
+func statusField(_ key: String, in status: [UInt8]) -> ArraySlice<UInt8>? {
+    let line = status.split(separator: newline).first { $0.starts(with: (key + ":").utf8) }
+    return line?.dropFirst(key.utf8.count + 1).drop { $0 == space || $0 == UInt8(ascii: "\t") }
+}

@@ -1,0 +1,116 @@
+internal import HelperClient
+internal import NodeObservation
+
+// What withholds privileges from helpers, and what can be seen: of this process, and of a running daemon.
+
+extension Installation {
+    var processChecks: [Check] {
+        // What a service manager starts gets nothing from this process.
+        (socketPath == nil ? privilegeChecks : []) + viewChecks + daemons.flatMap(daemonChecks)
+    }
+
+    private var privilegeChecks: [Check] {
+        var checks: [Check] = []
+        checks.append(
+            process.noNewPrivileges
+                ? Check(
+                    "no-new-privileges", .failed,
+                    "this process runs with no_new_privs, so the helper gets no capabilities",
+                    remedy:
+                        "take NoNewPrivileges= (and what implies it) from the unit, or have podreap-helper.socket start the helper"
+                )
+                : Check("no-new-privileges", .good, "no_new_privs is not set"))
+        checks.append(
+            process.tracer != 0
+                ? Check(
+                    "tracer", .warning,
+                    "process \(process.tracer) traces this one; a traced helper gets no capabilities",
+                    remedy: "end the tracer (strace, gdb), or trace as root")
+                : Check("tracer", .good, "nobody traces this process"))
+        let withheld = CapabilityNames.needed & ~process.bounding
+        checks.append(
+            withheld != 0
+                ? Check(
+                    "bounding-set", .failed, "this process's bounding set lacks \(CapabilityNames.list(withheld))",
+                    remedy: "give them back: CapabilityBoundingSet= of the unit, --cap-add of the container")
+                : Check("bounding-set", .good, "the bounding set withholds nothing"))
+        let low = limits.filter { $0.hard < $0.least }
+        checks.append(
+            low.isEmpty
+                ? Check("limits", .good, "resource limits are high enough")
+                : Check(
+                    "limits", .failed,
+                    low.map { "the hard limit \($0.name) is \($0.hard), and \($0.least) is needed" }
+                        .joined(separator: "; "),
+                    remedy: "raise them: " + low.map { "Limit\($0.name)=" }.joined(separator: " ")
+                        + " of the unit, or ulimit -H"))
+        return checks
+    }
+
+    private var viewChecks: [Check] {
+        var checks: [Check] = []
+        if !process.isInHostPIDNamespace {
+            checks.append(
+                Check(
+                    "pid-namespace", .warning,
+                    "this is not the machine's own PID namespace, so containers' processes are not seen",
+                    remedy: "run podreap on the host, or its container with hostPID"))
+        }
+        checks.append(
+            process.seesOthers
+                ? Check("proc", .good, "other users' processes can be seen")
+                : Check(
+                    "proc", .failed, "/proc hides other users' processes, so containers' cannot be watched",
+                    remedy: "mount -o remount,hidepid=off /proc, or add podreap's user to its gid= group"))
+        checks.append(mountNamespace)
+        return checks
+    }
+
+    private var mountNamespace: Check {
+        let name = "mount-namespace"
+        if socketPath != nil { return Check(name, .good, "the mounts that count are the service manager's") }
+        return switch process.hasPrivateMounts {
+        case false?: Check(name, .good, "this is the mount namespace of process 1")
+        case true?:
+            Check(
+                name, .failed,
+                "this is another mount namespace than that of process 1: what is unmounted here stays mounted there",
+                remedy:
+                    "run podreap outside of containers and unshare, without PrivateMounts=, PrivateTmp=, ProtectSystem= …"
+            )
+        case nil:
+            Check(
+                name, .warning, "whether this is the mount namespace of process 1 cannot be seen",
+                remedy: "compare as root: ls -l /proc/1/ns/mnt /proc/self/ns/mnt")
+        }
+    }
+
+    /// A unit may withhold from the daemon what this process has.
+    private func daemonChecks(_ daemon: DaemonProcess) -> [Check] {
+        let socket = daemon.helperSocket.flatMap { $0.isEmpty ? nil : $0 } ?? socketPath
+        if let socket {
+            return [Check("daemon \(daemon.pid)", .good, "podreapd (\(daemon.pid)) has its helpers from \(socket)")]
+        }
+        let remedy = "systemctl cat podreapd: "
+        var wrong: [String] = []
+        if daemon.noNewPrivileges { wrong.append("runs with no_new_privs, so its helpers get no capabilities") }
+        if daemon.hasPrivateMounts == true {
+            wrong.append("has a mount namespace of its own, from which unmounts do not reach the node")
+        }
+        if wrong.isEmpty {
+            return [
+                Check("daemon \(daemon.pid)", .good, "podreapd (\(daemon.pid)) may start helpers with capabilities")
+            ]
+        }
+        // Its environment may name a socket, and then neither matters.
+        let isSure = daemon.helperSocket != nil
+        return [
+            Check(
+                "daemon \(daemon.pid)", isSure ? .failed : .warning,
+                "podreapd (\(daemon.pid)) \(wrong.joined(separator: "; it "))"
+                    + (isSure
+                        ? "" : ", unless its environment names a helper socket, which its own user or root can see"),
+                remedy: remedy + "take out what podreapd.service says must not be there, or use helper-socket.conf")
+        ]
+    }
+}
