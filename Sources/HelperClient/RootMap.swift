@@ -109,24 +109,8 @@ public struct RootMap: Sendable {
             return .wrongDepth(
                 shown, root: printable(root.path.array), depth: place.depth, allowed: least...max(least, most))
         }
-        guard use == .deleteNamespace, !matches(place.name.array, root.names.array) else { return nil }
+        guard use == .deleteNamespace, !NamePatterns(root.names).match(place.name) else { return nil }
         return .nameNotAllowed(shown, root: printable(root.path.array), names: printable(root.names.array))
-    }
-
-    /// Whether a namespace's name is one of those that a root is for.
-    static func matches(_ name: [UInt8], _ patterns: [UInt8]) -> Bool {
-        patterns.split(separator: UInt8(ascii: " ")).contains { pattern in
-            guard pattern.last == UInt8(ascii: "*") else { return isUUID(name) }
-            let prefix = pattern.dropLast()
-            return name.count > prefix.count && name.starts(with: prefix)
-        }
-    }
-
-    /// 8-4-4-4-12 lower-case hexadecimal digits (RFC 9562).
-    private static func isUUID(_ name: [UInt8]) -> Bool {
-        let groups = name.split(separator: UInt8(ascii: "-"), omittingEmptySubsequences: false)
-        return groups.map(\.count) == [8, 4, 4, 4, 12]
-            && groups.joined().allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
     }
 
     private func describe(_ root: Root) -> String {

@@ -54,7 +54,8 @@ private struct Lines {
         guard let slash = pin.lastIndex(of: "/"), slash != pin.startIndex else { return }
         let name = pin[pin.index(after: slash)...]
         let root = "\(key) = \(pin[..<slash])"
-        if Self.isUUID(name) {
+        var bytes = InlineBytes<256>()
+        if name.utf8.allSatisfy({ bytes.append($0) }), bytes.isUUID {
             namespaceRoots[root, default: []].insert("uuid")
         } else if let dash = name.firstIndex(of: "-"), dash != name.startIndex {
             namespaceRoots[root, default: []].insert("\(name[...dash])*")
@@ -70,11 +71,6 @@ private struct Lines {
         guard first < names.count - 1 else { return }
         Self.widen(
             &cgroupRoots, "/" + names[...first].joined(separator: "/"), names.count - 1 - first)
-    }
-
-    private static func isUUID(_ name: Substring) -> Bool {
-        name.split(separator: "-", omittingEmptySubsequences: false).map(\.count) == [8, 4, 4, 4, 12]
-            && name.allSatisfy { $0 == "-" || ("0"..."9").contains($0) || ("a"..."f").contains($0) }
     }
 
     /// Where a program lies on a node; the usual place where it is nowhere.
