@@ -45,8 +45,8 @@ extension Registry {
         try write { database in
             try database.execute(
                 sql: """
-                    DELETE FROM name WHERE kind = 'container' AND holder = ?1
-                        AND EXISTS (SELECT 1 FROM container WHERE id = ?1 AND infra = 0)
+                    DELETE FROM name INDEXED BY name_by_sandbox WHERE kind = 'container' AND holder = ?1
+                        AND sandbox = (SELECT sandbox FROM container WHERE id = ?1 AND infra = 0)
                     """,
                 arguments: [id])
             try database.execute(sql: "DELETE FROM container WHERE id = ?", arguments: [id])
