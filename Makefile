@@ -23,6 +23,8 @@ STATIC := $(CURDIR)/.build-release
 EMBEDDED := $(CURDIR)/.build-helper
 BENCH := $(CURDIR)/.build-bench
 FLOOR := $(BENCH)/floor
+# The file system of the node on which packages are tested.
+NODE_IMAGE := $(CURDIR)/.build-node/image
 
 # Where make install puts things. The helper's policy is always /etc/podreap/helper.conf: that place is compiled in.
 DESTDIR ?=
@@ -53,7 +55,7 @@ RELEASE := -c release --static-swift-stdlib $(REPRODUCIBLE) --scratch-path $(STA
 export PODREAP_HELPER := $(HELPER)
 export PODREAP_FLOOR := $(FLOOR)
 
-.PHONY: help setup build helper release install uninstall reproducible floor demo test load proto fuzz adversary lint bench size selinux deb deb-test clean root
+.PHONY: help setup build helper release install uninstall reproducible floor demo test load proto fuzz adversary lint bench size selinux deb deb-test rpm rpm-test clean root
 
 help: ## Lists these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -137,14 +139,23 @@ deb: helper release selinux ## Makes Debian packages, .build-deb/packages
 	PODREAP_BUILT=1 packaging/deb $(CURDIR)/.build-deb/packages
 
 deb-test: root deb ## Installs, uses, upgrades and purges them on a node with systemd
-	packaging/deb-test/image $(CURDIR)/.build-deb/image
-	packaging/deb-test/run $(CURDIR)/.build-deb
+	packaging/test-node/image $(NODE_IMAGE)
+	packaging/deb-test/run $(CURDIR)/.build-deb $(NODE_IMAGE)
+
+rpm: helper release selinux ## Makes RPM packages, .build-rpm/packages
+	@packaging/setup rpm
+	PODREAP_BUILT=1 packaging/rpm/build $(CURDIR)/.build-rpm/packages
+
+rpm-test: root rpm ## Installs, uses, upgrades and erases them on the same node
+	@packaging/setup deb
+	packaging/test-node/image $(NODE_IMAGE)
+	PODREAP_BUILT=1 packaging/rpm-test $(CURDIR)/.build-rpm $(NODE_IMAGE)
 
 size: helper ## Shows how much there is to audit
 	@packaging/size $(HELPER)
 
 clean: ## Removes all that was built
-	rm -rf .build .build-helper .build-release .build-bench .build-fuzz .build-selinux .build-deb
+	rm -rf .build .build-helper .build-release .build-bench .build-fuzz .build-selinux .build-deb .build-rpm .build-node
 
 root:
 	@[[ $$EUID -eq 0 ]] || { echo "This needs root: it makes mounts, network namespaces and containers. Run: sudo make $(MAKECMDGOALS)" >&2; exit 1; }
