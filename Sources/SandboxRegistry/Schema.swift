@@ -43,95 +43,106 @@ enum Schema {
 
     /// Times are microseconds since 1970; device, inode, birth and start time are unsigned 64 bits stored as signed.
     private static func version1(_ database: Database) throws {
-        try database.execute(
-            sql: """
-                CREATE TABLE sandbox (
-                    id TEXT PRIMARY KEY NOT NULL,
-                    name TEXT NOT NULL,
-                    namespace TEXT NOT NULL,
-                    uid TEXT NOT NULL,
-                    attempt INTEGER NOT NULL CHECK (attempt BETWEEN 0 AND 4294967295),
-                    created_at INTEGER NOT NULL,
-                    state TEXT NOT NULL CHECK (state IN ('ready', 'notReady', 'removing')),
-                    runtime TEXT NOT NULL,
-                    process_label TEXT NOT NULL,
-                    mount_label TEXT NOT NULL,
-                    boot_id TEXT,
-                    labels TEXT NOT NULL CHECK (json_valid(labels)),
-                    annotations TEXT NOT NULL CHECK (json_valid(annotations))
-                ) STRICT, WITHOUT ROWID;
-
-                CREATE TABLE container (
-                    number INTEGER PRIMARY KEY,
-                    id TEXT NOT NULL UNIQUE,
-                    sandbox TEXT NOT NULL REFERENCES sandbox (id),
-                    infra INTEGER NOT NULL CHECK (infra IN (0, 1)),
-                    name TEXT NOT NULL,
-                    attempt INTEGER NOT NULL CHECK (attempt BETWEEN 0 AND 4294967295),
-                    created_at INTEGER NOT NULL,
-                    runtime TEXT NOT NULL,
-                    image TEXT NOT NULL,
-                    stop_signal INTEGER NOT NULL CHECK (stop_signal BETWEEN 1 AND 64),
-                    pid INTEGER CHECK (pid BETWEEN 1 AND 2147483647),
-                    start_time INTEGER,
-                    labels TEXT NOT NULL CHECK (json_valid(labels)),
-                    annotations TEXT NOT NULL CHECK (json_valid(annotations)),
-                    CHECK ((pid IS NULL) = (start_time IS NULL))
-                ) STRICT;
-                CREATE INDEX container_by_sandbox ON container (sandbox);
-                CREATE UNIQUE INDEX one_infra_container ON container (sandbox) WHERE infra = 1;
-
-                -- Everything with a path that a removal acts on; of the sandbox itself where container is null.
-                CREATE TABLE place (
-                    sandbox TEXT NOT NULL REFERENCES sandbox (id) ON DELETE CASCADE,
-                    container TEXT REFERENCES container (id) ON DELETE CASCADE,
-                    role TEXT NOT NULL CHECK (role IN ('directory', 'shm', 'network', 'ipc', 'uts')),
-                    path TEXT NOT NULL,
-                    closed INTEGER NOT NULL DEFAULT 0 CHECK (closed IN (0, 1)),
-                    device INTEGER,
-                    inode INTEGER,
-                    birth INTEGER,
-                    CHECK ((device IS NULL) = (inode IS NULL) AND (inode IS NULL) = (birth IS NULL)),
-                    CHECK (container IS NULL OR role = 'directory')
-                ) STRICT;
-                CREATE INDEX place_by_path ON place (path);
-                CREATE INDEX place_by_sandbox ON place (sandbox);
-                CREATE INDEX place_by_container ON place (container);
-                CREATE UNIQUE INDEX one_of_each_role ON place (sandbox, role) WHERE container IS NULL;
-
-                CREATE TABLE cgroup (
-                    container TEXT NOT NULL REFERENCES container (id) ON DELETE CASCADE,
-                    path TEXT NOT NULL
-                ) STRICT;
-                CREATE INDEX cgroup_by_container ON cgroup (container);
-
-                -- Names are reserved while their row is here. The holder is an id; the infra container's name stays
-                -- until its sandbox goes, so the holder need not be registered any more.
-                CREATE TABLE name (
-                    kind TEXT NOT NULL CHECK (kind IN ('sandbox', 'container')),
-                    name TEXT NOT NULL,
-                    holder TEXT NOT NULL,
-                    sandbox TEXT NOT NULL REFERENCES sandbox (id),
-                    PRIMARY KEY (kind, name)
-                ) STRICT, WITHOUT ROWID;
-                CREATE INDEX name_by_sandbox ON name (sandbox);
-
-                -- A level is in use once for each of its rows.
-                CREATE TABLE level (
-                    sandbox TEXT NOT NULL REFERENCES sandbox (id),
-                    level TEXT NOT NULL,
-                    PRIMARY KEY (sandbox, level)
-                ) STRICT, WITHOUT ROWID;
-
-                CREATE TABLE report (
-                    number INTEGER PRIMARY KEY,
-                    sandbox TEXT NOT NULL,
-                    pod_name TEXT NOT NULL,
-                    started_at INTEGER NOT NULL,
-                    duration REAL NOT NULL,
-                    outcome TEXT NOT NULL,
-                    body BLOB NOT NULL
-                ) STRICT;
-                """)
+        let library = try String.fetchOne(database, sql: "SELECT sqlite_version()") ?? ""
+        try database.execute(sql: hasStrictTables(library) ? tables : looseTables)
     }
+
+    /// Since SQLite 3.37. An older one makes and opens tables without, which are the same but that they would take a value of
+    /// another type, which nothing here writes.
+    static func hasStrictTables(_ library: String) -> Bool {
+        let numbers = library.split(separator: ".").compactMap { Int($0) }
+        return !numbers.lexicographicallyPrecedes([3, 37])
+    }
+
+    static var looseTables: String { tables.replacing(") STRICT, ", with: ") ").replacing(") STRICT;", with: ");") }
+
+    private static let tables = """
+        CREATE TABLE sandbox (
+            id TEXT PRIMARY KEY NOT NULL,
+            name TEXT NOT NULL,
+            namespace TEXT NOT NULL,
+            uid TEXT NOT NULL,
+            attempt INTEGER NOT NULL CHECK (attempt BETWEEN 0 AND 4294967295),
+            created_at INTEGER NOT NULL,
+            state TEXT NOT NULL CHECK (state IN ('ready', 'notReady', 'removing')),
+            runtime TEXT NOT NULL,
+            process_label TEXT NOT NULL,
+            mount_label TEXT NOT NULL,
+            boot_id TEXT,
+            labels TEXT NOT NULL CHECK (json_valid(labels)),
+            annotations TEXT NOT NULL CHECK (json_valid(annotations))
+        ) STRICT, WITHOUT ROWID;
+
+        CREATE TABLE container (
+            number INTEGER PRIMARY KEY,
+            id TEXT NOT NULL UNIQUE,
+            sandbox TEXT NOT NULL REFERENCES sandbox (id),
+            infra INTEGER NOT NULL CHECK (infra IN (0, 1)),
+            name TEXT NOT NULL,
+            attempt INTEGER NOT NULL CHECK (attempt BETWEEN 0 AND 4294967295),
+            created_at INTEGER NOT NULL,
+            runtime TEXT NOT NULL,
+            image TEXT NOT NULL,
+            stop_signal INTEGER NOT NULL CHECK (stop_signal BETWEEN 1 AND 64),
+            pid INTEGER CHECK (pid BETWEEN 1 AND 2147483647),
+            start_time INTEGER,
+            labels TEXT NOT NULL CHECK (json_valid(labels)),
+            annotations TEXT NOT NULL CHECK (json_valid(annotations)),
+            CHECK ((pid IS NULL) = (start_time IS NULL))
+        ) STRICT;
+        CREATE INDEX container_by_sandbox ON container (sandbox);
+        CREATE UNIQUE INDEX one_infra_container ON container (sandbox) WHERE infra = 1;
+
+        -- Everything with a path that a removal acts on; of the sandbox itself where container is null.
+        CREATE TABLE place (
+            sandbox TEXT NOT NULL REFERENCES sandbox (id) ON DELETE CASCADE,
+            container TEXT REFERENCES container (id) ON DELETE CASCADE,
+            role TEXT NOT NULL CHECK (role IN ('directory', 'shm', 'network', 'ipc', 'uts')),
+            path TEXT NOT NULL,
+            closed INTEGER NOT NULL DEFAULT 0 CHECK (closed IN (0, 1)),
+            device INTEGER,
+            inode INTEGER,
+            birth INTEGER,
+            CHECK ((device IS NULL) = (inode IS NULL) AND (inode IS NULL) = (birth IS NULL)),
+            CHECK (container IS NULL OR role = 'directory')
+        ) STRICT;
+        CREATE INDEX place_by_path ON place (path);
+        CREATE INDEX place_by_sandbox ON place (sandbox);
+        CREATE INDEX place_by_container ON place (container);
+        CREATE UNIQUE INDEX one_of_each_role ON place (sandbox, role) WHERE container IS NULL;
+
+        CREATE TABLE cgroup (
+            container TEXT NOT NULL REFERENCES container (id) ON DELETE CASCADE,
+            path TEXT NOT NULL
+        ) STRICT;
+        CREATE INDEX cgroup_by_container ON cgroup (container);
+
+        -- Names are reserved while their row is here. The holder is an id; the infra container's name stays
+        -- until its sandbox goes, so the holder need not be registered any more.
+        CREATE TABLE name (
+            kind TEXT NOT NULL CHECK (kind IN ('sandbox', 'container')),
+            name TEXT NOT NULL,
+            holder TEXT NOT NULL,
+            sandbox TEXT NOT NULL REFERENCES sandbox (id),
+            PRIMARY KEY (kind, name)
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX name_by_sandbox ON name (sandbox);
+
+        -- A level is in use once for each of its rows.
+        CREATE TABLE level (
+            sandbox TEXT NOT NULL REFERENCES sandbox (id),
+            level TEXT NOT NULL,
+            PRIMARY KEY (sandbox, level)
+        ) STRICT, WITHOUT ROWID;
+
+        CREATE TABLE report (
+            number INTEGER PRIMARY KEY,
+            sandbox TEXT NOT NULL,
+            pod_name TEXT NOT NULL,
+            started_at INTEGER NOT NULL,
+            duration REAL NOT NULL,
+            outcome TEXT NOT NULL,
+            body BLOB NOT NULL
+        ) STRICT;
+        """
 }

@@ -42,6 +42,24 @@ struct OpeningTests {
         #expect(loose.isEmpty)
     }
 
+    /// As a registry is that SQLite before 3.37 has made: it is opened and used like any other.
+    @Test func tablesOfAnOldSQLite() throws {
+        #expect(!Schema.hasStrictTables("3.34.1") && !Schema.hasStrictTables("3.7.9"))
+        #expect(Schema.hasStrictTables("3.37.0") && Schema.hasStrictTables("3.40.1") && Schema.hasStrictTables("4.0"))
+        #expect(!Schema.looseTables.contains("STRICT") && Schema.looseTables.contains(") WITHOUT ROWID;"))
+        let old = try DatabaseQueue(path: directory.registry)
+        try old.write { database in
+            try database.execute(sql: Schema.looseTables)
+            try database.execute(
+                sql: "PRAGMA application_id = \(Schema.applicationID); PRAGMA user_version = \(Schema.version)")
+        }
+        try old.close()
+        let registry = try Registry(path: directory.registry)
+        try registry.register(.sample("a"), [])
+        try registry.verify()
+        #expect(try registry.sandboxes().map(\.id) == ["a"])
+    }
+
     @Test func aMissingDirectoryIsNamed() {
         let path = directory.path + "/none/registry.sqlite"
         let error = #expect(throws: RegistryError.self) { try Registry(path: path) }
