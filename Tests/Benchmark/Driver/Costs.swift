@@ -136,7 +136,8 @@ extension Measure {
             daemon.end()
         }
         func add(_ row: String, _ who: String, _ pid: Int32) throws {
-            results.add("memory", row, who, "MiB", try client.microseconds("memory \(pid)") / 1024)
+            results.add("memory", "\(row), resident", who, "MiB", try client.microseconds("resident \(pid)") / 1024)
+            results.add("memory", "\(row), anonymous", who, "MiB", try client.microseconds("anonymous \(pid)") / 1024)
         }
         try add("idle", "podreapd", daemon.pid)
         var ids: [String] = []
