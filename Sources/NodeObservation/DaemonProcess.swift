@@ -15,12 +15,13 @@ public struct DaemonProcess: Sendable, Equatable {
         self.helperSocket = helperSocket
     }
 
-    /// Those that are running now, in the order of pids.
+    /// Those that are running now, in the order of pids. One in a container is another installation's.
     public static func running() throws(ObservationError) -> [DaemonProcess] {
         var found: [DaemonProcess] = []
         for pid in try ProcessTable.pids() {
             // One that has ended meanwhile is left out.
             guard let status = try? ProcessStatus.of(pid: pid), status.name == "podreapd", status.state != "Z",
+                (try? ProcessStatus.namespacePIDs(of: pid).count) == 1,
                 let fields = try? contents(of: Array("/proc/\(pid)/status".utf8))
             else { continue }
             found.append(

@@ -102,6 +102,27 @@ import Testing
         }
     }
 
+    /// These tests have a mount namespace of their own; whoever has started them has not.
+    @Test func tellsMountNamespacesApart() throws {
+        try withPodNode { node in
+            func line(_ output: String) -> Substring? {
+                output.split(separator: "\n").first { $0.contains(#""name":"mount-namespace""#) }
+            }
+            #expect(line(try node.podreap(["doctor", "--json"]).output)?.contains(#""status":"failed""#) == true)
+            let bundle = try #require(CommandLine.arguments.first { $0.hasSuffix(".xctest") })
+            let built = URL(filePath: bundle).deletingLastPathComponent().appending(path: "podreap").path()
+            let outside = try shell(
+                """
+                pid=$$
+                while [ "$(readlink /proc/$pid/ns/mnt)" = "$(readlink /proc/self/ns/mnt)" ]; do
+                    pid=$(sed -n 's/^PPid:.//p' /proc/$pid/status)
+                done
+                nsenter --mount=/proc/$pid/ns/mnt -- '\(built)' doctor --json --helper /nowhere --registry /nowhere/registry || true
+                """)
+            #expect(line(outside)?.contains(#""status":"good""#) == true, "\(outside)")
+        }
+    }
+
     @Test func findsABadPolicy() throws {
         try withPodNode { node in
             let file = "/etc/podreap/helper.conf"
