@@ -60,7 +60,8 @@ import Testing
         // It cannot be killed: the child is left behind until the server goes.
         let left = try #require(child)
         #expect(try ProcessStatus.of(pid: left)?.state == "D")
-        #expect(FilesystemProbe.ask(place, milliseconds: 200) == .silent(child: left), "one child waits for all who ask")
+        #expect(
+            FilesystemProbe.ask(place, milliseconds: 200) == .silent(child: left), "one child waits for all who ask")
         server.kill()
         #expect(try soon { try ProcessStatus.of(pid: left)?.state == "Z" })
         #expect(FilesystemProbe.ask(place) == .failed(errno: ENOTCONN))
