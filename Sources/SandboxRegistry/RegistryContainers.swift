@@ -9,8 +9,7 @@ extension Registry {
         if let problem = RecordRules.problem(id: prefix) { throw .invalidID(prefix, problem: problem) }
         let found = try read { database in
             // DEL sorts after everything that an id may have.
-            let rows = try Row.fetchAll(
-                database,
+            let rows = try database.rows(
                 sql: "SELECT id, sandbox FROM container WHERE infra = 0 AND id >= ? AND id < ? ORDER BY id LIMIT ?",
                 arguments: [prefix, prefix + "\u{7f}", Self.maximumCandidates])
             let ids = rows.map { $0["id"] as String }

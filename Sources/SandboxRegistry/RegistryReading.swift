@@ -4,9 +4,9 @@ extension Registry {
     /// All sandboxes, the oldest first.
     public func sandboxes() throws(RegistryError) -> [Sandbox] {
         try read { database in
-            let places = try Row.fetchAll(database, sql: "SELECT * FROM place WHERE container IS NULL")
+            let places = try database.rows(sql: "SELECT * FROM place WHERE container IS NULL")
             let bySandbox = Dictionary(grouping: places) { $0["sandbox"] as String }
-            return try Row.fetchAll(database, sql: "SELECT * FROM sandbox ORDER BY created_at, id").map { row in
+            return try database.rows(sql: "SELECT * FROM sandbox ORDER BY created_at, id").map { row in
                 try Sandbox(row, places: bySandbox[row["id"], default: []].map(PlaceRow.init))
             }
         }
@@ -18,8 +18,8 @@ extension Registry {
         if let problem = RecordRules.problem(id: prefix) { throw .invalidID(prefix, problem: problem) }
         return try read { database in
             // DEL sorts after everything that an id may have.
-            let ids = try String.fetchAll(
-                database, sql: "SELECT id FROM sandbox WHERE id >= ? AND id < ? ORDER BY id LIMIT ?",
+            let ids = try database.strings(
+                sql: "SELECT id FROM sandbox WHERE id >= ? AND id < ? ORDER BY id LIMIT ?",
                 arguments: [prefix, prefix + "\u{7f}", Self.maximumCandidates])
             if ids.count > 1, ids.first != prefix { throw RegistryError.ambiguous(prefix: prefix, candidates: ids) }
             return try ids.first.flatMap { try Self.sandbox($0, database) }
@@ -29,12 +29,10 @@ extension Registry {
     /// The containers that are not forgotten yet, as they were registered. Empty for an unknown sandbox.
     public func containers(of sandboxID: String) throws(RegistryError) -> [Container] {
         try read { database in
-            let directories = try Row.fetchAll(
-                database,
+            let directories = try database.rows(
                 sql: "SELECT * FROM place WHERE sandbox = ? AND container IS NOT NULL ORDER BY rowid",
                 arguments: [sandboxID])
-            let cgroups = try Row.fetchAll(
-                database,
+            let cgroups = try database.rows(
                 sql: """
                     SELECT cgroup.* FROM cgroup JOIN container ON cgroup.container = container.id
                     WHERE container.sandbox = ? ORDER BY cgroup.rowid
@@ -42,8 +40,8 @@ extension Registry {
                 arguments: [sandboxID])
             let directoriesOf = Dictionary(grouping: directories) { $0["container"] as String }
             let cgroupsOf = Dictionary(grouping: cgroups) { $0["container"] as String }
-            return try Row.fetchAll(
-                database, sql: "SELECT * FROM container WHERE sandbox = ? ORDER BY number", arguments: [sandboxID]
+            return try database.rows(
+                sql: "SELECT * FROM container WHERE sandbox = ? ORDER BY number", arguments: [sandboxID]
             ).map { row in
                 try Container(
                     row, directories: directoriesOf[row["id"], default: []].map(PlaceRow.init),
@@ -55,17 +53,17 @@ extension Registry {
     /// The SELinux levels that registered sandboxes carry, and how many each; a level is free once it is not here.
     public func levelsInUse() throws(RegistryError) -> [(level: String, sandboxes: Int)] {
         try read { database in
-            try Row.fetchAll(database, sql: "SELECT level, count(*) AS held FROM level GROUP BY level ORDER BY level")
+            try database.rows(sql: "SELECT level, count(*) AS held FROM level GROUP BY level ORDER BY level")
                 .map { (level: $0["level"], sandboxes: $0["held"]) }
         }
     }
 
     static func sandbox(_ id: String, _ database: Database) throws -> Sandbox? {
-        guard let row = try Row.fetchOne(database, sql: "SELECT * FROM sandbox WHERE id = ?", arguments: [id]) else {
+        guard let row = try database.row(sql: "SELECT * FROM sandbox WHERE id = ?", arguments: [id]) else {
             return nil
         }
-        let places = try Row.fetchAll(
-            database, sql: "SELECT * FROM place WHERE sandbox = ? AND container IS NULL", arguments: [id])
+        let places = try database.rows(
+            sql: "SELECT * FROM place WHERE sandbox = ? AND container IS NULL", arguments: [id])
         return try Sandbox(row, places: places.map(PlaceRow.init))
     }
 }

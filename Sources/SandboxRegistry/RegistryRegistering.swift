@@ -31,8 +31,7 @@ extension Registry {
     }
 
     private static func insert(_ container: Container, into sandbox: Sandbox, _ database: Database) throws {
-        let pod = try String.fetchOne(
-            database,
+        let pod = try database.string(
             sql: """
                 SELECT name.name FROM container JOIN name USING (sandbox)
                 WHERE container.id = ? AND name.kind = 'sandbox'
@@ -47,15 +46,15 @@ extension Registry {
     }
 
     private static func refuseHeldName(_ kind: RegistryError.Kind, _ name: String, _ database: Database) throws {
-        let holder = try String.fetchOne(
-            database, sql: "SELECT holder FROM name WHERE kind = ? AND name = ?", arguments: [kind.rawValue, name])
+        let holder = try database.string(
+            sql: "SELECT holder FROM name WHERE kind = ? AND name = ?", arguments: [kind.rawValue, name])
         if let holder { throw RegistryError.nameHeld(kind, name: name, holder: holder) }
     }
 
     private static func reserve(
         _ kind: RegistryError.Kind, _ name: String, holder: String, of sandbox: String, _ database: Database
     ) throws {
-        try database.execute(
+        try database.perform(
             sql: "INSERT INTO name (kind, name, holder, sandbox) VALUES (?, ?, ?, ?)",
             arguments: [kind.rawValue, name, holder, sandbox])
     }
@@ -70,8 +69,7 @@ extension Registry {
             }
             let marks = databaseQuestionMarks(count: above.count)
             // "0" follows "/" in ASCII: between the two lies all that is beneath.
-            let row = try Row.fetchOne(
-                database,
+            let row = try database.row(
                 sql: """
                     SELECT path, sandbox FROM place
                     WHERE (path IN (\(marks)) OR (path > ? AND path < ?))

@@ -11,7 +11,7 @@ extension Registry {
         try write(.power) { database in
             try Self.requireSandbox(id, database)
             // A mark that is there was synced when it was made, and writing nothing costs nothing.
-            try database.execute(
+            try database.perform(
                 sql: "UPDATE sandbox SET state = 'removing' WHERE id = ? AND state <> 'removing'", arguments: [id])
         }
     }
@@ -20,7 +20,7 @@ extension Registry {
     public func markNotReady(_ id: String) throws(RegistryError) {
         try write { database in
             try Self.requireSandbox(id, database)
-            try database.execute(
+            try database.perform(
                 sql: "UPDATE sandbox SET state = 'notReady' WHERE id = ? AND state = 'ready'", arguments: [id])
         }
     }
@@ -29,7 +29,7 @@ extension Registry {
     public func closeNamespace(_ path: String, of id: String) throws(RegistryError) {
         try write { database in
             try Self.requireSandbox(id, database)
-            try database.execute(
+            try database.perform(
                 sql: """
                     UPDATE place SET closed = 1
                     WHERE sandbox = ? AND path = ? AND role IN ('network', 'ipc', 'uts')
@@ -43,13 +43,13 @@ extension Registry {
     /// until its sandbox is forgotten. Forgetting an unknown container is fine: somebody did.
     public func forgetContainer(_ id: String) throws(RegistryError) {
         try write { database in
-            try database.execute(
+            try database.perform(
                 sql: """
                     DELETE FROM name INDEXED BY name_by_sandbox WHERE kind = 'container' AND holder = ?1
                         AND sandbox = (SELECT sandbox FROM container WHERE id = ?1 AND infra = 0)
                     """,
                 arguments: [id])
-            try database.execute(sql: "DELETE FROM container WHERE id = ?", arguments: [id])
+            try database.perform(sql: "DELETE FROM container WHERE id = ?", arguments: [id])
         }
     }
 
@@ -60,21 +60,21 @@ extension Registry {
     public func forgetSandbox(_ id: String, report: StoredReport) throws(RegistryError) -> Bool {
         try write { database in
             guard try Self.exists(id, database) else { return false }
-            let left = try String.fetchAll(
-                database, sql: "SELECT id FROM container WHERE sandbox = ? AND infra = 0 ORDER BY number LIMIT ?",
+            let left = try database.strings(
+                sql: "SELECT id FROM container WHERE sandbox = ? AND infra = 0 ORDER BY number LIMIT ?",
                 arguments: [id, Self.maximumCandidates])
             if !left.isEmpty { throw RegistryError.containersLeft(sandbox: id, containers: left) }
             for table in ["container", "name", "level"] {
-                try database.execute(sql: "DELETE FROM \(table) WHERE sandbox = ?", arguments: [id])
+                try database.perform(sql: "DELETE FROM \(table) WHERE sandbox = ?", arguments: [id])
             }
-            try database.execute(sql: "DELETE FROM sandbox WHERE id = ?", arguments: [id])
+            try database.perform(sql: "DELETE FROM sandbox WHERE id = ?", arguments: [id])
             try Self.keep(report, database)
             return true
         }
     }
 
     private static func exists(_ id: String, _ database: Database) throws -> Bool {
-        try Row.fetchOne(database, sql: "SELECT 1 FROM sandbox WHERE id = ?", arguments: [id]) != nil
+        try database.row(sql: "SELECT 1 FROM sandbox WHERE id = ?", arguments: [id]) != nil
     }
 
     private static func requireSandbox(_ id: String, _ database: Database) throws {

@@ -11,8 +11,7 @@ extension Registry {
     public func reports(limit: Int, matching: String? = nil) throws(RegistryError) -> [StoredReport] {
         try read { database in
             // Compared by substr, because a name may hold what LIKE and GLOB take for wildcards.
-            try Row.fetchAll(
-                database,
+            try database.rows(
                 sql: """
                     SELECT * FROM report
                     WHERE ?1 IS NULL OR substr(sandbox, 1, length(?1)) = ?1 OR substr(pod_name, 1, length(?1)) = ?1
@@ -30,7 +29,7 @@ extension Registry {
 
     static func keep(_ report: StoredReport, _ database: Database) throws {
         // SQLite has no NaN: it becomes NULL.
-        try database.execute(
+        try database.perform(
             sql: """
                 INSERT INTO report (sandbox, pod_name, started_at, duration, outcome, body) VALUES (?, ?, ?, ?, ?, ?)
                 """,
@@ -39,7 +38,7 @@ extension Registry {
                 report.duration.isNaN ? 0 : report.duration, report.outcome, report.body,
             ])
         // Numbers rise without gaps, because the newest row is never deleted.
-        try database.execute(
+        try database.perform(
             sql: "DELETE FROM report WHERE number <= (SELECT max(number) FROM report) - ?", arguments: [keptReports])
     }
 }

@@ -5,7 +5,7 @@ internal import GRDB
 
 extension Sandbox {
     func insert(_ database: Database) throws {
-        try database.execute(
+        try database.perform(
             sql: """
                 INSERT INTO sandbox (id, name, namespace, uid, attempt, created_at, state, runtime, process_label,
                     mount_label, boot_id, labels, annotations)
@@ -18,7 +18,7 @@ extension Sandbox {
             ])
         for place in places { try place.insert(database, sandbox: id, container: nil) }
         for level in levels {
-            try database.execute(sql: "INSERT INTO level (sandbox, level) VALUES (?, ?)", arguments: [id, level])
+            try database.perform(sql: "INSERT INTO level (sandbox, level) VALUES (?, ?)", arguments: [id, level])
         }
     }
 
@@ -62,7 +62,7 @@ extension Sandbox {
 
 extension Container {
     func insert(_ database: Database) throws {
-        try database.execute(
+        try database.perform(
             sql: """
                 INSERT INTO container (id, sandbox, infra, name, attempt, created_at, runtime, image, stop_signal, pid,
                     start_time, labels, annotations)
@@ -78,7 +78,7 @@ extension Container {
             try place.insert(database, sandbox: sandboxID, container: id)
         }
         for path in cgroups {
-            try database.execute(sql: "INSERT INTO cgroup (container, path) VALUES (?, ?)", arguments: [id, path])
+            try database.perform(sql: "INSERT INTO cgroup (container, path) VALUES (?, ?)", arguments: [id, path])
         }
     }
 
@@ -114,7 +114,7 @@ struct PlaceRow {
     var identity: FileIdentity?
 
     func insert(_ database: Database, sandbox: String, container: String?) throws {
-        try database.execute(
+        try database.perform(
             sql: """
                 INSERT INTO place (sandbox, container, role, path, closed, device, inode, birth)
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?)
