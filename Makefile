@@ -147,7 +147,6 @@ rpm: helper release selinux ## Makes RPM packages, .build-rpm/packages
 	PODREAP_BUILT=1 packaging/rpm/build $(CURDIR)/.build-rpm/packages
 
 rpm-test: root rpm ## Installs, uses, upgrades and erases them on the same node
-	@packaging/setup deb
 	packaging/test-node/image $(NODE_IMAGE)
 	PODREAP_BUILT=1 packaging/rpm-test $(CURDIR)/.build-rpm $(NODE_IMAGE)
 
