@@ -16,6 +16,7 @@ import time
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../Peers"))
+sys.dont_write_bytecode = True
 import cri  # noqa: E402
 
 # What the sample pods run, too (Sources/SamplePod/Workload.swift).

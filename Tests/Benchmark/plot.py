@@ -2,7 +2,7 @@
 import math
 from xml.sax.saxutils import escape
 
-WIDTH, LEFT, RIGHT, TOP, LINE, GAP = 820, 190, 70, 64, 19, 30
+WIDTH, LEFT, RIGHT, TOP, LINE, GAP = 860, 230, 70, 64, 19, 30
 # Those that are podreap are filled, the others hollow.
 OWN = {"library", "daemon, server side", "daemon, client side", "command line"}
 STYLE = """

@@ -11,7 +11,8 @@ import platform
 import statistics
 import sys
 
-import plot
+sys.dont_write_bytecode = True
+import plot  # noqa: E402
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 TREE = os.path.join(HERE, "../..")
