@@ -177,7 +177,7 @@ def machine(versions):
     with open("/proc/cpuinfo", encoding="utf-8") as file:
         names = [line.split(":")[1].strip() for line in file if line.startswith("model name")]
     processor = names[0] if names else platform.machine()
-    return (f"{datetime.date.today()}, {os.cpu_count()} cores ({processor}), Linux {platform.release()}, "
+    return (f"{datetime.date.today()}, {os.cpu_count()} cores ({processor}), Linux {platform.release().split('-')[0]}, "
             + ", ".join(versions))
 
 
