@@ -140,6 +140,9 @@ int linux_no_timers(void) {
 
 int linux_fork(void) { return RESULT(fork()); }
 int linux_pidfd_open(int pid) { return RESULT((int)syscall(SYS_pidfd_open, pid, 0)); }
+int linux_pidfd_send_signal(int process, int signal) {
+    return RESULT((int)syscall(SYS_pidfd_send_signal, process, signal, NULL, 0));
+}
 int linux_become_root(void) {
     if (setgroups(0, NULL) < 0 || setresgid(0, 0, 0) < 0)
         return -errno;

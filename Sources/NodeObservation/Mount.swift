@@ -1,5 +1,7 @@
 /// One line of mountinfo (proc_pid_mountinfo(5)). Names are exact bytes: a container may have chosen any.
-public struct Mount: Sendable, Equatable {
+///
+/// It keeps the file's text, of which a node with many pods has much, and takes out of it what is asked for.
+public struct Mount: Sendable {
     /// A device's number, as in st_dev.
     public struct Device: Sendable, Equatable {
         public let major, minor: UInt32
@@ -10,20 +12,23 @@ public struct Mount: Sendable, Equatable {
     /// The mount that this one is mounted on: the one beneath it where mounts are stacked on one point.
     public let parentID: Int
     public let device: Device
+    private let file: [UInt8]
+    private let rootField, pointField, optionsField, propagationFields, typeField, sourceField, superField: Range<Int>
+
     /// The directory or file of the filesystem that is seen at the mount point; `net:[4026531840]` for a namespace pin.
-    public let root: [UInt8]
+    public var root: [UInt8] { Self.unescaped(file[rootField]) }
     /// Where it is mounted, as seen from the root directory of the process that the table was read of.
-    public let mountPoint: [UInt8]
+    public var mountPoint: [UInt8] { Self.unescaped(file[pointField]) }
     /// Per-mount options, such as `rw,nosuid`.
-    public let options: String
+    public var options: String { file[optionsField].text }
     /// The optional fields, such as `shared:2` and `master:1`.
-    public let propagation: [String]
+    public var propagation: [String] { file[propagationFields].split(separator: space).map(\.text) }
     /// Such as `overlay`, `tmpfs`, `nsfs`, `fuse.sshfs`.
-    public let type: String
+    public var type: String { Self.unescaped(file[typeField]).text }
     /// What the filesystem says it comes from; any bytes.
-    public let source: [UInt8]
+    public var source: [UInt8] { Self.unescaped(file[sourceField]) }
     /// Per-filesystem options, such as an overlay's layers and a cgroup hierarchy's controllers.
-    public let superOptions: String
+    public var superOptions: String { Self.unescaped(file[superField]).text }
 
     /// The names that lead from `directory` to the mount point: none where they are the same place; nil where the mount
     /// point does not lie beneath it.
@@ -32,40 +37,59 @@ public struct Mount: Sendable, Equatable {
         return rest.split(separator: slash).map(Array.init)
     }
 
+    /// Whether it is mounted at a directory (without a slash at its end) or beneath it.
+    func isBeneath(_ directory: ArraySlice<UInt8>) -> Bool {
+        let field = file[pointField]
+        if field.contains(Self.backslash) { return remainder(of: mountPoint, beneath: directory) != nil }
+        guard field.count >= directory.count, field.starts(with: directory) else { return false }
+        let rest = field.dropFirst(directory.count)
+        return rest.isEmpty || rest.first == slash
+    }
+
     /// nil where the line does not have the documented form.
-    init?(line: ArraySlice<UInt8>) {
-        let fields = line.fields(separatedBy: space)
-        guard fields.count >= 10, let end = fields[6...].firstIndex(where: { $0.elementsEqual([0x2d]) }),
-            fields.count >= end + 4, let id = fields[0].number(as: Int.self),
-            let parentID = fields[1].number(as: Int.self)
+    init?(_ file: [UInt8], line: Range<Int>) {
+        var fields = FieldRanges(file, line)
+        guard let id = file[fields.next()].number(as: Int.self), let parentID = file[fields.next()].number(as: Int.self)
         else { return nil }
-        let device = fields[2].fields(separatedBy: UInt8(ascii: ":"))
-        guard device.count == 2, let major = device[0].number(as: UInt32.self),
-            let minor = device[1].number(as: UInt32.self)
+        let device = file[fields.next()]
+        guard let colon = device.firstIndex(of: UInt8(ascii: ":")),
+            let major = device[..<colon].number(as: UInt32.self),
+            let minor = device[(colon + 1)...].number(as: UInt32.self)
         else { return nil }
+        self.file = file
         self.id = id
         self.parentID = parentID
         self.device = Device(major: major, minor: minor)
-        root = Self.unescaped(fields[3])
-        mountPoint = Self.unescaped(fields[4])
-        guard mountPoint.first == slash else { return nil }
-        options = fields[5].text
-        propagation = fields[6..<end].map(\.text)
-        type = Self.unescaped(fields[end + 1]).text
-        source = Self.unescaped(fields[end + 2])
+        rootField = fields.next()
+        pointField = fields.next()
+        optionsField = fields.next()
+        let start = fields.start
+        var optional = fields.next()
+        // A field of a dash alone ends the optional ones.
+        while optional.count != 1 || file[optional.lowerBound] != UInt8(ascii: "-") {
+            if fields.isAtEnd { return nil }
+            optional = fields.next()
+        }
+        propagationFields = start..<optional.lowerBound
+        typeField = fields.next()
+        if fields.isAtEnd { return nil }
+        sourceField = fields.next()
+        if fields.isAtEnd { return nil }
         // Some filesystems print options with spaces unescaped: everything that is left belongs to them.
-        superOptions = Self.unescaped(fields[(end + 3)...].joined(separator: [space])).text
+        superField = fields.start..<line.upperBound
+        guard file[pointField].first == slash else { return nil }
     }
 
+    private static var backslash: UInt8 { UInt8(ascii: "\\") }
+
     /// The kernel writes space, tab, newline, backslash and `#` as a backslash and three octal digits.
-    private static func unescaped(_ field: some Sequence<UInt8>) -> [UInt8] {
-        let field = Array(field)
-        guard field.contains(UInt8(ascii: "\\")) else { return field }
+    private static func unescaped(_ field: ArraySlice<UInt8>) -> [UInt8] {
+        guard field.contains(backslash) else { return Array(field) }
         var bytes: [UInt8] = []
-        var index = 0
-        while index < field.count {
+        var index = field.startIndex
+        while index < field.endIndex {
             let digits = field[(index + 1)...].prefix(3)
-            if field[index] == UInt8(ascii: "\\"), digits.count == 3, digits.allSatisfy({ (0x30...0x37).contains($0) }),
+            if field[index] == backslash, digits.count == 3, digits.allSatisfy({ (0x30...0x37).contains($0) }),
                 let byte = UInt8(exactly: digits.reduce(0) { $0 * 8 + Int($1 - 0x30) })
             {
                 bytes.append(byte)
@@ -76,5 +100,38 @@ public struct Mount: Sendable, Equatable {
             }
         }
         return bytes
+    }
+}
+
+extension Mount: Equatable {
+    public static func == (left: Mount, right: Mount) -> Bool {
+        left.id == right.id && left.parentID == right.parentID && left.device == right.device && left.rest == right.rest
+    }
+
+    private var rest: ArraySlice<UInt8> { file[rootField.lowerBound..<superField.upperBound] }
+}
+
+/// The fields of a line, separated by one blank each.
+private struct FieldRanges {
+    private let file: [UInt8]
+    private let end: Int
+    /// Where the next field begins; beyond the line's end where there is none.
+    private(set) var start: Int
+
+    init(_ file: [UInt8], _ line: Range<Int>) {
+        self.file = file
+        start = line.lowerBound
+        end = line.upperBound
+    }
+
+    var isAtEnd: Bool { start > end }
+
+    /// Empty where there is none.
+    mutating func next() -> Range<Int> {
+        guard !isAtEnd else { return end..<end }
+        var index = start
+        while index < end, file[index] != space { index += 1 }
+        defer { start = index + 1 }
+        return start..<index
     }
 }

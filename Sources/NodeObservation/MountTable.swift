@@ -37,7 +37,7 @@ public struct MountTable: Sendable {
     /// As for text; for a directory whose name is not UTF-8.
     public func mounts(beneath directory: [UInt8]) -> [Mount] {
         let directory = trimmed(directory)
-        let found = mounts.filter { remainder(of: $0.mountPoint, beneath: directory) != nil }
+        let found = mounts.filter { $0.isBeneath(directory) }
         guard found.count > 1 else { return found }
         let children = Dictionary(grouping: found.indices, by: { found[$0].parentID })
         var order: [Mount] = []
@@ -66,10 +66,15 @@ public struct MountTable: Sendable {
 
     private static func parse(_ bytes: [UInt8], file: String) throws(ObservationError) -> MountTable {
         var mounts: [Mount] = []
-        for (number, line) in bytes[...].fields(separatedBy: newline).enumerated() where !line.isEmpty {
-            guard let mount = Mount(line: line) else {
+        var (start, number) = (0, 0)
+        while start < bytes.count {
+            let end = bytes[start...].firstIndex(of: newline) ?? bytes.count
+            let line = start..<end
+            (start, number) = (end + 1, number + 1)
+            if line.isEmpty { continue }
+            guard let mount = Mount(bytes, line: line) else {
                 throw .malformed(
-                    file: file, line: number + 1,
+                    file: file, line: number,
                     expected: "ID PARENT MAJOR:MINOR ROOT MOUNTPOINT OPTIONS [FIELD...] - TYPE SOURCE OPTIONS")
             }
             mounts.append(mount)

@@ -119,8 +119,8 @@ struct Executor: Sendable {
             return try await end(container(step), method, signal: signal, grace: grace)
         case .delete:
             return try await delete(container(step))
-        case .unmount(let directory, _):
-            return try await unmountAll(beneath: directory)
+        case .unmount(_, let mounts):
+            return try await unmount(mounts)
         case .unmountShm(let path):
             return try await unmountShm(path)
         case .removeDirectory(let directory):

@@ -10,18 +10,24 @@ private let mountRounds = 8
 private let shares: UInt8 = 2
 
 extension Executor {
+    /// Detaches mounts that were seen when the plan was made. Nobody looks again: that reads the whole node's table, and
+    /// the directory's removal stops at what is left.
+    func unmount(_ points: [[UInt8]]) async throws(StepFailure) -> StepSuccess {
+        var success = StepSuccess.alreadyDone
+        for point in points where try await unmount(point).outcome != .alreadyDone { success = .done }
+        return success
+    }
+
     /// Detaches every mount at a directory and beneath it, as mountinfo lists them now.
-    func unmountAll(beneath directory: String) async throws(StepFailure) -> StepSuccess {
+    private func unmountAll(beneath directory: String) async throws(StepFailure) {
         let path = roots.canonical(Array(directory.utf8))
-        var count = 0
         for _ in 0..<mountRounds {
             let table = try orFail { () throws(ObservationError) in
                 try MountTable.ofNode(serviceManager: helpers.serviceManager)
             }
             let mounts = table.outermost(beneath: path)
-            if mounts.isEmpty { return count == 0 ? .alreadyDone : .done }
+            if mounts.isEmpty { return }
             for point in mounts { try await unmount(point) }
-            count += mounts.count
         }
         throw StepFailure("mounts keep appearing beneath \(directory)")
     }
@@ -70,7 +76,7 @@ extension Executor {
                 isShared = true
             case .refused(.mountBeneath, _) where rounds < mountRounds:
                 rounds += 1
-                _ = try await unmountAll(beneath: directory.path)
+                try await unmountAll(beneath: directory.path)
             default: throw StepFailure(reply)
             }
         }

@@ -130,14 +130,14 @@ public struct RemovalPlan: Sendable, Equatable {
     private mutating func addDirectory(
         _ directory: Container.Directory, of subject: Subject, after: [Int], _ seen: Observation
     ) -> Int {
-        let handled = steps.flatMap { step -> [String] in
+        let handled = steps.flatMap { step -> [[UInt8]] in
             switch step.action {
-            case .unmountShm(let path): [path]
+            case .unmountShm(let path): [Array(path.utf8)]
             case .unmount(_, let mounts): mounts
             default: []
             }
         }
-        let mounts = seen.mounts.outermost(beneath: Array(directory.path.utf8)).map(printable)
+        let mounts = seen.mounts.outermost(beneath: Array(directory.path.utf8))
             .filter { !handled.contains($0) }
         var after = after
         if !mounts.isEmpty {

@@ -1,3 +1,4 @@
+internal import HelperClient
 public import SandboxRegistry
 
 /// Whose remains a step is about.
@@ -33,8 +34,8 @@ public enum Action: Sendable, Equatable {
     case end(EndMethod, signal: UInt8, grace: Duration)
     /// Has the runtime delete the container; done when its state and its cgroups are gone.
     case delete(runtime: String)
-    /// Detaches these mounts and what lies on them, and whatever else is mounted beneath the directory by then.
-    case unmount(beneath: String, mounts: [String])
+    /// Detaches these mounts, and what lies on them. What is mounted beneath the directory later is met by its removal.
+    case unmount(beneath: String, mounts: [[UInt8]])
     /// Detaches the pod's shared memory.
     case unmountShm(String)
     case removeDirectory(Container.Directory)
@@ -98,9 +99,7 @@ extension Step: CustomStringConvertible {
         case .end(let method, let signal, let grace): Self.describe(method, signal, grace)
         case .delete(let runtime): "delete from \(runtime)"
         case .unmount(let directory, let mounts):
-            mounts == [directory]
-                ? "unmount \(directory)"
-                : "unmount \(mounts.count == 1 ? mounts[0] : "\(mounts.count) mounts beneath \(directory)")"
+            "unmount \(mounts.count == 1 ? printable(mounts[0]) : "\(mounts.count) mounts beneath \(directory)")"
         case .unmountShm(let path): "unmount shm \(path)"
         case .removeDirectory(let directory): "remove \(directory.path)"
         case .beforeNamespaces: "call the caller's command before the namespaces go"

@@ -27,6 +27,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,9 +76,9 @@ static long now(void) {
     return time.tv_sec * 1000000L + time.tv_nsec / 1000;
 }
 
-// Runs `RUNTIME --root ROOT VERB ID [ARGUMENT]` to its end.
-static void call(const char *verb, const char *id, const char *argument) {
-    const char *arguments[] = {runtime, "--root", runtime_root, verb, id, argument, NULL};
+// Runs `RUNTIME --root ROOT VERB ID` to its end.
+static void call(const char *verb, const char *id) {
+    const char *arguments[] = {runtime, "--root", runtime_root, verb, id, NULL};
     char *environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL};
     pid_t pid;
     int status;
@@ -93,13 +94,14 @@ static void end_container(const struct unit *unit) {
     int process = (int)syscall(SYS_pidfd_open, unit->pid, 0);
     if (process < 0)
         fail("no process of container", unit->id);
-    call("kill", unit->id, "KILL");
+    if (syscall(SYS_pidfd_send_signal, process, SIGKILL, NULL, 0) < 0)
+        fail("kill", unit->id);
     struct pollfd gone = {.fd = process, .events = POLLIN};
     while (poll(&gone, 1, -1) < 0)
         if (errno != EINTR)
             fail("poll", unit->id);
     close(process);
-    call("delete", unit->id, NULL);
+    call("delete", unit->id);
 }
 
 static void remove_tree(int parent, const char *name) {

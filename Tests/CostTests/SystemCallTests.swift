@@ -74,7 +74,7 @@ import Testing
             // Only launchers use execveat.
             let calls = try String(contentsOfFile: log, encoding: .utf8).split(separator: "\n")
                 .filter { $0.contains("execveat(") && $0.contains("--root") }
-            #expect(calls.count >= 2 * pod.containers.count, "\(calls)")
+            #expect(calls.count >= pod.containers.count, "\(calls)")
             try Thresholds.check(Double(calls.count) / Double(pod.containers.count), "runtime-calls-per-container")
         }
     }

@@ -74,6 +74,7 @@ int linux_no_timers(void);
 
 int linux_fork(void);
 int linux_pidfd_open(int pid);
+int linux_pidfd_send_signal(int process, int signal);
 int linux_become_root(void);
 int linux_execveat(int file, const uint8_t *empty, char *const arguments[], char *const environment[]);
 // Reaps pid, which has ended: its exit status, or the negative number of the signal that ended it.

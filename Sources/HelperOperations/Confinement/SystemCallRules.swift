@@ -58,7 +58,7 @@ enum SystemCallRules {
                 "nanosleep", "clock_nanosleep", "sched_yield", "sched_getaffinity", "tgkill", "getpid", "getppid",
                 "gettid", "geteuid", "getuid", "getegid", "getgid", "waitid", "uname", "getrlimit",
                 "mincore", "timer_create", "timer_settime", "timer_delete", "setitimer", "socket", "connect",
-                "getsockname", "getpeername", "setsockopt", "seccomp",
+                "getsockname", "getpeername", "setsockopt", "seccomp", "pidfd_send_signal",
             ])
     }
 

@@ -48,6 +48,9 @@ struct Launcher: ~Copyable {
             throw .malformed(error)
         }
         if error != 0 { return RuntimeEnd(.notStarted, status: error) }
+        if case .kill(let signal, all: false) = command.verb, let id = command.id, runtime.signalInit(of: id, signal) {
+            return RuntimeEnd(.ended, status: 0)
+        }
         let arguments = command.arguments(runtime)
         var environment = ArgumentList()
         environment.append("PATH=/usr/sbin:/usr/bin:/sbin:/bin")

@@ -136,6 +136,13 @@ extension Descriptor {
         return Int(try check(result, .read))
     }
 
+    /// The first 1,024 bytes, or all where there are less.
+    func beginning() throws(Outcome) -> [UInt8] {
+        var buffer = [UInt8](repeating: 0, count: 1024)
+        let count = try read(into: &buffer)
+        return Array(buffer[..<count])
+    }
+
     /// A file in memory that can be sealed.
     static func memory() throws(Outcome) -> Descriptor {
         var name: UInt8 = 0

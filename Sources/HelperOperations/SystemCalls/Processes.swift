@@ -62,6 +62,23 @@ extension Descriptor {
 }
 
 extension Descriptor {
+    /// A pidfd (pidfd_open(2)): one process for ever, whatever has its pid later.
+    static func process(_ pid: Int32) throws(Outcome) -> Descriptor {
+        Descriptor(owning: try check(linux_pidfd_open(pid), .wait))
+    }
+
+    /// pidfd_send_signal(2); false where it was not sent.
+    func signal(_ signal: UInt8) -> Bool { linux_pidfd_send_signal(raw, Int32(signal)) == 0 }
+
+    /// What `/proc/PID/stat` says of a process.
+    static func processStatus(_ pid: Int32) throws(Outcome) -> [UInt8] {
+        var path: [UInt8] = []
+        path.append("/proc/")
+        path.append(decimal: UInt64(UInt32(bitPattern: pid)))
+        path.append("/stat\0")
+        return try absolute(path.span, .file).beginning()
+    }
+
     /// A copy of this program in memory that nobody can change: for a runtime that would else make one of itself at
     /// each start, and execute that.
     func sealedCopy() throws(Outcome) -> Descriptor {
