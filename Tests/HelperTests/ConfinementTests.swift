@@ -79,7 +79,7 @@ extension RealHelper {
         @Test func argumentsAndEnvironment() throws {
             let helper = try ProbePolicy.helper("arguments")
             let root = "probe\n--root\n\(ProbePolicy.stateRoot)\n"
-            let environment = "environment\nPATH=/usr/sbin:/usr/bin:/sbin:/bin\n"
+            let environment = "environment\nPATH=/usr/sbin:/usr/bin:/sbin:/bin\nGOMAXPROCS=1\n"
             let answer = try helper.ask(.runtimeList(runtime: 0))
             #expect(text(answer) == root + "list\n--format\njson\n" + environment)
             #expect(try output(helper, "arguments") == root + "state\narguments\n" + environment)

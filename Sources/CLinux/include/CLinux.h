@@ -76,7 +76,15 @@ int linux_fork(void);
 int linux_pidfd_open(int pid);
 int linux_pidfd_send_signal(int process, int signal);
 int linux_become_root(void);
-int linux_execveat(int file, const uint8_t *empty, char *const arguments[], char *const environment[]);
+struct linux_program {
+    int file, output, errors;
+    uint64_t most; // Bytes that it may write to a file.
+    const uint8_t *empty; // The empty path that the caller's filter lets execveat(2) name.
+};
+// Executes a program in a child that leads a session of its own, dies with its parent, and has two descriptors as standard output
+// and error and no other open that is to be closed at an exec; it ends with 126 where that fails. vfork(2): this process waits
+// until then, and nothing of its memory is copied. Returns the child's pid.
+int linux_spawn(const struct linux_program *program, char *const arguments[], char *const environment[]);
 // Reaps pid, which has ended: its exit status, or the negative number of the signal that ended it.
 int linux_reap(int pid, int *status);
 int linux_kill(int pid, int signal);

@@ -92,7 +92,7 @@ enum SystemCallRules {
 
     private static var launcher: [SystemCallRule] {
         named([
-            "recvmsg", "sendmsg", "poll", "pidfd_open", "wait4", "kill", "setsid", "prctl",
+            "recvmsg", "sendmsg", "poll", "pidfd_open", "vfork", "wait4", "kill", "setsid", "prctl",
             "prlimit64", "setrlimit", "dup3", "close", "brk", "mmap", "munmap", "mremap", "madvise", "mprotect",
             "futex",
             "getrandom", "clock_gettime", "set_robust_list", "set_tid_address", "rseq", "arch_prctl",

@@ -24,6 +24,22 @@ struct Child: ~Copyable {
         return Child(pid: pid, handle: Descriptor(owning: try check(linux_pidfd_open(pid), .fork)))
     }
 
+    /// Has a program run with the packet's descriptors as standard output and error, in a session of its own. It dies with
+    /// this process.
+    static func spawn(
+        _ program: borrowing Descriptor, _ arguments: consuming ArgumentList, _ environment: consuming ArgumentList,
+        _ streams: borrowing ReceivedPacket
+    ) throws(Outcome) -> Child {
+        var description = unsafe linux_program(
+            file: program.raw, output: streams.first.raw, errors: streams.second.raw, most: UInt64(Limits.outputBytes),
+            empty: EmptyPath.address)
+        let result = unsafe arguments.withVector { arguments in
+            unsafe environment.withVector { environment in unsafe linux_spawn(&description, arguments, environment) }
+        }
+        let pid = try check(result, .fork)
+        return Child(pid: pid, handle: Descriptor(owning: try check(linux_pidfd_open(pid), .fork)))
+    }
+
     /// Waits until the child ends, the peer at `socket` goes away, or the deadline passes.
     func wait(_ deadline: Deadline, orLossOf socket: borrowing Descriptor) throws(Outcome) -> End {
         var set: [2 of pollfd] = [
@@ -38,11 +54,8 @@ struct Child: ~Copyable {
         return set[1].revents != 0 ? .peerGone : .timeout
     }
 
-    /// Kills the child and its process group, which it may not lead yet: it has only just been forked.
-    func killGroup() {
-        _ = linux_kill(-pid, SIGKILL)
-        _ = linux_kill(pid, SIGKILL)
-    }
+    /// Kills the process group that a spawned child leads.
+    func killGroup() { _ = linux_kill(-pid, SIGKILL) }
 
     /// waitpid(2): the exit status, or the negative number of the signal that ended it.
     func reap() throws(Outcome) -> Int32 {
@@ -139,28 +152,6 @@ struct ArgumentList {
 enum EmptyPath {
     private static let text: StaticString = ""
     static var address: UnsafePointer<UInt8> { unsafe text.utf8Start }
-}
-
-/// Becomes the program: leads a session of its own, dies with its parent, has the packet's descriptors as standard
-/// output and error and nothing else open. Ends the process with 126 where that fails.
-func becomeProgram(
-    _ program: borrowing Descriptor, _ arguments: consuming ArgumentList, _ environment: consuming ArgumentList,
-    _ streams: borrowing ReceivedPacket
-) -> Never {
-    _ = setsid()
-    _ = linux_prctl(PR_SET_PDEATHSIG, UInt(SIGKILL), 0, 0, 0)
-    _ = linux_set_limit(Int32(RLIMIT_FSIZE.rawValue), UInt64(Limits.outputBytes), UInt64(Limits.outputBytes))
-    // Descriptor 1 is /dev/null so far, and 0 the launcher's socket, which no program may see.
-    if linux_dup3(1, 0, 0) == 0, linux_dup3(streams.first.raw, 1, 0) == 1,
-        linux_dup3(streams.second.raw, 2, 0) == 2
-    {
-        _ = unsafe arguments.withVector { arguments in
-            unsafe environment.withVector { environment in
-                unsafe linux_execveat(program.raw, EmptyPath.address, arguments, environment)
-            }
-        }
-    }
-    endProcess(126)
 }
 
 /// _exit(2).
