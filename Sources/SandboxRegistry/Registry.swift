@@ -16,6 +16,8 @@ public final class Registry: Sendable {
 
     public let path: String
     private let database: DatabaseQueue
+    /// What the connection is set to.
+    private let current = Mutex<Durability?>(nil)
 
     /// Opens the registry at `path`, or makes it with mode 0600 in a directory that must exist. SQLite keeps two
     /// files beside it (`-wal`, `-shm`), so its directory must be writable too. Where a full filesystem leaves no room
@@ -38,8 +40,14 @@ public final class Registry: Sendable {
         case power
     }
 
+    /// One transaction that `body` writes nothing in.
     func read<Value>(_ body: (Database) throws -> Value) throws(RegistryError) -> Value {
-        do { return try database.read(body) } catch { throw RegistryError(error, path: path) }
+        do {
+            // GRDB's own would have SQLite refuse to write, which takes longer than most of what is read here.
+            return try database.unsafeRead { try Self.transaction(.deferred, $0, body) }
+        } catch {
+            throw RegistryError(error, path: path)
+        }
     }
 
     func write<Value>(
@@ -49,18 +57,27 @@ public final class Registry: Sendable {
             return try database.writeWithoutTransaction { database in
                 // Synchronous FULL syncs the log when a transaction commits, and with it all that were before.
                 // It cannot be set inside a transaction.
-                try database.execute(sql: "PRAGMA synchronous = \(durability == .power ? "FULL" : "NORMAL")")
-                var value: Value?
-                try database.inTransaction(.immediate) {
-                    value = try body(database)
-                    return .commit
+                if current.withLock({ $0 }) != durability {
+                    try database.execute(sql: "PRAGMA synchronous = \(durability == .power ? "FULL" : "NORMAL")")
+                    current.withLock { $0 = durability }
                 }
-                guard let value else { throw RegistryError.failed(path: path, detail: "no transaction took place") }
-                return value
+                return try Self.transaction(.immediate, database, body)
             }
         } catch {
             throw RegistryError(error, path: path)
         }
+    }
+
+    private static func transaction<Value>(
+        _ kind: Database.TransactionKind, _ database: Database, _ body: (Database) throws -> Value
+    ) throws -> Value {
+        var value: Result<Value, any Error>?
+        try database.inTransaction(kind) {
+            value = .success(try body(database))
+            return .commit
+        }
+        guard let value else { throw DatabaseError(message: "no transaction took place") }
+        return try value.get()
     }
 
     /// Closing a descriptor of the file drops every lock that this process has on it (fcntl(2)), SQLite's too;
