@@ -10,9 +10,10 @@ public enum Cgroup {
         for directory in directories {
             var pending = [Array(trimmed(Array(directory.utf8)))]
             var isFirst = true
-            while let cgroup = pending.popLast() {
-                try addMembers(of: cgroup, isFirst: isFirst, to: &found)
-                pending += try subdirectories(of: cgroup).map { cgroup + [slash] + $0 }
+            while let path = pending.popLast() {
+                guard let cgroup = try KernelDirectory(path) else { continue }
+                try addMembers(of: cgroup, path, isFirst: isFirst, to: &found)
+                pending += try cgroup.subdirectories().map { path + [slash] + $0 }
                 isFirst = false
             }
         }
@@ -24,9 +25,13 @@ public enum Cgroup {
         try members(of: directories).isEmpty
     }
 
-    /// Whether there is such a cgroup.
-    public static func exists(_ directory: String) throws(ObservationError) -> Bool {
-        try status(of: Array(directory.utf8), mountOnly: true) != nil
+    /// Those of these cgroups that there are.
+    public static func existing(_ directories: [String]) throws(ObservationError) -> [String] {
+        var found: [String] = []
+        for directory in directories where try status(of: Array(directory.utf8), mountOnly: true) != nil {
+            found.append(directory)
+        }
+        return found
     }
 
     /// Whether one of these cgroups is frozen, by itself or by a parent, or is being frozen (`freezer.state` of version 1,
@@ -65,12 +70,11 @@ public enum Cgroup {
     }
 
     private static func addMembers(
-        of cgroup: [UInt8], isFirst: Bool, to found: inout Set<Int32>
+        of cgroup: borrowing KernelDirectory, _ path: [UInt8], isFirst: Bool, to found: inout Set<Int32>
     ) throws(ObservationError) {
-        let path = cgroup + "/cgroup.procs".utf8
         let bytes: [UInt8]
         do {
-            guard let read = try contents(of: path) else { return }
+            guard let read = try cgroup.contents(of: "cgroup.procs") else { return }
             bytes = read
         } catch .failed(_, _, EOPNOTSUPP) where !isFirst {
             // A threaded cgroup (version 2): its processes are listed by the one above, which has been read.
@@ -78,9 +82,10 @@ public enum Cgroup {
         }
         for (number, line) in bytes[...].fields(separatedBy: newline).enumerated() where !line.isEmpty {
             guard let pid = line.number(as: Int32.self) else {
-                throw .malformed(file: path.text, line: number + 1, expected: "a process id")
+                throw .malformed(
+                    file: "\(path.text)/cgroup.procs", line: number + 1, expected: "a process id")
             }
-            guard pid > 0 else { throw .hiddenProcesses(cgroup: cgroup.text) }
+            guard pid > 0 else { throw .hiddenProcesses(cgroup: path.text) }
             found.insert(pid)
         }
     }

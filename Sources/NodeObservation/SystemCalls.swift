@@ -31,9 +31,15 @@ private func open(_ path: [UInt8], _ flags: Int32) throws(ObservationError) -> D
 /// The whole of a kernel file; nil where it, or the process or cgroup that it is about, is not there.
 func contents(of path: [UInt8]) throws(ObservationError) -> [UInt8]? {
     guard let file = try open(path, 0) else { return nil }
-    var bytes: [UInt8] = []
     // mountinfo is consistent within one read(2) only: a piece is large enough for an ordinary node's table.
-    var piece = [UInt8](repeating: 0, count: 64 << 10)
+    return try contents(of: file, path, piece: 64 << 10)
+}
+
+private func contents(
+    of file: borrowing Descriptor, _ path: [UInt8], piece size: Int
+) throws(ObservationError) -> [UInt8]? {
+    var bytes: [UInt8] = []
+    var piece = [UInt8](repeating: 0, count: size)
     while true {
         let count = unsafe piece.withUnsafeMutableBytes { unsafe linux_read(file.number, $0.baseAddress, $0.count) }
         if count == 0 { return bytes }
@@ -63,6 +69,38 @@ func subdirectories(of path: [UInt8]) throws(ObservationError) -> [[UInt8]] {
 /// What is in a directory, without `.` and `..`, with the types that the filesystem tells (getdents64(2)); none where it is gone.
 func entries(of path: [UInt8]) throws(ObservationError) -> [(name: [UInt8], type: Int)] {
     guard let directory = try open(path, O_DIRECTORY) else { return [] }
+    return try entries(of: directory, path)
+}
+
+/// A directory of the kernel's that is looked at more than once: its path is resolved once.
+struct KernelDirectory: ~Copyable {
+    private let file: Descriptor
+    private let path: [UInt8]
+
+    /// nil where there is none.
+    init?(_ path: [UInt8]) throws(ObservationError) {
+        guard let file = try open(path, O_DIRECTORY) else { return nil }
+        self.file = file
+        self.path = path
+    }
+
+    /// The whole of a small file in it; nil where that, or what it is about, is not there.
+    func contents(of name: StaticString) throws(ObservationError) -> [UInt8]? {
+        let path = self.path + [slash] + "\(name)".utf8
+        let result = unsafe linux_openat2(file.number, name.utf8Start, UInt64(O_RDONLY | O_CLOEXEC), 0)
+        if result < 0, isAbsence(-result) { return nil }
+        return try NodeObservation.contents(
+            of: Descriptor(result, call: "openat2", path: path.text), path, piece: 4 << 10)
+    }
+
+    func subdirectories() throws(ObservationError) -> [[UInt8]] {
+        try entries(of: file, path).filter { $0.type == DT_DIR }.map(\.name)
+    }
+}
+
+private func entries(
+    of directory: borrowing Descriptor, _ path: [UInt8]
+) throws(ObservationError) -> [(name: [UInt8], type: Int)] {
     var found: [(name: [UInt8], type: Int)] = []
     var buffer = [UInt8](repeating: 0, count: 16 << 10)
     while true {

@@ -42,7 +42,7 @@ import Testing
         let directories = try CgroupHierarchies(.current()).directories(of: pid)
         #expect(!directories.isEmpty)
         for directory in directories {
-            #expect(try Cgroup.exists(directory))
+            #expect(try Cgroup.existing([directory]) == [directory])
             #expect(try Cgroup.members(of: [directory]).contains(pid), "\(directory)")
         }
         #expect(try CgroupHierarchies(.current()).directories(of: .max).isEmpty)
@@ -85,7 +85,7 @@ import Testing
     @Test func whatDoesNotExistIsEmpty() throws {
         let none = "/sys/fs/cgroup/no-such-cgroup"
         #expect(try Cgroup.isEmpty([none]))
-        #expect(try Cgroup.exists(none) == false)
+        #expect(try Cgroup.existing([none]).isEmpty)
         #expect(try Cgroup.isFrozen([none]) == false)
     }
 }
