@@ -71,12 +71,13 @@ let lifecycle: [Target.Dependency] = [
 
 let unprivilegedTargets: [Target] = [
     .systemLibrary(name: "CSELinux", pkgConfig: "libselinux", providers: [.apt(["libselinux1-dev"])]),
-    .target(name: "HelperClient", dependencies: ["HelperProtocol", "CLinux"], swiftSettings: strict),
+    .target(name: "EventLoop", dependencies: ["CLinux"], swiftSettings: strict),
+    .target(name: "HelperClient", dependencies: ["EventLoop", "HelperProtocol", "CLinux"], swiftSettings: strict),
     .target(name: "SandboxRegistry", dependencies: ["CSELinux", grdb], swiftSettings: strict),
-    .target(name: "NodeObservation", dependencies: ["CLinux"], swiftSettings: strict),
+    .target(name: "NodeObservation", dependencies: ["EventLoop", "CLinux"], swiftSettings: strict),
     .target(
         name: "SandboxRemoval",
-        dependencies: ["HelperProtocol", "HelperClient", "SandboxRegistry", "NodeObservation"],
+        dependencies: ["EventLoop", "HelperProtocol", "HelperClient", "SandboxRegistry", "NodeObservation"],
         swiftSettings: strict),
     .target(name: "SamplePod", dependencies: ["CLinux"], swiftSettings: strict),
     .executableTarget(
@@ -123,7 +124,7 @@ let tests: [Target] = [
         name: "TestNode", dependencies: ["HelperProtocol", "CTestNode"], path: "Tests/TestNode", exclude: ["C"],
         swiftSettings: strict),
     .testTarget(
-        name: "HelperTests", dependencies: ["TestNode", "HelperProtocol"], exclude: ["Programs"],
+        name: "HelperTests", dependencies: ["TestNode", "HelperClient", "HelperProtocol"], exclude: ["Programs"],
         swiftSettings: strict),
     // A hostile orchestrator; the test is a short run of it.
     .executableTarget(

@@ -9,6 +9,7 @@
 #include <spawn.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -177,18 +178,26 @@ long client_read_link(const char *path, char *bytes, size_t size) {
     return count < 0 ? -errno : count;
 }
 
-int client_wait_set(int *timer) {
+int client_wait_set(int *timer, int *bell) {
     int set = epoll_create1(EPOLL_CLOEXEC);
     if (set < 0) return -errno;
     *timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-    struct epoll_event event = {.events = EPOLLIN, .data.u64 = 0};
-    if (*timer < 0 || epoll_ctl(set, EPOLL_CTL_ADD, *timer, &event) < 0) {
-        int error = errno;
-        if (*timer >= 0) close(*timer);
-        close(set);
-        return -error;
-    }
-    return set;
+    *bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    // Edge-triggered: each ring is reported once, and nobody has to read the count.
+    struct epoll_event due = {.events = EPOLLIN, .data.u64 = 0}, rung = {.events = EPOLLIN | EPOLLET, .data.u64 = 1};
+    if (*timer >= 0 && *bell >= 0 && epoll_ctl(set, EPOLL_CTL_ADD, *timer, &due) == 0
+        && epoll_ctl(set, EPOLL_CTL_ADD, *bell, &rung) == 0)
+        return set;
+    int error = errno;
+    if (*timer >= 0) close(*timer);
+    if (*bell >= 0) close(*bell);
+    close(set);
+    return -error;
+}
+
+void client_ring(int bell) {
+    uint64_t once = 1;
+    while (write(bell, &once, sizeof once) < 0 && errno == EINTR) {}
 }
 
 int client_arm(int set, int file, uint64_t token) {
@@ -206,10 +215,10 @@ int client_set_timer(int timer, uint64_t nanoseconds) {
     return timerfd_settime(timer, 0, &due, NULL) < 0 ? -errno : 0;
 }
 
-int client_wait(int set, int timer, uint64_t *tokens, int most) {
+int client_wait(int set, int timer, int blocks, uint64_t *tokens, int most) {
     struct epoll_event events[16];
     int count;
-    do count = epoll_wait(set, events, most < 16 ? most : 16, -1);
+    do count = epoll_wait(set, events, most < 16 ? most : 16, blocks ? -1 : 0);
     while (count < 0 && errno == EINTR);
     if (count < 0) return -errno;
     for (int index = 0; index < count; index++) {

@@ -19,10 +19,15 @@ public final class HelperPool: Sendable {
         /// Those that start in the background, for whoever comes first.
         var warming = 0
         var abandoned = 0
-        var waiting: [CheckedContinuation<Grant, Never>] = []
+        var waiting: [(since: ContinuousClock.Instant, continuation: CheckedContinuation<Grant, Never>)] = []
         var welcome: Welcome?
         var started = 0
         var listener: Int32?
+
+        /// Whose work began first, of whose own calls the first; nil where nobody waits.
+        mutating func next() -> CheckedContinuation<Grant, Never>? {
+            waiting.indices.min { waiting[$0].since < waiting[$1].since }.map { waiting.remove(at: $0).continuation }
+        }
     }
 
     private let launch: HelperLaunch
@@ -43,7 +48,7 @@ public final class HelperPool: Sendable {
     /// What the helper is and what its policy lets it do; starts one if none was started yet.
     public func welcome() async throws(HelperError) -> Welcome {
         if let known = state.withLock({ $0.welcome }) { return known }
-        release(try await acquire())
+        release(try await acquire(.now))
         guard let known = state.withLock({ $0.welcome }) else { throw .malformedReply("no Welcome") }
         return known
     }
@@ -76,12 +81,17 @@ public final class HelperPool: Sendable {
     ///
     /// Where a helper dies meanwhile, another is asked, and a third where that dies too; not where asking twice could do harm.
     ///
-    /// - Parameter deadline: For the helper, 1 ms to 10 minutes from when it receives the request: then it answers
-    ///   `timedOut`. Where it does not even do that, it is abandoned after the pool's margin.
-    public func call(_ request: Request, deadline: Duration) async throws(HelperError) -> Reply {
+    /// - Parameters:
+    ///   - deadline: For the helper, 1 ms to 10 minutes from when it receives the request: then it answers `timedOut`. Where it
+    ///     does not even do that, it is abandoned after the pool's margin.
+    ///   - since: When the work began that this is a part of. While every helper is busy, what began first comes first: it ends
+    ///     sooner, and leaves the others less to look through.
+    public func call(
+        _ request: Request, deadline: Duration, since: ContinuousClock.Instant = .now
+    ) async throws(HelperError) -> Reply {
         for _ in 0..<2 {
             do throws(HelperError) {
-                return try await callOnce(request, deadline)
+                return try await callOnce(request, deadline, since)
             } catch .died where request.mayBeRepeated {
                 continue
             } catch .endedAtStart(_, .signalled) {
@@ -89,11 +99,13 @@ public final class HelperPool: Sendable {
                 continue
             }
         }
-        return try await callOnce(request, deadline)
+        return try await callOnce(request, deadline, since)
     }
 
-    private func callOnce(_ request: Request, _ deadline: Duration) async throws(HelperError) -> Reply {
-        let helper = try await acquire()
+    private func callOnce(
+        _ request: Request, _ deadline: Duration, _ since: ContinuousClock.Instant
+    ) async throws(HelperError) -> Reply {
+        let helper = try await acquire(since)
         let milliseconds = min(max(1, deadline / .milliseconds(1)), Double(Limits.deadlineMilliseconds))
         do throws(HelperError) {
             let limit = Duration.milliseconds(milliseconds) + limits.margin
@@ -106,7 +118,7 @@ public final class HelperPool: Sendable {
         }
     }
 
-    private func acquire() async throws(HelperError) -> HelperProcess {
+    private func acquire(_ since: ContinuousClock.Instant) async throws(HelperError) -> HelperProcess {
         let grant = await withCheckedContinuation { continuation in
             let grant: Grant? = state.withLock { state in
                 // One that somebody has killed meanwhile is of no use.
@@ -116,7 +128,7 @@ public final class HelperPool: Sendable {
                 }
                 // One that is about to be ready comes sooner than another, and two that start at once delay each other.
                 guard state.live < limits.helpers, state.warming <= state.waiting.count else {
-                    state.waiting.append(continuation)
+                    state.waiting.append((since, continuation))
                     return nil
                 }
                 state.live += 1
@@ -167,7 +179,7 @@ public final class HelperPool: Sendable {
 
     private func release(_ helper: HelperProcess) {
         let next = state.withLock { state -> CheckedContinuation<Grant, Never>? in
-            if !state.waiting.isEmpty { return state.waiting.removeFirst() }
+            if let next = state.next() { return next }
             state.idle.append(helper)
             return nil
         }
@@ -196,7 +208,7 @@ public final class HelperPool: Sendable {
     /// Gives a helper's place to who waits for one.
     private func leavePlace() {
         let next = state.withLock { state -> CheckedContinuation<Grant, Never>? in
-            if !state.waiting.isEmpty { return state.waiting.removeFirst() }
+            if let next = state.next() { return next }
             state.live -= 1
             return nil
         }

@@ -1,17 +1,18 @@
+internal import EventLoop
 internal import HelperProtocol
 internal import Synchronization
 
 /// One helper's process and our end of its socket. Requests are sent by one task at a time.
 final class HelperProcess: Sendable {
     private let connection: Connection
-    private let reactor: Reactor
+    private let loop: EventLoop
     private let lastID = Atomic<UInt64>(0)
     /// How long a process may take to end after it has closed its socket.
     private static let dying: Duration = .seconds(1)
 
     init(_ launch: HelperLaunch) throws(HelperError) {
-        do throws(SystemError) {
-            reactor = try Reactor.shared.get()
+        do throws(EventLoopError) {
+            loop = try EventLoop.shared.get()
         } catch {
             throw .system(errno: error.number)
         }
@@ -40,7 +41,7 @@ final class HelperProcess: Sendable {
             guard error.isPeerGone else { throw .system(errno: error.number) }
         }
         var buffer = [UInt8](repeating: 0, count: Limits.replyBytes + 1)
-        while await reactor.readable(connection.socket, until: deadline) {
+        while await connection.socket.readable(loop, until: deadline) {
             guard let packet = connection.receive(into: &buffer) else { continue }
             guard packet.bytes > 0 else { throw .died(request.kind, await ending()) }
             return try Reply(buffer, packet, to: request.kind, id)
@@ -52,7 +53,7 @@ final class HelperProcess: Sendable {
 
     /// Waits a moment for the process's end.
     private func ending() async -> HelperError.Ending {
-        await connection.awaitEnd(reactor, until: .now + Self.dying)
+        await connection.awaitEnd(loop, until: .now + Self.dying)
         guard case .ended(let status) = connection.reap() else { return .unknown }
         return status < 0 ? .signalled(-status) : .exited(status)
     }
@@ -60,6 +61,6 @@ final class HelperProcess: Sendable {
     /// Ends the process, and returns when it is dead and reaped: soon, or never where the kernel holds it.
     func end() async {
         connection.end()
-        while connection.reap() == .running { await connection.awaitEnd(reactor, until: .now + .seconds(60)) }
+        while connection.reap() == .running { await connection.awaitEnd(loop, until: .now + .seconds(60)) }
     }
 }

@@ -1,6 +1,7 @@
 // The only file of this module that touches C. Each function is one wrapper of CClient.h; errors are `SystemError`.
 
 internal import CLinux
+internal import EventLoop
 
 /// The error number of a failed system call (errno(3)).
 struct SystemError: Error, Equatable, Sendable {
@@ -91,10 +92,10 @@ struct Connection: ~Copyable, Sendable {
     }
 
     /// Returns when there may be an end to see, at the deadline at the latest.
-    func awaitEnd(_ reactor: Reactor, until deadline: ContinuousClock.Instant) async {
+    func awaitEnd(_ loop: EventLoop, until deadline: ContinuousClock.Instant) async {
         if isChild {
-            _ = await reactor.readable(process, until: deadline)
-        } else if await reactor.readable(socket, until: deadline) {
+            _ = await process.readable(loop, until: deadline)
+        } else if await socket.readable(loop, until: deadline) {
             // Late replies are for nobody.
             var buffer = [UInt8](repeating: 0, count: 1)
             _ = receive(into: &buffer)
@@ -167,48 +168,11 @@ final class Attachment: Sendable {
     }
 }
 
-/// The descriptors of one epoll(7) instance with a timer.
-struct WaitSet: ~Copyable, Sendable {
-    private let set: Descriptor
-    private let timer: Descriptor
-
-    init() throws(SystemError) {
-        var timer: Int32 = -1
-        set = Descriptor(try SystemError.check(unsafe client_wait_set(&timer)))
-        self.timer = Descriptor(timer)
+extension Descriptor {
+    /// As `EventLoop.readable`, and not ended by the task's cancellation: a request that was sent is waited for.
+    func readable(_ loop: EventLoop, until deadline: ContinuousClock.Instant) async -> Bool {
+        await loop.readable(raw, until: deadline)
     }
-
-    /// Token 0 is the timer's.
-    func arm(_ file: borrowing Descriptor, token: UInt64) throws(SystemError) {
-        try SystemError.check(client_arm(set.raw, file.raw, token))
-    }
-
-    func setTimer(nanoseconds: UInt64) { _ = client_set_timer(timer.raw, nanoseconds) }
-
-    /// Blocks; calls `body` with each token that is ready.
-    func wait(_ body: (UInt64) -> Void) {
-        var tokens = [UInt64](repeating: 0, count: 16)
-        let count = unsafe client_wait(set.raw, timer.raw, &tokens, 16)
-        for index in 0..<max(0, Int(count)) { body(tokens[index]) }
-    }
-}
-
-/// Runs `body` on a thread of its own, with every signal blocked.
-func startThread(_ body: @escaping @Sendable () -> Void) throws(SystemError) {
-    let box = unsafe Unmanaged.passRetained(ThreadBody(body))
-    let result = unsafe client_thread(
-        { argument in
-            guard let argument = unsafe argument else { return nil }
-            unsafe Unmanaged<ThreadBody>.fromOpaque(argument).takeRetainedValue().run()
-            return nil
-        }, box.toOpaque())
-    if result < 0 { unsafe box.release() }
-    try SystemError.check(result)
-}
-
-private final class ThreadBody: Sendable {
-    let run: @Sendable () -> Void
-    init(_ run: @escaping @Sendable () -> Void) { self.run = run }
 }
 
 /// Where a symbolic link leads; nil where it is none.

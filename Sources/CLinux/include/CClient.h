@@ -29,13 +29,14 @@ void client_close(int file);
 // Where a symbolic link leads (readlink(2)).
 long client_read_link(const char *path, char *bytes, size_t size);
 
-// An epoll(7) instance with a timer in it, whose token is 0.
-int client_wait_set(int *timer);
+// An epoll(7) instance with a timer in it, whose token is 0, and a bell (eventfd(2)), whose token is 1.
+int client_wait_set(int *timer, int *bell);
+void client_ring(int bell);
 // Reports token once, when the descriptor is readable or its other end is gone.
 int client_arm(int set, int file, uint64_t token);
 int client_set_timer(int timer, uint64_t nanoseconds);
-// Blocks until something is ready: how many tokens were written.
-int client_wait(int set, int timer, uint64_t *tokens, int most);
+// What is ready, or, where it blocks, as soon as something is: how many tokens were written.
+int client_wait(int set, int timer, int blocks, uint64_t *tokens, int most);
 const char *client_error_text(int number);
 // Starts a detached thread with every signal blocked.
 int client_thread(void *(*body)(void *), void *argument);

@@ -1,0 +1,137 @@
+internal import Synchronization
+
+/// One thread that waits until a descriptor is readable, or a deadline has passed, and runs the tasks that prefer it.
+///
+/// What such a task waits for wakes this thread, which then goes on with the task: no other thread is woken. So it suits many
+/// small steps that mostly wait. What blocks (a disk, a lock, another process) delays all others here: that is done elsewhere.
+public final class EventLoop: TaskExecutor {
+    /// Started at the first use; a failure (no descriptors, no threads) stays one.
+    public static let shared: Result<EventLoop, EventLoopError> = {
+        do throws(EventLoopError) {
+            let loop = try EventLoop()
+            try startThread { while true { loop.turn() } }
+            return .success(loop)
+        } catch {
+            return .failure(error)
+        }
+    }()
+
+    /// What a task is to prefer; nil where it cannot be had, and the task runs as any other.
+    public static var preferred: (any TaskExecutor)? { try? shared.get() }
+
+    private struct Wait {
+        var continuation: CheckedContinuation<Bool, Never>
+        var deadline: ContinuousClock.Instant
+    }
+
+    private struct State {
+        var waits: [UInt64: Wait] = [:]
+        var lastToken = WaitSet.bellToken
+        /// When the timer fires; nil: it is off. It may fire too early, never too late.
+        var timer: ContinuousClock.Instant?
+    }
+
+    private struct Jobs {
+        var pending: [UnownedJob] = []
+        /// Nobody looks for jobs before something is ready.
+        var isWaiting = false
+    }
+
+    private let set: WaitSet
+    private let state = Mutex(State())
+    private let jobs = Mutex(Jobs())
+
+    private init() throws(EventLoopError) { set = try WaitSet() }
+
+    /// True as soon as the descriptor is readable or its other end is gone; false once the deadline has passed.
+    ///
+    /// - Parameters:
+    ///   - descriptor: Stays open until this returns.
+    ///   - endsWithTask: Whether it also returns false as soon as the task is cancelled.
+    public func readable(
+        _ descriptor: Int32, until deadline: ContinuousClock.Instant, endsWithTask: Bool = false
+    ) async -> Bool {
+        let token = state.withLock { state in
+            state.lastToken += 1
+            return state.lastToken
+        }
+        guard endsWithTask else { return await wait(token, descriptor, deadline) }
+        return await withTaskCancellationHandler {
+            await wait(token, descriptor, deadline, endsAtOnce: { Task.isCancelled })
+        } onCancel: {
+            finish(token, ready: false)
+        }
+    }
+
+    private func wait(
+        _ token: UInt64, _ descriptor: Int32, _ deadline: ContinuousClock.Instant, endsAtOnce: () -> Bool = { false }
+    ) async -> Bool {
+        await withCheckedContinuation { continuation in
+            state.withLock { state in
+                state.waits[token] = Wait(continuation: continuation, deadline: deadline)
+                if state.timer.map({ deadline < $0 }) ?? true { set(timer: deadline, in: &state) }
+            }
+            do throws(EventLoopError) {
+                try set.arm(descriptor, token: token)
+            } catch {
+                finish(token, ready: false)
+            }
+            // Cancelled before there was a wait that this could end.
+            if endsAtOnce() { finish(token, ready: false) }
+        }
+    }
+
+    private func finish(_ token: UInt64, ready: Bool) {
+        let wait = state.withLock { $0.waits.removeValue(forKey: token) }
+        wait?.continuation.resume(returning: ready)
+    }
+
+    /// For the runtime of Swift's concurrency: has a part of a task run by this thread.
+    public func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        let isWaiting = jobs.withLock { jobs in
+            jobs.pending.append(job)
+            defer { jobs.isWaiting = false }
+            return jobs.isWaiting
+        }
+        if isWaiting { set.ring() }
+    }
+
+    private func turn() {
+        let pending = jobs.withLock { jobs in
+            defer { jobs.pending = [] }
+            jobs.isWaiting = jobs.pending.isEmpty
+            return jobs.pending
+        }
+        for job in pending { run(job, on: self) }
+        let ready = set.wait(blocks: pending.isEmpty)
+        jobs.withLock { $0.isWaiting = false }
+        for token in ready {
+            switch token {
+            case WaitSet.timerToken: expire()
+            case WaitSet.bellToken: break
+            default: finish(token, ready: true)
+            }
+        }
+    }
+
+    private func expire() {
+        let late = state.withLock { state in
+            let now = ContinuousClock.now
+            let late = state.waits.filter { $0.value.deadline <= now }
+            for token in late.keys { state.waits[token] = nil }
+            state.timer = nil
+            if let next = state.waits.values.map(\.deadline).min() { set(timer: next, in: &state) }
+            return late
+        }
+        for wait in late.values { wait.continuation.resume(returning: false) }
+    }
+
+    private func set(timer deadline: ContinuousClock.Instant, in state: inout State) {
+        state.timer = deadline
+        let (seconds, attoseconds) = (deadline - .now).components
+        let nanoseconds =
+            seconds.multipliedReportingOverflow(by: 1_000_000_000).partialValue + attoseconds / 1_000_000_000
+        set.setTimer(nanoseconds: UInt64(max(0, nanoseconds)))
+    }
+}

@@ -1,0 +1,70 @@
+// The only file of this module with unsafe code: wrappers of CClient.h, and of the runtime of Swift's concurrency.
+
+internal import CLinux
+
+/// The error number of a failed system call (errno(3)).
+public struct EventLoopError: Error, Equatable, Sendable {
+    public let number: Int32
+
+    fileprivate static func check(_ result: Int32) throws(EventLoopError) -> Int32 {
+        guard result >= 0 else { throw EventLoopError(number: -result) }
+        return result
+    }
+}
+
+/// What one thread waits for (epoll(7)): descriptors, each once, a timer, and a bell. It stays open.
+struct WaitSet: Sendable {
+    static let timerToken: UInt64 = 0
+    static let bellToken: UInt64 = 1
+
+    private let set: Int32
+    private let timer: Int32
+    private let bell: Int32
+
+    init() throws(EventLoopError) {
+        var timer: Int32 = -1
+        var bell: Int32 = -1
+        set = try EventLoopError.check(unsafe client_wait_set(&timer, &bell))
+        self.timer = timer
+        self.bell = bell
+    }
+
+    func arm(_ descriptor: Int32, token: UInt64) throws(EventLoopError) {
+        _ = try EventLoopError.check(client_arm(set, descriptor, token))
+    }
+
+    func setTimer(nanoseconds: UInt64) { _ = client_set_timer(timer, nanoseconds) }
+
+    /// Has `wait` return, or the next one where nobody waits.
+    func ring() { client_ring(bell) }
+
+    /// The tokens of what is ready; blocks until something is, if it may.
+    func wait(blocks: Bool) -> ArraySlice<UInt64> {
+        var tokens = [UInt64](repeating: 0, count: 16)
+        let count = unsafe client_wait(set, timer, blocks ? 1 : 0, &tokens, 16)
+        return tokens[..<max(0, Int(count))]
+    }
+}
+
+/// Runs a part of a task, which the runtime of Swift's concurrency hands over once, and which is gone afterwards.
+func run(_ job: UnownedJob, on loop: EventLoop) {
+    unsafe job.runSynchronously(on: loop.asUnownedTaskExecutor())
+}
+
+/// Runs `body` on a thread of its own, with every signal blocked.
+func startThread(_ body: @escaping @Sendable () -> Void) throws(EventLoopError) {
+    let box = unsafe Unmanaged.passRetained(ThreadBody(body))
+    let result = unsafe client_thread(
+        { argument in
+            guard let argument = unsafe argument else { return nil }
+            unsafe Unmanaged<ThreadBody>.fromOpaque(argument).takeRetainedValue().run()
+            return nil
+        }, box.toOpaque())
+    if result < 0 { unsafe box.release() }
+    _ = try EventLoopError.check(result)
+}
+
+private final class ThreadBody: Sendable {
+    let run: @Sendable () -> Void
+    init(_ run: @escaping @Sendable () -> Void) { self.run = run }
+}
