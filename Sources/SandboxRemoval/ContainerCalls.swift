@@ -1,3 +1,4 @@
+internal import EventLoop
 internal import HelperClient
 internal import HelperProtocol
 internal import NodeObservation
@@ -66,7 +67,7 @@ extension Orchestrator {
     private func toItsEnd(
         _ work: @escaping @Sendable () async throws(RemovalError) -> RemovalAnswer
     ) async throws(RemovalError) -> RemovalAnswer {
-        let task = Task { () -> Result<RemovalAnswer, RemovalError> in
+        let task = Task(executorPreference: EventLoop.preferred) { () -> Result<RemovalAnswer, RemovalError> in
             do throws(RemovalError) { return .success(try await work()) } catch { return .failure(error) }
         }
         return try await task.value.get()

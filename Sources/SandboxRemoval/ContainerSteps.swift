@@ -101,17 +101,19 @@ extension Executor {
             throw StepFailure(reply, of: "\(container.runtime) delete")
         }
         if !plan.isAfterReboot {
-            if let pid = try members(of: container).first { throw try stuck(pid, container, reply) }
-            try await removeCgroups(of: container)
+            // The runtime has removed them, so it is enough to see that.
+            let left = try orFail { () throws(ObservationError) in try Cgroup.existing(container.cgroups) }
+            if !left.isEmpty {
+                if let pid = try members(of: container).first { throw try stuck(pid, container, reply) }
+                try await remove(cgroups: left)
+            }
         }
         return reply.outcome == .alreadyDone ? .alreadyDone : .done
     }
 
     /// What the runtime has left of its cgroups: empty directories.
-    private func removeCgroups(of container: Container) async throws(StepFailure) {
-        for directory in container.cgroups {
-            let exists = try orFail { () throws(ObservationError) in try Cgroup.exists(directory) }
-            guard exists else { continue }
+    private func remove(cgroups: [String]) async throws(StepFailure) {
+        for directory in cgroups {
             let place: Place
             do throws(RootError) {
                 place = try roots.place(directory, for: .remove, in: [.cgroup])

@@ -32,7 +32,8 @@ struct Executor: Sendable {
                     case .ready:
                         running += 1
                         busy[step.subject.id, default: 0] += 1
-                        let known = records
+                        // Nobody else needs them, and whoever holds them has the next record copy them all.
+                        let known = if case .forget = step.action { records } else { [Int: StepRecord]() }
                         group.addTask { await perform(step, after: known) }
                     case .notYet: later.append(step)
                     case .never(let cause): records[step.number] = skip(step, cause)
@@ -162,7 +163,7 @@ struct Executor: Sendable {
             throw StepFailure("the time for the whole of it (\(options.timeout.formattedSeconds)) is over")
         }
         do throws(HelperError) {
-            return try await helpers.call(request, deadline: min(limit, left))
+            return try await helpers.call(request, deadline: min(limit, left), since: start)
         } catch {
             throw StepFailure(error)
         }

@@ -26,15 +26,18 @@ public struct Observation: Sendable {
     }
 
     /// Looks at the node; needs no privilege.
+    ///
+    /// - Parameter mounts: What was seen of them just before.
     public static func observe(
-        _ sandbox: Sandbox, _ containers: [Container]
+        _ sandbox: Sandbox, _ containers: [Container], mounts: MountTable? = nil
     ) throws(ObservationError) -> Observation {
         let bootID = try Boot.id()
         var processes: [String: Processes] = [:]
         if !sandbox.isFromEarlierBoot(than: bootID) {
             for container in containers { processes[container.id] = try Self.processes(of: container) }
         }
-        return Observation(bootID: bootID, mounts: try .current(), processes: processes)
+        let seen = if let mounts { mounts } else { try MountTable.current() }
+        return Observation(bootID: bootID, mounts: seen, processes: processes)
     }
 
     static func processes(of container: Container) throws(ObservationError) -> Processes {

@@ -1,3 +1,4 @@
+internal import EventLoop
 import FoundationEssentials
 public import HelperClient
 internal import NodeObservation
@@ -18,6 +19,7 @@ public enum RemovalAnswer: Sendable {
 public final class Orchestrator: Sendable {
     public let registry: Registry
     let helpers: HelperPool
+    private let mountsNow = SharedLook { () throws(ObservationError) in try MountTable.current() }
 
     public init(registry: Registry, helpers: HelperPool) {
         self.registry = registry
@@ -64,7 +66,11 @@ public final class Orchestrator: Sendable {
     public func plan(_ id: String) throws(RemovalError) -> RemovalPlan? {
         guard let sandbox = try find(id) else { return nil }
         let containers = try records(of: sandbox)
-        return RemovalPlan.remove(sandbox, containers, try observe(sandbox, containers))
+        do throws(ObservationError) {
+            return RemovalPlan.remove(sandbox, containers, try .observe(sandbox, containers))
+        } catch {
+            throw .observation(error)
+        }
     }
 
     /// Removes a sandbox with all its containers. Safe to call again, at once, and after anything that went wrong:
@@ -107,8 +113,8 @@ public final class Orchestrator: Sendable {
             return .unknown(id: id, last: try lastReport(of: id))
         }
         helpers.warm(1)
-        // A task of its own: the caller's may be cancelled.
-        let work = Task { () -> Result<RemovalAnswer, RemovalError> in
+        // A task of its own: the caller's may be cancelled. What it does is mostly to wait.
+        let work = Task(executorPreference: EventLoop.preferred) { () -> Result<RemovalAnswer, RemovalError> in
             do throws(RemovalError) {
                 return .success(try await self.work(on: found.id, purpose, options, tell, planning))
             } catch {
@@ -169,7 +175,11 @@ public final class Orchestrator: Sendable {
         do { return try body(registry) } catch { throw .registry(error) }
     }
 
-    func observe(_ sandbox: Sandbox, _ containers: [Container]) throws(RemovalError) -> Observation {
-        do { return try .observe(sandbox, containers) } catch { throw .observation(error) }
+    func observe(_ sandbox: Sandbox, _ containers: [Container]) async throws(RemovalError) -> Observation {
+        do throws(ObservationError) {
+            return try .observe(sandbox, containers, mounts: await mountsNow.seen())
+        } catch {
+            throw .observation(error)
+        }
     }
 }

@@ -37,7 +37,7 @@ final class Run: Sendable {
         // While the first runtime call is under way, so that what can be done side by side then finds them ready.
         orchestrator.helpers.warm(containers.count)
         while true {
-            let plan = planning(sandbox, containers, try orchestrator.observe(sandbox, containers))
+            let plan = planning(sandbox, containers, try await orchestrator.observe(sandbox, containers))
             tell(.planned(plan))
             let before = options.namesHolders ? try? orchestrator.mounts() : nil
             let records = await executor(plan, roots).run()
