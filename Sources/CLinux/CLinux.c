@@ -57,6 +57,7 @@ int linux_statx(int directory, const uint8_t *name, int flags, int mountOnly, st
         .mode = found.stx_mode,
         .uid = found.stx_uid,
         .gid = found.stx_gid,
+        .links = found.stx_nlink,
         .mountIDUnique = (found.stx_mask & STATX_MNT_ID_UNIQUE) != 0,
         .mountRootKnown = (found.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT) != 0,
         .isMountRoot = (found.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0,

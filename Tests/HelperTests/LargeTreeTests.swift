@@ -116,6 +116,66 @@ extension RealHelper {
             #expect(try helpers[0].ask(.remove(place)).facts == .count(1))
         }
 
+        /// Where directories are too few to give each helper some, all enter them and share what is in them.
+        @Test func sharedInFewDirectories() throws {
+            try TestNode.shared()
+            let path = "\(Self.root)/chain"
+            let (levels, files) = (40, 50)
+            try shell(
+                """
+                p=\(path); for level in $(seq \(levels)); do mkdir $p && (cd $p && touch $(seq \(files))); p=$p/d; done
+                mkdir \(path)/d/d/a \(path)/d/d/b; touch \(path)/d/d/a/file
+                """)
+            let helpers = try (0..<2).map { _ in try TestHelper() }
+            let place = try Place.at(0, "chain")
+            var total = 0
+            for (index, helper) in helpers.enumerated() {
+                let slice = Slice(entries: 1_000_000, index: UInt8(index), count: 2)
+                let answer = try helper.ask(.removeDirectory(place, .act(only: nil, slice)))
+                guard case (.done, .count(let count)) = (answer.outcome, answer.facts) else {
+                    throw ProgramFailure(description: "\(answer.reply)")
+                }
+                #expect(count > UInt64(levels * files / 4), "the first leaves the second its share: \(count)")
+                total += Int(count)
+            }
+            // All but the target.
+            #expect(total == levels * (files + 1) + 3 - 1)
+            #expect(try helpers[0].ask(.remove(place)).facts == .count(1))
+        }
+
+        /// One removes a directory that the other has just entered: that is the end of it, and not of the request.
+        @Test func sharedAtOnce() throws {
+            try TestNode.shared()
+            let (levels, files) = (60, 3)
+            let helpers = try (0..<2).map { _ in try TestHelper() }
+            let place = try Place.at(0, "race")
+            for round in 0..<40 {
+                try shell(
+                    """
+                    p=\(Self.root)/race
+                    for level in $(seq \(levels)); do mkdir $p && (cd $p && : >1 && : >2 && : >3); p=$p/d; done
+                    """)
+                for (index, helper) in helpers.enumerated() {
+                    let slice = Slice(entries: 1_000_000, index: UInt8(index), count: 2)
+                    let request = Request.removeDirectory(place, .act(only: nil, slice))
+                    try helper.send(
+                        RequestPacket(id: UInt64(1000 + round), deadline: 20_000, request: request).encoded())
+                }
+                var total: UInt64 = 0
+                for helper in helpers {
+                    let answer = try #require(try helper.receive())
+                    guard case (.done, .count(let count)) = (answer.outcome, answer.facts) else {
+                        throw ProgramFailure(description: "\(answer.reply)")
+                    }
+                    total += count
+                }
+                guard case .count(let last) = try helpers[0].ask(.remove(place)).facts else {
+                    throw ProgramFailure(description: "no count")
+                }
+                #expect(total + last == levels * (files + 1))
+            }
+        }
+
         /// Three make files as fast as they can: every answer is there within its deadline and its number of entries.
         @Test func growing() throws {
             try TestNode.shared()

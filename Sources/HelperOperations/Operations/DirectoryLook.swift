@@ -30,12 +30,13 @@ extension Descriptor {
         var position = cursor
         if cursor != 0 { try seek(to: cursor) }
         while let entry = try entries.next(self) {
-            bytes += entry.name.count + 2
+            let name = entries.name(of: entry)
+            bytes += name.count + 2
             if bytes > DirectoryFacts.pageBytes {
                 facts.next = position
                 return
             }
-            facts.children.append(DirectoryFacts.Child(type: entry.type, name: entry.name.array))
+            facts.children.append(DirectoryFacts.Child(type: entry.type, name: name.array))
             position = entry.next
         }
     }

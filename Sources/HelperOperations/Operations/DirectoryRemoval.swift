@@ -43,6 +43,8 @@ final class DirectoryRemoval {
     private var levels: [Level] = []
     /// Those that were done with.
     private var spare: [Level] = []
+    /// One for all, so that no tree takes so much for each of its levels. Where a level has it, its own is here.
+    private lazy var large = EntryReader(large: true)
     /// Of the levels above the lowest half, those are kept whose depth is a multiple of this.
     private var stride = 2
     private(set) var removed: UInt64 = 0
@@ -62,11 +64,12 @@ final class DirectoryRemoval {
         _ parent: borrowing Descriptor, _ name: InlineBytes<256>, _ target: consuming Descriptor
     ) throws(Outcome) -> Outcome {
         defer { while !levels.isEmpty { leave() } }
-        push(target, name, depth: 0)
+        push(target, name, depth: 0, isShared: slice.count > 1)
         while true {
             if removed >= UInt64(slice.entries) { return .inProgress }
             if deadline.isPast { return removed > 0 ? .inProgress : .timedOut }
             let level = levels[levels.count - 1]
+            if level.entries.isTooSmall, large.isLarge { swap(&level.entries, &large) }
             if let entry = try level.entries.next(level.directory) {
                 try remove(entry, from: level)
                 continue
@@ -75,9 +78,9 @@ final class DirectoryRemoval {
         }
     }
 
-    private func push(_ directory: consuming Descriptor, _ name: InlineBytes<256>, depth: Int) {
+    private func push(_ directory: consuming Descriptor, _ name: InlineBytes<256>, depth: Int, isShared: Bool) {
         let level = spare.popLast() ?? Level()
-        level.begin(directory, name: name, depth: depth)
+        level.begin(directory, name: name, depth: depth, isShared: isShared)
         levels.append(level)
     }
 
@@ -85,23 +88,26 @@ final class DirectoryRemoval {
     private func leave() { retire(levels.removeLast()) }
 
     private func retire(_ level: Level) {
-        level.begin(.none, name: InlineBytes(), depth: 0)
+        level.entries.forget()
+        if level.entries.isLarge { swap(&level.entries, &large) }
+        level.begin(.none, name: InlineBytes(), depth: 0, isShared: false)
         if spare.count < Self.spares { spare.append(level) }
     }
 
     private func remove(_ entry: Entry, from level: Level) throws(Outcome) {
-        if level.depth == 0, !slice.includes(entry.name) { return }
+        let isEnteredByAll = level.hasFewDirectories && entry.seemsDirectory
+        if level.isShared, !isEnteredByAll, !slice.includes(level.entries.terminatedName(of: entry)) { return }
         if entry.seemsDirectory {
             try enter(entry, from: level)
         } else if !onlyDirectories {
             do throws(Outcome) {
-                try level.directory.unlink(entry.name.terminated)
+                try level.directory.unlink(level.entries.terminatedName(of: entry))
                 level.note(removing: &removed)
             } catch {
                 switch error.errno {
                 case ErrorNumber.noEntry: break
                 case ErrorNumber.isDirectory: try enter(entry, from: level)
-                default: meet(error, at: entry.name, in: level)
+                default: meet(error, at: level.entries.name(of: entry), in: level)
                 }
             }
         }
@@ -110,19 +116,20 @@ final class DirectoryRemoval {
     private func enter(_ entry: Entry, from level: Level) throws(Outcome) {
         let directory: Descriptor
         do throws(Outcome) {
-            directory = try level.directory.open(entry.name.terminated, .directory)
+            directory = try level.directory.open(level.entries.terminatedName(of: entry), .directory)
         } catch {
             switch error.errno {
             case ErrorNumber.noEntry: return
             case ErrorNumber.notDirectory, ErrorNumber.loop:
                 // Swapped for something else since it was read; the next pass meets it as what it is now.
                 level.progressed = true
-            default: meet(error, at: entry.name, in: level)
+            default: meet(error, at: level.entries.name(of: entry), in: level)
             }
             return
         }
         if levels.count == Self.window { thinOut() }
-        push(directory, entry.name, depth: level.depth + 1)
+        let isShared = level.hasFewDirectories && entry.seemsDirectory
+        push(directory, level.entries.name(of: entry), depth: level.depth + 1, isShared: isShared)
     }
 
     private func thinOut() {
@@ -157,6 +164,11 @@ final class DirectoryRemoval {
             above.note(removing: &removed)
         } catch {
             let isFull = error.errno == ErrorNumber.notEmpty || error.errno == ErrorNumber.exists
+            if isFull, level.isShared, !isTarget {
+                // What is left is another's.
+                leave()
+                return nil
+            }
             if isFull, !level.stuck, level.mayPassAgain() {
                 // Entries that came meanwhile, or that a reader in the middle of deletions has skipped.
                 try level.entries.rewind(level.directory)
@@ -239,6 +251,10 @@ private final class Level {
     /// Beneath the target, which is 0.
     private(set) var depth = 0
     var entries = EntryReader()
+    /// Whether other helpers remove their shares of its entries meanwhile.
+    private(set) var isShared = false
+    /// Whether its directories are shared too: they are too few to give each helper some of its own.
+    private(set) var hasFewDirectories = false
     /// Whether something was removed since the last pass over it began.
     var progressed = false
     /// Whether something in it, or deeper, cannot be removed.
@@ -248,15 +264,24 @@ private final class Level {
     private var idlePasses = 0
 
     /// Closes the directory that it was for.
-    func begin(_ directory: consuming Descriptor, name: InlineBytes<256>, depth: Int) {
+    func begin(_ directory: consuming Descriptor, name: InlineBytes<256>, depth: Int, isShared: Bool) {
         self.directory = directory
         self.name = name
         self.depth = depth
+        self.isShared = isShared
+        hasFewDirectories = isShared && depth < Self.sharedDepth && directoriesAreFew()
         entries.forget()
         progressed = false
         stuck = false
         removedAtDescent = 0
         idlePasses = 0
+    }
+
+    /// Beneath it nothing is shared that is not already: where levels are let go on the way down, all would be entered again and again.
+    private static var sharedDepth: Int { 64 }
+
+    private func directoriesAreFew() -> Bool {
+        do throws(Outcome) { return (2..<10).contains(try directory.status().links) } catch { return false }
     }
 
     func note(removing count: inout UInt64) {
@@ -283,12 +308,11 @@ private final class Level {
 }
 
 extension Slice {
-    /// Whether an entry of the directory itself is in this request's share (by FNV-1a of its name).
-    fileprivate func includes(_ name: InlineBytes<256>) -> Bool {
+    /// Whether an entry of a shared directory is in this request's share (by FNV-1a of its name).
+    fileprivate func includes(_ terminatedName: Span<UInt8>) -> Bool {
         if count == 1 { return true }
         var hash: UInt32 = 0x811c_9dc5
-        let bytes = name.span
-        for index in 0..<bytes.count { hash = (hash ^ UInt32(bytes[index])) &* 0x0100_0193 }
+        for index in 0..<(terminatedName.count - 1) { hash = (hash ^ UInt32(terminatedName[index])) &* 0x0100_0193 }
         return hash % UInt32(count) == UInt32(index)
     }
 }

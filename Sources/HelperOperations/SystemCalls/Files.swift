@@ -20,6 +20,8 @@ struct Status {
     var isSocket: Bool { found.mode & 0o170000 == 0o140000 }
     var isEmpty: Bool { found.size == 0 }
     var byteCount: UInt64 { found.size }
+    /// Of a directory: 2 and the number of directories in it, or 1 where the filesystem does not count them.
+    var links: UInt32 { found.links }
     /// Whether nobody but root can put something else in this entry's place or into it. The sticky bit protects
     /// a directory's entries.
     var onlyRootReplaces: Bool {
@@ -115,10 +117,13 @@ extension Descriptor {
             unsafe name.withUnsafeBufferPointer { unsafe linux_unlinkat(raw, $0.baseAddress, AT_REMOVEDIR) }, .rmdir)
     }
 
-    /// getdents64(2) into `buffer`; the number of bytes, 0 at the end.
-    func readEntries(into buffer: inout [UInt8]) throws(Outcome) -> Int {
-        let result = unsafe buffer.withUnsafeMutableBytes { unsafe linux_getdents64(raw, $0.baseAddress, $0.count) }
-        return Int(try check(result, .getdents))
+    /// getdents64(2) into `buffer` from an index on; the number of bytes, 0 at the end, and where the directory was removed meanwhile.
+    func readEntries(into buffer: inout [UInt8], from start: Int = 0) throws(Outcome) -> Int {
+        let result = unsafe buffer.withUnsafeMutableBytes {
+            let rest = unsafe $0[start...]
+            return unsafe linux_getdents64(raw, UnsafeMutableRawBufferPointer(rebasing: rest).baseAddress, rest.count)
+        }
+        return result == -Int(ErrorNumber.noEntry) ? 0 : Int(try check(result, .getdents))
     }
 
     /// lseek(2) from the beginning; for a directory the position is a cookie of its filesystem.
