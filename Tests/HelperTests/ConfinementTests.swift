@@ -76,10 +76,11 @@ extension RealHelper {
             #expect(limits.first { $0.starts(with: ["Max", "core"]) }?.contains("0") == true)
         }
 
-        @Test func argumentsAndEnvironment() throws {
-            let helper = try ProbePolicy.helper("arguments")
+        @Test(arguments: [false, true]) func argumentsAndEnvironment(hooks: Bool) throws {
+            let helper = try ProbePolicy.helper("arguments", hooks: hooks)
             let root = "probe\n--root\n\(ProbePolicy.stateRoot)\n"
-            let environment = "environment\nPATH=/usr/sbin:/usr/bin:/sbin:/bin\nGOMAXPROCS=1\n"
+            // A hook would inherit the second.
+            let environment = "environment\nPATH=/usr/sbin:/usr/bin:/sbin:/bin\n" + (hooks ? "" : "GOMAXPROCS=1\n")
             let answer = try helper.ask(.runtimeList(runtime: 0))
             #expect(text(answer) == root + "list\n--format\njson\n" + environment)
             #expect(try output(helper, "arguments") == root + "state\narguments\n" + environment)

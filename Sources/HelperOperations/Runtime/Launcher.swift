@@ -54,8 +54,9 @@ struct Launcher: ~Copyable {
         let arguments = command.arguments(runtime)
         var environment = ArgumentList()
         environment.append("PATH=/usr/sbin:/usr/bin:/sbin:/bin")
-        // runc is written in Go, which prepares for as many threads at once as there are processors; deleting needs one.
-        environment.append("GOMAXPROCS=1")
+        // runc is written in Go, which prepares for as many threads at once as there are processors; deleting needs one. A hook would
+        // inherit it.
+        if !runtime.seen.hooks { environment.append("GOMAXPROCS=1") }
         let child = try Child.spawn(program, arguments, environment, streams)
         let end = try child.wait(Deadline(milliseconds: command.milliseconds), orLossOf: socket)
         if case .exited = end { return RuntimeEnd(.ended, status: try child.reap()) }
