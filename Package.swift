@@ -111,6 +111,7 @@ let tests: [Target] = [
     .executableTarget(
         name: "library-example", dependencies: ["SandboxRemoval", "SandboxRegistry"], path: "Tests/LibraryExample",
         swiftSettings: strict),
+    .testTarget(name: "EventLoopTests", dependencies: ["EventLoop"], swiftSettings: strict),
     .testTarget(name: "SamplePodTests", dependencies: ["SamplePod"], swiftSettings: strict),
     .testTarget(
         name: "HelperProtocolTests", dependencies: ["HelperProtocol"],

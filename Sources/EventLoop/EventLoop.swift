@@ -69,12 +69,17 @@ public final class EventLoop: TaskExecutor {
         await withCheckedContinuation { continuation in
             state.withLock { state in
                 state.waits[token] = Wait(continuation: continuation, deadline: deadline)
-                if state.timer.map({ deadline < $0 }) ?? true { set(timer: deadline, in: &state) }
+                require(timer: deadline, in: &state)
             }
             do throws(EventLoopError) {
                 try set.arm(descriptor, token: token)
             } catch {
-                finish(token, ready: false)
+                // Not at once: those who look again when a wait ends would do nothing else.
+                let soon = min(deadline, .now + .milliseconds(100))
+                state.withLock { state in
+                    state.waits[token]?.deadline = soon
+                    require(timer: soon, in: &state)
+                }
             }
             // Cancelled before there was a wait that this could end.
             if endsAtOnce() { finish(token, ready: false) }
@@ -106,13 +111,9 @@ public final class EventLoop: TaskExecutor {
         for job in pending { run(job, on: self) }
         let ready = set.wait(blocks: pending.isEmpty)
         jobs.withLock { $0.isWaiting = false }
-        for token in ready {
-            switch token {
-            case WaitSet.timerToken: expire()
-            case WaitSet.bellToken: break
-            default: finish(token, ready: true)
-            }
-        }
+        for token in ready where token > WaitSet.bellToken { finish(token, ready: true) }
+        // Last: what is ready at its deadline is ready.
+        if ready.contains(WaitSet.timerToken) { expire() }
     }
 
     private func expire() {
@@ -125,6 +126,10 @@ public final class EventLoop: TaskExecutor {
             return late
         }
         for wait in late.values { wait.continuation.resume(returning: false) }
+    }
+
+    private func require(timer deadline: ContinuousClock.Instant, in state: inout State) {
+        if state.timer.map({ deadline < $0 }) ?? true { set(timer: deadline, in: &state) }
     }
 
     private func set(timer deadline: ContinuousClock.Instant, in state: inout State) {

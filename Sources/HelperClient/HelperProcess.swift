@@ -41,7 +41,10 @@ final class HelperProcess: Sendable {
             guard error.isPeerGone else { throw .system(errno: error.number) }
         }
         var buffer = [UInt8](repeating: 0, count: Limits.replyBytes + 1)
-        while await connection.socket.readable(loop, until: deadline) {
+        var isInTime = true
+        while isInTime {
+            isInTime = await connection.socket.readable(loop, until: deadline)
+            // Looked for after the deadline too: this process may have slept through both.
             guard let packet = connection.receive(into: &buffer) else { continue }
             guard packet.bytes > 0 else { throw .died(request.kind, await ending()) }
             return try Reply(buffer, packet, to: request.kind, id)
