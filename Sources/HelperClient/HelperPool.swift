@@ -19,14 +19,20 @@ public final class HelperPool: Sendable {
         /// Those that start in the background, for whoever comes first.
         var warming = 0
         var abandoned = 0
-        var waiting: [(since: ContinuousClock.Instant, continuation: CheckedContinuation<Grant, Never>)] = []
+        var waiting: [(since: ContinuousClock.Instant?, continuation: CheckedContinuation<Grant, Never>)] = []
         var welcome: Welcome?
         var started = 0
         var listener: Int32?
 
         /// Whose work began first, of whose own calls the first; nil where nobody waits.
         mutating func next() -> CheckedContinuation<Grant, Never>? {
-            waiting.indices.min { waiting[$0].since < waiting[$1].since }.map { waiting.remove(at: $0).continuation }
+            waiting.indices.min { isBefore(waiting[$0].since, waiting[$1].since) }
+                .map { waiting.remove(at: $0).continuation }
+        }
+
+        private func isBefore(_ left: ContinuousClock.Instant?, _ right: ContinuousClock.Instant?) -> Bool {
+            guard let left, let right else { return left == nil && right != nil }
+            return left < right
         }
     }
 
@@ -48,7 +54,7 @@ public final class HelperPool: Sendable {
     /// What the helper is and what its policy lets it do; starts one if none was started yet.
     public func welcome() async throws(HelperError) -> Welcome {
         if let known = state.withLock({ $0.welcome }) { return known }
-        release(try await acquire(.now))
+        release(try await acquire(since: nil))
         guard let known = state.withLock({ $0.welcome }) else { throw .malformedReply("no Welcome") }
         return known
     }
@@ -85,9 +91,9 @@ public final class HelperPool: Sendable {
     ///   - deadline: For the helper, 1 ms to 10 minutes from when it receives the request: then it answers `timedOut`. Where it
     ///     does not even do that, it is abandoned after the pool's margin.
     ///   - since: When the work began that this is a part of. While every helper is busy, what began first comes first: it ends
-    ///     sooner, and leaves the others less to look through.
+    ///     sooner, and leaves the others less to look through. Before all that goes a call by itself: nil.
     public func call(
-        _ request: Request, deadline: Duration, since: ContinuousClock.Instant = .now
+        _ request: Request, deadline: Duration, since: ContinuousClock.Instant? = nil
     ) async throws(HelperError) -> Reply {
         for _ in 0..<2 {
             do throws(HelperError) {
@@ -103,9 +109,9 @@ public final class HelperPool: Sendable {
     }
 
     private func callOnce(
-        _ request: Request, _ deadline: Duration, _ since: ContinuousClock.Instant
+        _ request: Request, _ deadline: Duration, _ since: ContinuousClock.Instant?
     ) async throws(HelperError) -> Reply {
-        let helper = try await acquire(since)
+        let helper = try await acquire(since: since)
         let milliseconds = min(max(1, deadline / .milliseconds(1)), Double(Limits.deadlineMilliseconds))
         do throws(HelperError) {
             let limit = Duration.milliseconds(milliseconds) + limits.margin
@@ -118,7 +124,7 @@ public final class HelperPool: Sendable {
         }
     }
 
-    private func acquire(_ since: ContinuousClock.Instant) async throws(HelperError) -> HelperProcess {
+    private func acquire(since: ContinuousClock.Instant?) async throws(HelperError) -> HelperProcess {
         let grant = await withCheckedContinuation { continuation in
             let grant: Grant? = state.withLock { state in
                 // One that somebody has killed meanwhile is of no use.
@@ -147,7 +153,11 @@ public final class HelperPool: Sendable {
         do throws(HelperError) {
             let hanging = state.withLock { $0.abandoned }
             guard hanging < max(1, limits.abandoned) else { throw HelperError.tooManyAbandoned(hanging) }
-            let helper = try HelperProcess(launch)
+            // The event loop's thread does not wait until a program is read from the disk.
+            let made = await Task.detached { [launch] in
+                Result { () throws(HelperError) in try HelperProcess(launch) }
+            }.value
+            let helper = try made.get()
             state.withLock { state in
                 state.started += 1
                 state.listener = helper.listener

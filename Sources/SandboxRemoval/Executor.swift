@@ -145,25 +145,21 @@ struct Executor: Sendable {
     func write(
         _ body: @escaping @Sendable (Registry) throws(RegistryError) -> Void
     ) async throws(StepFailure) {
-        let result = await offPool { () -> RegistryError? in
-            do throws(RegistryError) {
-                try body(registry)
-                return nil
-            } catch {
-                return error
-            }
+        do throws(RegistryError) {
+            try await offPool { () throws(RegistryError) in try body(registry) }
+        } catch {
+            throw StepFailure(error)
         }
-        if let result { throw StepFailure(result) }
     }
 
-    /// Asks a helper, within the removal's deadline.
-    func call(_ request: Request, atMost limit: Duration) async throws(StepFailure) -> Reply {
+    /// Asks a helper, within the removal's deadline. What is `long` lets the calls of all other removals go first.
+    func call(_ request: Request, atMost limit: Duration, long: Bool = false) async throws(StepFailure) -> Reply {
         let left = deadline - .now
         guard left > .zero else {
             throw StepFailure("the time for the whole of it (\(options.timeout.formattedSeconds)) is over")
         }
         do throws(HelperError) {
-            return try await helpers.call(request, deadline: min(limit, left), since: start)
+            return try await helpers.call(request, deadline: min(limit, left), since: long ? .now : start)
         } catch {
             throw StepFailure(error)
         }

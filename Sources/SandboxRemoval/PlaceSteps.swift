@@ -8,6 +8,8 @@ private let mountRounds = 8
 /// How many helpers remove parts of one large directory side by side. More would keep them from other removals, and the
 /// filesystem's locks let few more in.
 private let shares: UInt8 = 2
+/// A directory is large where this many entries were removed and some are left.
+private let largeDirectory: UInt32 = 4000
 
 extension Executor {
     /// Detaches mounts that were seen when the plan was made. Nobody looks again: that reads the whole node's table, and
@@ -22,8 +24,13 @@ extension Executor {
     private func unmountAll(beneath directory: String) async throws(StepFailure) {
         let path = roots.canonical(Array(directory.utf8))
         for _ in 0..<mountRounds {
-            let table = try orFail { () throws(ObservationError) in
-                try MountTable.ofNode(serviceManager: helpers.serviceManager)
+            let table: MountTable
+            do throws(ObservationError) {
+                table = try await offPool { () throws(ObservationError) in
+                    try MountTable.ofNode(serviceManager: helpers.serviceManager)
+                }
+            } catch {
+                throw StepFailure(error)
             }
             let mounts = table.outermost(beneath: path)
             if mounts.isEmpty { return }
@@ -58,22 +65,24 @@ extension Executor {
             try roots.place(directory.path, for: .remove, in: [.sandbox, .container])
         }
         let only = try await identity(of: directory, place)
-        let request = Request.removeDirectory(place, .act(only: only, Slice(entries: options.sliceEntries)))
+        var slice = Slice(entries: min(options.sliceEntries, largeDirectory))
+        var time = options.sliceTime
         var entries: UInt64 = 0
         var rounds = 0
         var isShared = helpers.most < Int(shares)
         while true {
-            let reply = try await call(request, atMost: options.runtimeCall)
+            let reply = try await call(
+                .removeDirectory(place, .act(only: only, slice)), atMost: time, long: entries > 0)
             if case .count(let count) = reply.facts { entries += count }
             switch reply.outcome {
             case .done: return StepSuccess(entries: entries)
             case .alreadyDone: return entries > 0 ? StepSuccess(entries: entries) : .alreadyDone
             case .inProgress:
                 tell(.progress(step, entries: entries))
-                if !isShared, await hasDirectories(place) {
-                    entries = await removeShares(of: place, only, step, after: entries)
-                }
+                if !isShared { entries = await removeShares(of: place, only, step, after: entries) }
                 isShared = true
+                slice = Slice(entries: options.sliceEntries)
+            case .timedOut where time < options.runtimeCall: time = options.runtimeCall
             case .refused(.mountBeneath, _) where rounds < mountRounds:
                 rounds += 1
                 try await unmountAll(beneath: directory.path)
@@ -81,16 +90,6 @@ extension Executor {
             }
         }
     }
-
-    /// Whether it is worth sharing. Of one directory's own files, one alone can be removed at a time: the kernel locks it.
-    private func hasDirectories(_ place: Place) async -> Bool {
-        let reply = try? await call(.removeDirectory(place, .look(cursor: 0)), atMost: options.runtimeCall)
-        guard case .directory(let page) = reply?.facts else { return false }
-        return page.children.count { $0.type == Self.directoryType } >= 8
-    }
-
-    /// DT_DIR of readdir(3).
-    private static var directoryType: UInt8 { 4 }
 
     /// Has helpers remove a share of a directory's entries each, until it has no more or meets what is in its way: the next
     /// request for the whole meets that too. How many entries are gone then.
@@ -114,7 +113,8 @@ extension Executor {
         _ index: UInt8, of place: Place, _ only: NodeIdentity?
     ) async -> (index: UInt8, reply: Reply?) {
         let slice = Slice(entries: options.sliceEntries, index: index, count: shares)
-        return (index, try? await call(.removeDirectory(place, .act(only: only, slice)), atMost: options.runtimeCall))
+        let request = Request.removeDirectory(place, .act(only: only, slice))
+        return (index, try? await call(request, atMost: options.sliceTime, long: true))
     }
 
     /// Which directory may be removed. Device numbers may change with a boot, so after one the directory that has the

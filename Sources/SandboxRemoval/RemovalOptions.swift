@@ -8,8 +8,10 @@ public struct RemovalOptions: Sendable {
     public var runtimeCall: Duration
     /// How long a process may take to end after KILL: beyond it, it is stuck in the kernel.
     public var afterKill: Duration
-    /// How many directory entries one request removes; between requests, progress is told.
+    /// How many directory entries one request removes at the most, 1 to 1,000,000; between requests, progress is told.
     public var sliceEntries: UInt32
+    /// How long one request for a directory lasts: then the next one goes on.
+    public var sliceTime: Duration
     /// How many containers are worked on at once, at least 1. (How many requests are in flight, the pool of helpers bounds.)
     public var containersAtOnce: Int
     /// Called when all containers are gone, right before the first namespace is deleted: for CNI DEL, which needs it.
@@ -25,7 +27,7 @@ public struct RemovalOptions: Sendable {
 
     public init(
         timeout: Duration = .seconds(120), runtimeCall: Duration = .seconds(20), afterKill: Duration = .seconds(10),
-        sliceEntries: UInt32 = 20_000, containersAtOnce: Int = 32,
+        sliceEntries: UInt32 = 1_000_000, sliceTime: Duration = .seconds(1), containersAtOnce: Int = 32,
         beforeNamespaces: (@Sendable (Sandbox) async throws -> Void)? = nil,
         beforeNamespacesTimeout: Duration = .seconds(60), namesHolders: Bool = false
     ) {
@@ -33,6 +35,7 @@ public struct RemovalOptions: Sendable {
         self.runtimeCall = runtimeCall
         self.afterKill = afterKill
         self.sliceEntries = sliceEntries
+        self.sliceTime = sliceTime
         self.containersAtOnce = max(1, containersAtOnce)
         self.beforeNamespaces = beforeNamespaces
         self.beforeNamespacesTimeout = beforeNamespacesTimeout

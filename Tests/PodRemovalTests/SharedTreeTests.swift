@@ -29,8 +29,8 @@ import Testing
             let whole = try await remove(node, slice: 1_000_000)
             let shared = try await remove(node, slice: 1000)
             #expect(whole.count ?? 0 > 9090 && shared.count == whole.count)
-            #expect(whole.told == [])
-            // A slice of the whole, and then of the shares.
+            // A first slice of the whole, and then of the shares.
+            #expect((1...4).contains(whole.told.count), "\(whole.told)")
             #expect(shared.told.count >= 7 && shared.told == shared.told.sorted(), "\(shared.told)")
         }
     }
