@@ -25,7 +25,8 @@ extension Orchestrator {
         guard let found = try find(container: id) else { return .unknown(id: id, last: nil) }
         let container = found.container.id
         return try await toItsEnd { () throws(RemovalError) in
-            let report = try await Run(self, options, tell).carryOut(found.sandbox, .stopContainer) {
+            let containers = try await self.recordsNow(of: found.sandbox)
+            let report = try await Run(self, options, tell).carryOut(found.sandbox, containers, .stopContainer) {
                 RemovalPlan.stop(container: container, of: $0, $1, $2, grace: grace)
             }
             return .finished(report, joined: false)
@@ -50,14 +51,12 @@ extension Orchestrator {
         _ container: String, of sandbox: String, _ options: RemovalOptions,
         _ tell: @escaping @Sendable (RemovalEvent) -> Void
     ) async throws(RemovalError) -> RemovalAnswer {
-        let lock = try await SandboxLock.take(sandbox, registry: registry.path, timeout: options.timeout) {
-            tell(.waiting(sandbox: sandbox))
-        }
-        defer { lock.release() }
-        guard let found = try find(container: container), found.container.id == container else {
+        let held = try await lock(sandbox, options, tell)
+        defer { held.lock.release() }
+        guard let sandbox = held.sandbox, held.containers.contains(where: { $0.id == container }) else {
             return .unknown(id: container, last: nil)
         }
-        let report = try await Run(self, options, tell).carryOut(found.sandbox, .removeContainer) {
+        let report = try await Run(self, options, tell).carryOut(sandbox, held.containers, .removeContainer) {
             RemovalPlan.remove(container: container, of: $0, $1, $2)
         }
         return .finished(report, joined: false)

@@ -78,7 +78,7 @@ public final class Orchestrator: Sendable {
     ///
     /// - Parameters:
     ///   - id: A sandbox's id or the beginning of one. Empty: an error. Unknown: no error.
-    ///   - tell: Called while it runs, from several tasks.
+    ///   - tell: Called while it runs, from several tasks. All removals wait for it, so it must not wait for anything.
     public func remove(
         _ id: String, options: RemovalOptions = RemovalOptions(),
         tell: @escaping @Sendable (RemovalEvent) -> Void = { _ in }
@@ -129,21 +129,59 @@ public final class Orchestrator: Sendable {
         _ tell: @escaping @Sendable (RemovalEvent) -> Void, _ planning: @escaping Planning
     ) async throws(RemovalError) -> RemovalAnswer {
         let asked = Date()
-        let lock = try await SandboxLock.take(id, registry: registry.path, timeout: options.timeout) {
-            tell(.waiting(sandbox: id))
-        }
-        defer { lock.release() }
-        if lock.hadToWait, let answer = try answerOfOther(id, purpose, since: asked) { return answer }
-        guard let sandbox = try exact(id) else { return .unknown(id: id, last: try lastReport(of: id)) }
+        let held = try await lock(id, options, tell)
+        defer { held.lock.release() }
+        if held.lock.hadToWait, let answer = answerOfOther(held.last, purpose, since: asked) { return answer }
+        guard let sandbox = held.sandbox else { return .unknown(id: id, last: held.last) }
         let run = Run(self, options, tell)
-        return .finished(try await run.carryOut(sandbox, purpose, planning), joined: false)
+        return .finished(try await run.carryOut(sandbox, held.containers, purpose, planning), joined: false)
+    }
+
+    /// A sandbox that no other removal works on, and what is known of it.
+    struct Held: Sendable {
+        let lock: SandboxLock
+        /// Nil: it is not registered any more.
+        let sandbox: Sandbox?
+        let containers: [Container]
+        /// The last report, where it was waited for or is not registered any more.
+        let last: StoredReport?
+    }
+
+    /// Takes a sandbox's lock, and waits for it, and reads the records.
+    ///
+    /// - Parameter id: The whole id.
+    func lock(
+        _ id: String, _ options: RemovalOptions, _ tell: @Sendable (RemovalEvent) -> Void
+    ) async throws(RemovalError) -> Held {
+        let first = try await offPool { () throws(RemovalError) -> Result<Held, SandboxLock.ByOther> in
+            switch try SandboxLock.attempt(id, registry: self.registry.path) {
+            case .success(let lock): .success(try self.read(id, lock))
+            case .failure(let other): .failure(other)
+            }
+        }
+        let other: SandboxLock.ByOther
+        switch first {
+        case .success(let held): return held
+        case .failure(let found): other = found
+        }
+        tell(.waiting(sandbox: id))
+        let lock = try await SandboxLock.wait(for: other, of: id, timeout: options.timeout)
+        return try await offPool { () throws(RemovalError) -> Held in try self.read(id, lock) }
+    }
+
+    private func read(_ id: String, _ lock: SandboxLock) throws(RemovalError) -> Held {
+        let sandbox = try exact(id)
+        return Held(
+            lock: lock, sandbox: sandbox,
+            containers: try sandbox.map { (sandbox) throws(RemovalError) in try records(of: sandbox) } ?? [],
+            last: lock.hadToWait || sandbox == nil ? try lastReport(of: id) : nil)
     }
 
     /// The answer of the removal that this call has waited for, if that is an answer to this call.
     private func answerOfOther(
-        _ id: String, _ purpose: RemovalPlan.Purpose, since asked: Date
-    ) throws(RemovalError) -> RemovalAnswer? {
-        guard let last = try lastReport(of: id), last.startedAt.addingTimeInterval(last.duration) >= asked,
+        _ last: StoredReport?, _ purpose: RemovalPlan.Purpose, since asked: Date
+    ) -> RemovalAnswer? {
+        guard let last, last.startedAt.addingTimeInterval(last.duration) >= asked,
             let report = RemovalReport(last), report.purpose == purpose || report.outcome == .removed
         else { return nil }
         return .finished(report, joined: true)
@@ -160,6 +198,11 @@ public final class Orchestrator: Sendable {
 
     func records(of sandbox: Sandbox) throws(RemovalError) -> [Container] {
         try fromRegistry { (registry) throws(RegistryError) in try registry.containers(of: sandbox.id) }
+    }
+
+    /// The same for a task of the event loop.
+    func recordsNow(of sandbox: Sandbox) async throws(RemovalError) -> [Container] {
+        try await offPool { () throws(RemovalError) -> [Container] in try self.records(of: sandbox) }
     }
 
     private func lastReport(of id: String) throws(RemovalError) -> StoredReport? {

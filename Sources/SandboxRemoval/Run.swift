@@ -23,7 +23,7 @@ final class Run: Sendable {
     }
 
     func carryOut(
-        _ sandbox: Sandbox, _ purpose: RemovalPlan.Purpose,
+        _ sandbox: Sandbox, _ containers: [Container], _ purpose: RemovalPlan.Purpose,
         _ planning: @Sendable (Sandbox, [Container], Observation) -> RemovalPlan
     ) async throws(RemovalError) -> RemovalReport {
         let welcome: Welcome
@@ -33,25 +33,25 @@ final class Run: Sendable {
             throw .helper(error)
         }
         let roots = RootMap(welcome)
-        var containers = try orchestrator.records(of: sandbox)
+        var containers = containers
         // While the first runtime call is under way, so that what can be done side by side then finds them ready.
         orchestrator.helpers.warm(containers.count)
         while true {
             let plan = planning(sandbox, containers, try await orchestrator.observe(sandbox, containers))
             tell(.planned(plan))
-            let before = options.namesHolders ? try? orchestrator.mounts() : nil
+            let before = options.namesHolders ? await offPool { try? self.orchestrator.mounts() } : nil
             let records = await executor(plan, roots).run()
-            if let before { nameHolders(of: plan, records, before) }
+            if let before { await offPool { self.nameHolders(of: plan, records, before) } }
             let report = report(plan, records)
             // The mark that keeps containers out is made side by side with the first steps, so one may have slipped in.
-            let now = report.outcome == .incomplete ? try? orchestrator.records(of: sandbox) : nil
+            let now = report.outcome == .incomplete ? try? await orchestrator.recordsNow(of: sandbox) : nil
             let known = Set(containers.map(\.id))
             if let now, purpose == .remove, now.contains(where: { !known.contains($0.id) }) {
                 warn("a container was registered while the removal began; going on with it")
                 containers = now
                 continue
             }
-            if report.outcome != .removed, purpose.isOfSandbox { keep(report) }
+            if report.outcome != .removed, purpose.isOfSandbox { await offPool { self.keep(report) } }
             return report
         }
     }

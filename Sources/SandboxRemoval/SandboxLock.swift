@@ -12,49 +12,40 @@ final class SandboxLock: Sendable {
     /// Whether another held it first.
     let hadToWait: Bool
 
-    /// Takes the lock, and waits for it without blocking a thread of the pool.
-    ///
-    /// - Parameter waiting: Called once, where another holds it.
-    static func take(
-        _ sandbox: String, registry: String, timeout: Duration, waiting: () -> Void
-    ) async throws(RemovalError) -> SandboxLock {
+    /// Another holds the lock: of a file of the sandbox's own, or one that all share.
+    struct ByOther: Error {
+        fileprivate let path: String
+        fileprivate let isOwnFile: Bool
+    }
+
+    /// Takes the lock if nobody holds it. This may have to wait for the disk.
+    static func attempt(_ sandbox: String, registry: String) throws(RemovalError) -> Result<SandboxLock, ByOther> {
         let directory = registry + ".locks"
         let path = "\(directory)/\(sandbox)"
         do throws(LockError) {
             try makePrivateDirectory(directory)
-            if let file = try LockedFile(path, wait: false) { return SandboxLock(path, file, isOwnFile: true, false) }
+            return try attempt(path, isOwnFile: true)
         } catch {
             guard error.isNoRoom else { throw .lock(path: path, errno: error.errno) }
-            // A full disk must not keep a pod from being removed. Then all sandboxes share a file that is there.
-            return try await take(existing: registry, sandbox, timeout, waiting)
         }
-        waiting()
-        return try await take(path, isOwnFile: true, sandbox, timeout)
-    }
-
-    /// Removes the lock file of a sandbox that is not registered any more: of a process that was killed right after it had
-    /// forgotten the sandbox.
-    static func discard(_ sandbox: String, registry: String) {
-        let path = "\(registry).locks/\(sandbox)"
-        guard let file = try? LockedFile(path, wait: false, make: false) else { return }
-        file.removeFile(path)
-    }
-
-    private static func take(
-        existing path: String, _ sandbox: String, _ timeout: Duration, _ waiting: () -> Void
-    ) async throws(RemovalError) -> SandboxLock {
+        // A full disk must not keep a pod from being removed. Then all sandboxes share a file that is there.
         do throws(LockError) {
-            if let file = try LockedFile(path, wait: false) { return SandboxLock(path, file, isOwnFile: false, false) }
+            return try attempt(registry, isOwnFile: false)
         } catch {
-            throw .lock(path: path, errno: error.errno)
+            throw .lock(path: registry, errno: error.errno)
         }
-        waiting()
-        return try await take(path, isOwnFile: false, sandbox, timeout)
     }
 
-    /// flock has no deadline, so a thread waits for it; one that comes too late lets go at once.
-    private static func take(
-        _ path: String, isOwnFile: Bool, _ sandbox: String, _ timeout: Duration
+    private static func attempt(_ path: String, isOwnFile: Bool) throws(LockError) -> Result<SandboxLock, ByOther> {
+        guard let file = try LockedFile(path, wait: false) else {
+            return .failure(ByOther(path: path, isOwnFile: isOwnFile))
+        }
+        return .success(SandboxLock(path, file, isOwnFile: isOwnFile, false))
+    }
+
+    /// Waits for a lock that was held. flock has no deadline, so a thread waits for it; one that comes too late lets go at once.
+    static func wait(
+        for other: ByOther, of sandbox: String, timeout: Duration
     ) async throws(RemovalError) -> SandboxLock {
         let first = FirstResult<Result<SandboxLock, RemovalError>>()
         let timer = Task {
@@ -64,12 +55,12 @@ final class SandboxLock: Sendable {
         Task.detached {
             let result = await offPool { () -> Result<SandboxLock, RemovalError> in
                 do throws(LockError) {
-                    guard let file = try LockedFile(path, wait: true) else {
+                    guard let file = try LockedFile(other.path, wait: true) else {
                         return .failure(.busy(sandbox: sandbox, after: timeout))
                     }
-                    return .success(SandboxLock(path, file, isOwnFile: isOwnFile, true))
+                    return .success(SandboxLock(other.path, file, isOwnFile: other.isOwnFile, true))
                 } catch {
-                    return .failure(.lock(path: path, errno: error.errno))
+                    return .failure(.lock(path: other.path, errno: error.errno))
                 }
             }
             first.finish(result)
@@ -77,6 +68,14 @@ final class SandboxLock: Sendable {
         let result = await first.value()
         timer.cancel()
         return try result.get()
+    }
+
+    /// Removes the lock file of a sandbox that is not registered any more: of a process that was killed right after it had
+    /// forgotten the sandbox.
+    static func discard(_ sandbox: String, registry: String) {
+        let path = "\(registry).locks/\(sandbox)"
+        guard let file = try? LockedFile(path, wait: false, make: false) else { return }
+        file.removeFile(path)
     }
 
     private init(_ path: String, _ file: consuming LockedFile, isOwnFile: Bool, _ hadToWait: Bool) {

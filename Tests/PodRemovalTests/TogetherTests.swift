@@ -52,6 +52,55 @@ import Testing
         }
     }
 
+    /// While the registry cannot be written, calls wait for it on threads of their own: what helpers answer is heard all the same.
+    @Test func nobodyWaitsForTheDiskOfAnother() async throws {
+        try await withPodNode { node in
+            let pods = [try node.pod("one", (0..<8).map { _ in Workload() }), try node.pod("two")]
+            let orchestrator = try node.orchestrator()
+            for pod in pods { try await orchestrator.register(pod) }
+            let locker = try Program(
+                ProgramStart(
+                    "/usr/bin/env",
+                    [
+                        "python3", "-c",
+                        """
+                        import sqlite3, sys
+                        registry = sqlite3.connect(sys.argv[1], isolation_level=None)
+                        registry.execute("BEGIN IMMEDIATE")
+                        open("/mnt/library/locked", "w").close()
+                        sys.stdin.read()
+                        """, orchestrator.registry.path,
+                    ]))
+            while !FileManager.default.fileExists(atPath: "/mnt/library/locked") {
+                try await Task.sleep(for: .milliseconds(5))
+            }
+            let (first, second) = (Events(), Events())
+            let removals = [
+                Task { try await orchestrator.removed(pods[0].id, tell: first.tell) },
+                Task {
+                    // Its records are read while the first one waits to write its mark.
+                    while first.all.isEmpty { try await Task.sleep(for: .milliseconds(1)) }
+                    return try await orchestrator.removed(pods[1].id, tell: second.tell)
+                },
+            ]
+            func hasEnded(_ events: Events, _ pod: SamplePod) -> Bool {
+                events.first {
+                    guard case .finished(let step, let record) = $0 else { return false }
+                    return step.verb == "end" && step.subject.id == pod.infra.id && record.outcome == .done
+                } != nil
+            }
+            // SQLite itself would give up after five seconds.
+            let deadline = ContinuousClock.now + .seconds(4)
+            while .now < deadline, !hasEnded(first, pods[0]) { try await Task.sleep(for: .milliseconds(10)) }
+            let hasEnded = hasEnded(first, pods[0])
+            #expect(hasEnded)
+            locker.kill()
+            _ = try locker.wait(seconds: 5)
+            for removal in removals { #expect(try await removal.value.outcome == .removed) }
+            for pod in pods { #expect(pod.leftovers() == []) }
+        }
+    }
+
     /// Many at once: one works, none fails, and each says that the pod is gone.
     @Test func manyRemovals() async throws {
         try await withPodNode { node in

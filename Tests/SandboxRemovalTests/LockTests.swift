@@ -3,6 +3,20 @@ import Testing
 
 @testable import SandboxRemoval
 
+extension SandboxLock {
+    /// At once or later, as a removal does.
+    static func take(
+        _ sandbox: String, registry: String, timeout: Duration, waiting: () -> Void
+    ) async throws(RemovalError) -> SandboxLock {
+        switch try attempt(sandbox, registry: registry) {
+        case .success(let lock): return lock
+        case .failure(let other):
+            waiting()
+            return try await wait(for: other, of: sandbox, timeout: timeout)
+        }
+    }
+}
+
 @Suite struct LockTests {
     private let place = TemporaryDirectory()
     private var registry: String { place.path + "/registry.sqlite" }
