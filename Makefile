@@ -51,7 +51,11 @@ CRI_MESSAGES := Sources/CRIMessages
 # Equal bytes wherever it is built: no place of this tree in the programs, and no hash of the command line (.swift_modhash).
 REPRODUCIBLE := -debug-info-format none -Xswiftc -file-prefix-map -Xswiftc $(CURDIR)=. -Xcc -ffile-prefix-map=$(CURDIR)=. \
     -Xswiftc -Xfrontend -Xswiftc -disable-incremental-llvm-codegen
-RELEASE := -c release --static-swift-stdlib $(REPRODUCIBLE) --scratch-path $(STATIC)
+# A static Swift runtime has every symbol exported: nobody looks one up, but the loader reads them all. Relocations are packed (DT_RELR)
+# where the C library knows that.
+PACKED := $(if $(shell grep -ls GLIBC_ABI_DT_RELR $$($(CC) -print-file-name=libc.so.6)),-Xlinker -z -Xlinker pack-relative-relocs)
+LINKED := -Xswiftc -use-ld=lld -Xlinker --no-export-dynamic $(PACKED)
+RELEASE := -c release --static-swift-stdlib $(REPRODUCIBLE) $(LINKED) --scratch-path $(STATIC)
 export PODREAP_HELPER := $(HELPER)
 export PODREAP_FLOOR := $(FLOOR)
 
