@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
@@ -94,6 +95,11 @@ int client_connect(const char *path, int *descriptor, int *listener) {
     *descriptor = made;
     *listener = credentials.pid;
     return 0;
+}
+
+int client_processors(void) {
+    cpu_set_t set;
+    return sched_getaffinity(0, sizeof set, &set) < 0 ? 0 : CPU_COUNT(&set);
 }
 
 void client_close_half(int socket) { shutdown(socket, SHUT_WR); }

@@ -27,10 +27,12 @@ public struct HelperLimits: Sendable, Equatable {
     /// How long after a request's own deadline its reply is still waited for.
     public var margin: Duration
 
+    /// - Parameter helpers: Nil: one more than there are processors, 3 to 16. What a runtime does takes a processor, and one helper more
+    ///   keeps it busy meanwhile.
     public init(
-        helpers: Int = 4, abandoned: Int = 4, start: Duration = .seconds(5), margin: Duration = .seconds(6)
+        helpers: Int? = nil, abandoned: Int = 4, start: Duration = .seconds(5), margin: Duration = .seconds(6)
     ) {
-        self.helpers = max(1, helpers)
+        self.helpers = max(1, helpers ?? min(max(processorCount() + 1, 3), 16))
         self.abandoned = max(0, abandoned)
         self.start = start
         self.margin = margin

@@ -36,6 +36,9 @@ public func systemErrorText(_ number: Int32) -> String {
     return unsafe String(cString: text)
 }
 
+/// How many processors this process may use; 0 where the kernel does not say.
+func processorCount() -> Int { Int(client_processors()) }
+
 /// An open file, closed when its owner goes.
 struct Descriptor: ~Copyable, Sendable {
     fileprivate let raw: Int32

@@ -31,10 +31,10 @@ public final class Orchestrator: Sendable {
     /// - Parameters:
     ///   - helper: The path of `podreap-helper`.
     ///   - policy: Another policy than the installed one; the helper takes it from root only.
-    ///   - atOnce: How many helpers work at once.
+    ///   - atOnce: How many helpers work at once; nil: as many as suit the machine (`HelperLimits`).
     ///   - warm: How many helpers to start right away; the others are started when there is work for them.
     public convenience init(
-        path: String, helper: String, policy: String? = nil, atOnce: Int = HelperLimits().helpers, warm: Int = 0
+        path: String, helper: String, policy: String? = nil, atOnce: Int? = nil, warm: Int = 0
     ) throws(RegistryError) {
         try self.init(path, .program(helper, arguments: policy.map { [$0] } ?? []), atOnce, warm)
     }
@@ -43,13 +43,13 @@ public final class Orchestrator: Sendable {
     ///
     /// - Parameter helperSocket: The path of the socket at which it hands them out.
     public convenience init(
-        path: String, helperSocket: String, atOnce: Int = HelperLimits().helpers, warm: Int = 0
+        path: String, helperSocket: String, atOnce: Int? = nil, warm: Int = 0
     ) throws(RegistryError) {
         try self.init(path, .socket(helperSocket), atOnce, warm)
     }
 
     private convenience init(
-        _ path: String, _ launch: HelperLaunch, _ atOnce: Int, _ warm: Int
+        _ path: String, _ launch: HelperLaunch, _ atOnce: Int?, _ warm: Int
     ) throws(RegistryError) {
         let helpers = HelperPool(launch, limits: HelperLimits(helpers: atOnce))
         helpers.warm(warm)

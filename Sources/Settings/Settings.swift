@@ -8,8 +8,8 @@ public struct Settings: Sendable, Equatable {
     public var helper = "/usr/libexec/podreap/podreap-helper"
     /// A socket that a service manager starts a helper at, instead of that program; nil: none.
     public var helperSocket: String?
-    /// How many helpers work at once.
-    public var helpers = 4
+    /// How many helpers work at once; nil: as many as suit the machine.
+    public var helpers: Int?
 
     public var removal = Removal()
     public var daemon = Daemon()

@@ -3,7 +3,8 @@
 //
 //     floor [-n PARALLEL] [-a] RUNTIME RUNTIME-ROOT < PODS
 //
-// -n: how many containers are removed at once, over all pods (default 4). -a: all pods at once, else one by one.
+// -n: how many containers are removed at once, over all pods (default: one more than there are processors, 3 to 16, as
+// podreap has helpers). -a: all pods at once, else one by one.
 //
 // PODS is text, a word and its arguments a line, separated by one blank; names and paths without white space:
 //
@@ -215,7 +216,8 @@ static void read_pods(void) {
 }
 
 int main(int count, char **arguments) {
-    int parallel = 4, at_once = 0;
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    int parallel = processors < 2 ? 3 : processors > 15 ? 16 : (int)processors + 1, at_once = 0;
     for (int option; (option = getopt(count, arguments, "n:a")) != -1;) {
         if (option == 'n')
             parallel = atoi(optarg);

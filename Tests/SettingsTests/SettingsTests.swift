@@ -79,7 +79,7 @@ struct SettingsTests {
         }
         var settings = try Settings(text: plain.joined(separator: "\n"), path: "podreap.toml")
         // These have no default, and an example there.
-        (settings.daemon.group, settings.daemon.metrics, settings.helperSocket) = (nil, nil, nil)
+        (settings.daemon.group, settings.daemon.metrics, settings.helperSocket, settings.helpers) = (nil, nil, nil, nil)
         #expect(settings == Settings())
     }
 

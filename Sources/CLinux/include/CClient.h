@@ -37,6 +37,8 @@ int client_arm(int set, int file, uint64_t token);
 int client_set_timer(int timer, uint64_t nanoseconds);
 // What is ready, or, where it blocks, as soon as something is: how many tokens were written.
 int client_wait(int set, int timer, int blocks, uint64_t *tokens, int most);
+// How many processors this process may use; 0: unknown.
+int client_processors(void);
 const char *client_error_text(int number);
 // Starts a detached thread with every signal blocked.
 int client_thread(void *(*body)(void *), void *argument);

@@ -101,7 +101,7 @@ struct Measure: ParsableCommand {
     }
 
     /// A process of the unprivileged user, with a registry of its own.
-    func worker(_ name: String, _ installation: SampleInstallation, helpers: Int = 4) throws -> Agent {
+    func worker(_ name: String, _ installation: SampleInstallation, helpers: Int? = nil) throws -> Agent {
         let program = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
         return try Agent(
             name,
@@ -109,8 +109,7 @@ struct Measure: ParsableCommand {
                 program: program,
                 [
                     "worker", "--podreap", podreap, "--registry", try registry(name), "--helper", installation.helper,
-                    "--helpers", "\(helpers)",
-                ]))
+                ] + (helpers.map { ["--helpers", "\($0)"] } ?? [])))
     }
 
     func registry(_ name: String) throws -> String {

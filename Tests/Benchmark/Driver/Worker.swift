@@ -17,7 +17,7 @@ struct Worker: AsyncParsableCommand {
     @Option var podreap: String
     @Option var registry: String
     @Option var helper: String
-    @Option var helpers = 4
+    @Option var helpers: Int?
 
     func run() async throws {
         unsafe setenv("PODREAP_REGISTRY", registry, 1)
