@@ -25,8 +25,9 @@ extension Orchestrator {
         guard let found = try find(container: id) else { return .unknown(id: id, last: nil) }
         let container = found.container.id
         return try await toItsEnd { () throws(RemovalError) in
-            let containers = try await self.recordsNow(of: found.sandbox)
-            let report = try await Run(self, options, tell).carryOut(found.sandbox, containers, .stopContainer) {
+            let (containers, mounts) = try await (self.recordsNow(of: found.sandbox), self.mountsSeen().get())
+            let report = try await Run(self, options, tell).carryOut(found.sandbox, containers, mounts, .stopContainer)
+            {
                 RemovalPlan.stop(container: container, of: $0, $1, $2, grace: grace)
             }
             return .finished(report, joined: false)
@@ -56,7 +57,8 @@ extension Orchestrator {
         guard let sandbox = held.sandbox, held.containers.contains(where: { $0.id == container }) else {
             return .unknown(id: container, last: nil)
         }
-        let report = try await Run(self, options, tell).carryOut(sandbox, held.containers, .removeContainer) {
+        let mounts = try await mountsSeen().get()
+        let report = try await Run(self, options, tell).carryOut(sandbox, held.containers, mounts, .removeContainer) {
             RemovalPlan.remove(container: container, of: $0, $1, $2)
         }
         return .finished(report, joined: false)

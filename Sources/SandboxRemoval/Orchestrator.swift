@@ -129,12 +129,15 @@ public final class Orchestrator: Sendable {
         _ tell: @escaping @Sendable (RemovalEvent) -> Void, _ planning: @escaping Planning
     ) async throws(RemovalError) -> RemovalAnswer {
         let asked = Date()
+        // While the records are read. Seen before others had the lock it would be too old.
+        async let mounts = mountsSeen()
         let held = try await lock(id, options, tell)
         defer { held.lock.release() }
+        let seen = try await (held.lock.hadToWait ? mountsSeen() : mounts).get()
         if held.lock.hadToWait, let answer = answerOfOther(held.last, purpose, since: asked) { return answer }
         guard let sandbox = held.sandbox else { return .unknown(id: id, last: held.last) }
         let run = Run(self, options, tell)
-        return .finished(try await run.carryOut(sandbox, held.containers, purpose, planning), joined: false)
+        return .finished(try await run.carryOut(sandbox, held.containers, seen, purpose, planning), joined: false)
     }
 
     /// A sandbox that no other removal works on, and what is known of it.
@@ -218,9 +221,18 @@ public final class Orchestrator: Sendable {
         do { return try body(registry) } catch { throw .registry(error) }
     }
 
-    func observe(_ sandbox: Sandbox, _ containers: [Container]) async throws(RemovalError) -> Observation {
+    /// The node's mounts now; one look serves all who ask for it meanwhile.
+    func mountsSeen() async -> Result<MountTable, RemovalError> {
+        do throws(ObservationError) { return .success(try await mountsNow.seen()) } catch {
+            return .failure(.observation(error))
+        }
+    }
+
+    func observe(_ sandbox: Sandbox, _ containers: [Container], _ mounts: MountTable) throws(RemovalError)
+        -> Observation
+    {
         do throws(ObservationError) {
-            return try .observe(sandbox, containers, mounts: await mountsNow.seen())
+            return try .observe(sandbox, containers, mounts: mounts)
         } catch {
             throw .observation(error)
         }

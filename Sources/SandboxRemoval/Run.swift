@@ -23,7 +23,7 @@ final class Run: Sendable {
     }
 
     func carryOut(
-        _ sandbox: Sandbox, _ containers: [Container], _ purpose: RemovalPlan.Purpose,
+        _ sandbox: Sandbox, _ containers: [Container], _ mounts: MountTable, _ purpose: RemovalPlan.Purpose,
         _ planning: @Sendable (Sandbox, [Container], Observation) -> RemovalPlan
     ) async throws(RemovalError) -> RemovalReport {
         let welcome: Welcome
@@ -33,11 +33,11 @@ final class Run: Sendable {
             throw .helper(error)
         }
         let roots = RootMap(welcome)
-        var containers = containers
+        var (containers, mounts) = (containers, mounts)
         // While the first runtime call is under way, so that what can be done side by side then finds them ready.
         orchestrator.helpers.warm(containers.count)
         while true {
-            let plan = planning(sandbox, containers, try await orchestrator.observe(sandbox, containers))
+            let plan = planning(sandbox, containers, try orchestrator.observe(sandbox, containers, mounts))
             tell(.planned(plan))
             let before = options.namesHolders ? await offPool { try? self.orchestrator.mounts() } : nil
             let records = await executor(plan, roots).run()
@@ -49,6 +49,7 @@ final class Run: Sendable {
             if let now, purpose == .remove, now.contains(where: { !known.contains($0.id) }) {
                 warn("a container was registered while the removal began; going on with it")
                 containers = now
+                mounts = try await orchestrator.mountsSeen().get()
                 continue
             }
             if report.outcome != .removed, purpose.isOfSandbox { await offPool { self.keep(report) } }
