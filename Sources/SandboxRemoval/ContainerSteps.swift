@@ -73,7 +73,7 @@ extension Executor {
     }
 
     /// How long a process takes to end, unless something is wrong.
-    private static var usualEnd: Duration { .milliseconds(200) }
+    static var usualEnd: Duration { .milliseconds(200) }
 
     /// With the init gone, ends what else is in the cgroup: where the container had no PID namespace of its own.
     private func endRemaining(_ container: Container, initWas pid: Int32?) async throws(StepFailure) -> StepSuccess {

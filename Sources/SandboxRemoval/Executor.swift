@@ -21,14 +21,21 @@ struct Executor: Sendable {
     func run() async -> [StepRecord] {
         var records: [Int: StepRecord] = [:]
         var waiting = plan.steps
-        await withTaskGroup(of: StepRecord.self) { group in
+        // Of containers that are killed only a few more at first than there are helpers: those that die at once hold each other up in the
+        // kernel. One that takes long holds nobody up for long.
+        var atOnce = plan.purpose.removes ? min(helpers.most + 1, options.containersAtOnce) : options.containersAtOnce
+        await withTaskGroup(of: StepRecord?.self) { group in
             var running = 0
             var busy: [String: Int] = [:]
+            var isTimed = false
             while true {
                 var later: [Step] = []
+                var isHeldBack = false
                 for step in waiting {
                     switch readiness(of: step, records) {
-                    case .ready where isContainerTooMuch(step, busy): later.append(step)
+                    case .ready where isContainerTooMuch(step, busy, atOnce):
+                        later.append(step)
+                        isHeldBack = true
                     case .ready:
                         running += 1
                         busy[step.subject.id, default: 0] += 1
@@ -40,19 +47,32 @@ struct Executor: Sendable {
                     }
                 }
                 waiting = later
-                guard running > 0, let record = await group.next() else { break }
+                if isHeldBack, !isTimed, atOnce < options.containersAtOnce {
+                    isTimed = true
+                    group.addTask {
+                        try? await Task.sleep(for: Self.usualEnd)
+                        return nil
+                    }
+                }
+                guard running > 0, let ended = await group.next() else { break }
+                guard let record = ended else {
+                    isTimed = false
+                    atOnce += helpers.most
+                    continue
+                }
                 running -= 1
                 busy[record.subject] = busy[record.subject].flatMap { $0 > 1 ? $0 - 1 : nil }
                 records[record.number] = record
             }
+            group.cancelAll()
         }
         return plan.steps.compactMap { records[$0.number] }
     }
 
     /// Whether the step would begin with one container more than may be worked on at once.
-    private func isContainerTooMuch(_ step: Step, _ busy: [String: Int]) -> Bool {
+    private func isContainerTooMuch(_ step: Step, _ busy: [String: Int], _ atOnce: Int) -> Bool {
         guard case .container(let id) = step.subject, busy[id] == nil else { return false }
-        return busy.keys.count { $0 != plan.sandbox.id } >= options.containersAtOnce
+        return busy.keys.count { $0 != plan.sandbox.id } >= atOnce
     }
 
     private enum Readiness {

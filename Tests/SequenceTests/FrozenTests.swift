@@ -32,6 +32,45 @@ import Testing
         }
     }
 
+    /// More containers that do not die than are killed at once at first: the others are gone long before the patience with those is over.
+    @Test func othersDoNotWaitForWhatDoesNotDie() async throws {
+        try await withPodNode { node in
+            let pod = try node.pod("web", (0..<8).map { _ in Workload() })
+            let orchestrator = try node.orchestrator()
+            let parent = "\(Self.freezer)\(SampleNode.cgroup)/\(pod.id)"
+            try shell("mkdir \(parent)")
+            defer { _ = try? shell("[ ! -d \(parent) ] || echo THAWED >\(parent)/freezer.state") }
+            let frozen = Set(pod.workloads.dropLast().map(\.id))
+            var document = try pod.document()
+            for workload in pod.workloads where frozen.contains(workload.id) {
+                let own = try #require(workload.cgroups.first { $0.hasPrefix(Self.freezer) })
+                try shell("for p in $(cat \(own)/cgroup.procs); do echo $p >\(parent)/cgroup.procs; done")
+                let index = try #require(document.containers.firstIndex { $0.id == workload.id })
+                document.containers[index].cgroups = workload.cgroups.filter { $0 != own }
+            }
+            _ = try await orchestrator.register(document)
+            try shell("echo FROZEN >\(parent)/freezer.state")
+            let events = Events()
+            let options = RemovalOptions(afterKill: .seconds(3))
+            let report = try await orchestrator.removed(pod.id, options: options, tell: events.tell)
+            #expect(report.outcome == .incomplete)
+            func ended(_ verb: String, _ isMeant: (String) -> Bool) -> Int? {
+                events.first {
+                    guard case .finished(let step, let record) = $0 else { return false }
+                    return step.verb == verb && record.outcome != .skipped && isMeant(step.subject.id)
+                }
+            }
+            let last = try #require(pod.workloads.last?.id)
+            let released = try #require(ended("release-name") { $0 == last })
+            let firstFailure = try #require(ended("end", frozen.contains))
+            #expect(released < firstFailure)
+            try shell("echo THAWED >\(parent)/freezer.state")
+            #expect(try await orchestrator.removed(pod.id).outcome == .removed)
+            try shell("rmdir \(parent)")
+            #expect(pod.leftovers() == [])
+        }
+    }
+
     /// No runtime thaws what is not its own: then it is said which cgroup is frozen, and how it is thawed.
     @Test(arguments: ["/usr/sbin/runc", "/usr/bin/crun"]) func aboveTheContainer(_ runtime: String) async throws {
         try await withPod(runtime) { pod, orchestrator in
