@@ -2,8 +2,8 @@ internal import CLinux
 
 /// What a filter does with one system call. Why each is needed stands in `policy/seccomp`, and a test compares.
 struct SystemCallRule {
-    /// `deny` answers EPERM, `absent` ENOSYS, as a kernel without the call.
-    enum Action { case allow, deny, absent, kill }
+    /// `absent` answers ENOSYS, as a kernel without the call.
+    enum Action { case allow, absent, kill }
 
     /// A condition on an argument, counted from 0.
     struct Test {

@@ -34,7 +34,6 @@ internal import HelperProtocol
         }
         switch rule.action {
         case .allow: break
-        case .deny: action = Self.error | UInt32(EPERM)
         case .absent: action = Self.error | UInt32(ENOSYS)
         case .kill: action = Self.kill
         }
