@@ -90,14 +90,16 @@ public final class HelperPool: Sendable {
     /// - Parameters:
     ///   - deadline: For the helper, 1 ms to 10 minutes from when it receives the request: then it answers `timedOut`. Where it
     ///     does not even do that, it is abandoned after the pool's margin.
+    ///   - patience: How long it is waited for at least before the margin begins, where that is longer: a call that is meant to be short
+    ///     may meet a disk that is slow.
     ///   - since: When the work began that this is a part of. While every helper is busy, what began first comes first: it ends
     ///     sooner, and leaves the others less to look through. Before all that goes a call by itself: nil.
     public func call(
-        _ request: Request, deadline: Duration, since: ContinuousClock.Instant? = nil
+        _ request: Request, deadline: Duration, patience: Duration = .zero, since: ContinuousClock.Instant? = nil
     ) async throws(HelperError) -> Reply {
         for _ in 0..<2 {
             do throws(HelperError) {
-                return try await callOnce(request, deadline, since)
+                return try await callOnce(request, deadline, patience, since)
             } catch .died where request.mayBeRepeated {
                 continue
             } catch .endedAtStart(_, .signalled) {
@@ -105,16 +107,16 @@ public final class HelperPool: Sendable {
                 continue
             }
         }
-        return try await callOnce(request, deadline, since)
+        return try await callOnce(request, deadline, patience, since)
     }
 
     private func callOnce(
-        _ request: Request, _ deadline: Duration, _ since: ContinuousClock.Instant?
+        _ request: Request, _ deadline: Duration, _ patience: Duration, _ since: ContinuousClock.Instant?
     ) async throws(HelperError) -> Reply {
         let helper = try await acquire(since: since)
         let milliseconds = min(max(1, deadline / .milliseconds(1)), Double(Limits.deadlineMilliseconds))
         do throws(HelperError) {
-            let limit = Duration.milliseconds(milliseconds) + limits.margin
+            let limit = max(.milliseconds(milliseconds), patience) + limits.margin
             let reply = try await helper.exchange(request, milliseconds: UInt32(milliseconds), within: limit)
             release(helper)
             return reply

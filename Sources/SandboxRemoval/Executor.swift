@@ -172,14 +172,22 @@ struct Executor: Sendable {
         }
     }
 
-    /// Asks a helper, within the removal's deadline. What is `long` lets the calls of all other removals go first.
-    func call(_ request: Request, atMost limit: Duration, long: Bool = false) async throws(StepFailure) -> Reply {
+    /// Asks a helper, within the removal's deadline.
+    ///
+    /// - Parameters:
+    ///   - slice: When it is to answer with what it has done by then, if it can.
+    ///   - long: Whether the calls of all other removals go first.
+    func call(
+        _ request: Request, atMost limit: Duration, slice: Duration? = nil, long: Bool = false
+    ) async throws(StepFailure) -> Reply {
         let left = deadline - .now
         guard left > .zero else {
             throw StepFailure("the time for the whole of it (\(options.timeout.formattedSeconds)) is over")
         }
         do throws(HelperError) {
-            return try await helpers.call(request, deadline: min(limit, left), since: long ? .now : start)
+            return try await helpers.call(
+                request, deadline: min(slice ?? limit, limit, left), patience: min(limit, left),
+                since: long ? .now : start)
         } catch {
             throw StepFailure(error)
         }

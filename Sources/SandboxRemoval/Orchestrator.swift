@@ -133,9 +133,9 @@ public final class Orchestrator: Sendable {
         async let mounts = mountsSeen()
         let held = try await lock(id, options, tell)
         defer { held.lock.release() }
-        let seen = try await (held.lock.hadToWait ? mountsSeen() : mounts).get()
         if held.lock.hadToWait, let answer = answerOfOther(held.last, purpose, since: asked) { return answer }
         guard let sandbox = held.sandbox else { return .unknown(id: id, last: held.last) }
+        let seen = try await (held.lock.hadToWait ? mountsSeen() : mounts).get()
         let run = Run(self, options, tell)
         return .finished(try await run.carryOut(sandbox, held.containers, seen, purpose, planning), joined: false)
     }

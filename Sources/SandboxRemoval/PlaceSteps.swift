@@ -71,8 +71,8 @@ extension Executor {
         var rounds = 0
         var isShared = helpers.most < Int(shares)
         while true {
-            let reply = try await call(
-                .removeDirectory(place, .act(only: only, slice)), atMost: time, long: entries > 0)
+            let request = Request.removeDirectory(place, .act(only: only, slice))
+            let reply = try await call(request, atMost: options.runtimeCall, slice: time, long: entries > 0)
             if case .count(let count) = reply.facts { entries += count }
             switch reply.outcome {
             case .done: return StepSuccess(entries: entries)
@@ -114,7 +114,8 @@ extension Executor {
     ) async -> (index: UInt8, reply: Reply?) {
         let slice = Slice(entries: options.sliceEntries, index: index, count: shares)
         let request = Request.removeDirectory(place, .act(only: only, slice))
-        return (index, try? await call(request, atMost: options.sliceTime, long: true))
+        let reply = try? await call(request, atMost: options.runtimeCall, slice: options.sliceTime, long: true)
+        return (index, reply)
     }
 
     /// Which directory may be removed. Device numbers may change with a boot, so after one the directory that has the

@@ -1,3 +1,4 @@
+import Foundation
 import HelperClient
 import HelperProtocol
 import Synchronization
@@ -33,6 +34,31 @@ extension RealHelper {
                 try await group.waitForAll()
             }
             #expect(order.numbers.withLock { $0 } == [0, 1, 2, 3, 4, 5])
+            #expect(pool.started == 1)
+        }
+        /// A call that is meant to be short meets a helper that the kernel holds for longer.
+        @Test func whatIsSlowIsWaitedFor() async throws {
+            try TestNode.shared()
+            let policy = try TestPolicy(try ProbePolicy.text())
+            let limits = HelperLimits(helpers: 1, margin: .milliseconds(200))
+            let pool = HelperPool(.program(TestNode.helper, arguments: [policy.file]), limits: limits)
+            _ = try await pool.welcome()
+            let helper = try #require(
+                try NodeProcess(getpid()).children().first { pid in
+                    (try? NodeProcess(pid).read("cmdline"))?.contains(policy.file) == true
+                })
+            func call(patience: Duration) async throws(HelperError) -> Reply {
+                try await pool.call(.runtimeList(runtime: 9), deadline: .milliseconds(100), patience: patience)
+            }
+            #expect(kill(helper, SIGSTOP) == 0)
+            async let patient = call(patience: .seconds(20))
+            try await Task.sleep(for: .seconds(1))
+            #expect(kill(helper, SIGCONT) == 0)
+            _ = try await patient
+            #expect(kill(helper, SIGSTOP) == 0)
+            await #expect(throws: HelperError.noReply(.runtimeList, .milliseconds(300))) {
+                try await call(patience: .zero)
+            }
             #expect(pool.started == 1)
         }
     }

@@ -11,19 +11,11 @@ import Testing
 @Suite(.serialized) struct HelperDeathTests {
     /// Kills every helper of this process, busy or not; how many.
     static func killHelpers() throws -> Int {
-        let helpers = try children().filter { pid in
+        let helpers = try NodeProcess(getpid()).children().filter { pid in
             (try? NodeProcess(pid).read("comm")) == "podreap-helper\n"
         }
         for pid in helpers { kill(pid, SIGKILL) }
         return helpers.count
-    }
-
-    /// The processes that any thread of this one has started.
-    private static func children() throws -> [Int32] {
-        try FileManager.default.contentsOfDirectory(atPath: "/proc/self/task").flatMap { thread in
-            let list = try? String(contentsOfFile: "/proc/self/task/\(thread)/children", encoding: .utf8)
-            return (list ?? "").split(separator: " ").compactMap { Int32($0) }
-        }
     }
 
     /// When a step of each kind begins, every helper dies, with whatever it was doing and where it was only waiting.

@@ -29,8 +29,11 @@ public struct NodeProcess: Sendable {
         return String(decoding: data, as: UTF8.self)
     }
 
+    /// The processes that any of its threads has started.
     public func children() throws -> [Int32] {
-        try read("task/\(pid)/children").split(separator: " ").compactMap { Int32($0) }
+        try FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/task").flatMap { thread in
+            ((try? read("task/\(thread)/children")) ?? "").split(separator: " ").compactMap { Int32($0) }
+        }
     }
 
     /// The numbers of its open descriptors, and what each is.
