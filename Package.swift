@@ -184,7 +184,7 @@ let tests: [Target] = [
     .testTarget(
         name: "SandboxRegistryTests", dependencies: ["SandboxRegistry", grdb], swiftSettings: strict),
     .testTarget(
-        name: "NodeObservationTests", dependencies: ["NodeObservation"], swiftSettings: strict),
+        name: "NodeObservationTests", dependencies: ["NodeObservation", "CTestNode"], swiftSettings: strict),
     .testTarget(
         name: "HelperClientTests", dependencies: ["HelperClient", "HelperProtocol"], swiftSettings: strict),
     .testTarget(

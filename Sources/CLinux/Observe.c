@@ -93,3 +93,8 @@ int observe_log(const char *path) {
     close(made);
     return result;
 }
+
+int observe_open_at(int directory, const uint8_t *name) {
+    int file = openat(directory, (const char *)name, O_RDONLY | O_CLOEXEC);
+    return file < 0 ? -errno : file;
+}

@@ -87,10 +87,10 @@ struct KernelDirectory: ~Copyable {
     /// The whole of a small file in it; nil where that, or what it is about, is not there.
     func contents(of name: StaticString) throws(ObservationError) -> [UInt8]? {
         let path = self.path + [slash] + "\(name)".utf8
-        let result = unsafe linux_openat2(file.number, name.utf8Start, UInt64(O_RDONLY | O_CLOEXEC), 0)
+        let result = unsafe observe_open_at(file.number, name.utf8Start)
         if result < 0, isAbsence(-result) { return nil }
         return try NodeObservation.contents(
-            of: Descriptor(result, call: "openat2", path: path.text), path, piece: 4 << 10)
+            of: Descriptor(result, call: "openat", path: path.text), path, piece: 4 << 10)
     }
 
     func subdirectories() throws(ObservationError) -> [[UInt8]] {

@@ -1,3 +1,4 @@
+import CTestNode
 import Foundation
 import Testing
 
@@ -12,6 +13,22 @@ import Testing
         41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw
 
         """
+
+    /// A podreapd that systemd has hardened sees what any other does.
+    @Test func worksWithoutOpenat2() async throws {
+        let members = await withCheckedContinuation { continuation in
+            Thread {
+                let refused = node_without_openat2()
+                continuation.resume(
+                    returning: Result {
+                        #expect(refused == 0)
+                        let cgroups = try FileManager.default.contentsOfDirectory(atPath: "/sys/fs/cgroup")
+                        return try Cgroup.members(of: cgroups.map { "/sys/fs/cgroup/\($0)" })
+                    })
+            }.start()
+        }
+        #expect(try !members.get().isEmpty)
+    }
 
     @Test func findsADirectoryInEachHierarchy() throws {
         let hierarchies = CgroupHierarchies(try MountTable.parse(Array(mountinfo.utf8)))

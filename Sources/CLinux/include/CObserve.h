@@ -14,5 +14,7 @@ int observe_nosuid(const char *path);
 int observe_limit(int resource, uint64_t *soft, uint64_t *hard);
 // 0: the kernel has mount_setattr(2).
 int observe_mount_attributes(void);
+// openat(2) to read. Not openat2(2), which systemd's RestrictSUIDSGID= takes away.
+int observe_open_at(int directory, const uint8_t *name);
 int observe_execute(const char *path);
 int observe_log(const char *path);

@@ -31,6 +31,9 @@ int node_start(const struct node_program *what, int *socket, int *process);
 int node_wait(int process, int milliseconds, int *status);
 int node_kill(int process, int signal);
 
+// From here on this thread's openat2(2) answers ENOSYS, as under systemd's RestrictSUIDSGID=.
+int node_without_openat2(void);
+
 // One packet, with up to two descriptors. Received: -ETIMEDOUT after that time; 0 bytes at the end.
 long node_send(int socket, const void *bytes, size_t size, const int *descriptors, unsigned count);
 long node_receive(int socket, void *bytes, size_t size, int milliseconds, int *descriptor);
