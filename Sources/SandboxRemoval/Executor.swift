@@ -57,7 +57,7 @@ struct Executor: Sendable {
                 guard running > 0, let ended = await group.next() else { break }
                 guard let record = ended else {
                     isTimed = false
-                    atOnce += helpers.most
+                    atOnce = min(atOnce + helpers.most, options.containersAtOnce)
                     continue
                 }
                 running -= 1
