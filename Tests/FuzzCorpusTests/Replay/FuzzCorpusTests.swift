@@ -29,6 +29,32 @@ import Testing
         }
     }
 
+    /// Every fuzzer builds, and finds nothing in some seconds; what it finds is named with its input.
+    @Test func fuzzersRun() throws {
+        let tree = Self.corpora.appending(path: "../../..").standardized.path()
+        try FileManager.default.createDirectory(atPath: "\(tree)/.build-fuzz", withIntermediateDirectories: true)
+        let log = URL(filePath: "\(tree)/.build-fuzz/test.log")
+        let run = Process()
+        run.executableURL = URL(filePath: "/usr/bin/timeout")
+        // Far more than the build and the fuzzers take; what hangs is ended.
+        run.arguments = ["--kill-after=10", "500", "\(tree)/Tests/FuzzCorpusTests/run"]
+        run.environment = ProcessInfo.processInfo.environment.merging(["SECONDS_EACH": "3", "MERGE": "0"]) { $1 }
+        // No pipe: who wrote to one that is full would wait for its reader.
+        try Data().write(to: log)
+        let output = try FileHandle(forWritingTo: log)
+        (run.standardOutput, run.standardError, run.standardInput) = (output, output, FileHandle.nullDevice)
+        try run.run()
+        run.waitUntilExit()
+        let said = String(decoding: try Data(contentsOf: log), as: UTF8.self)
+        #expect(run.terminationReason == .exit && run.terminationStatus == 0, "\(said.suffix(4000))")
+        for target in FuzzTarget.all {
+            let line = said.split(separator: "\n").first {
+                $0.hasPrefix("fuzz: \(target.name) ") && $0.contains(" inputs,")
+            }
+            #expect(line != nil && line?.contains(" 0 inputs,") == false, "\(target.name): \(said.suffix(4000))")
+        }
+    }
+
     @Test func everyCorpusHasATarget() throws {
         let names = try FileManager.default.contentsOfDirectory(atPath: Self.corpora.standardized.path())
         #expect(Set(names) == Set(FuzzTarget.all.map(\.name)))
