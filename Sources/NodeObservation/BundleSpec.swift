@@ -1,20 +1,22 @@
 /// What the config.json of an OCI bundle says, as far as a removal needs it (OCI runtime specification, "Configuration").
+///
+/// Every member may be absent or null, also where the specification requires it: a bundle that no runtime takes has to be removed too.
 struct BundleSpec: Decodable, Sendable {
     struct Root: Decodable { let path: String? }
     struct Process: Decodable { let selinuxLabel: String? }
     struct Mount: Decodable {
-        let destination: String
+        let destination: String?
         let source: String?
     }
     struct Namespace: Decodable {
-        let type: String
+        let type: String?
         let path: String?
     }
     struct Linux: Decodable {
         let namespaces: [Namespace]?
         let mountLabel: String?
     }
-    struct Hook: Decodable { let path: String }
+    struct Hook: Decodable { let path: String? }
     struct Hooks: Decodable { let poststop: [Hook]? }
 
     let root: Root?
@@ -22,7 +24,7 @@ struct BundleSpec: Decodable, Sendable {
     let mounts: [Mount]?
     let linux: Linux?
     let hooks: Hooks?
-    let annotations: [String: String]?
+    let annotations: [String: String?]?
 
     /// Where the container's `/dev/shm` comes from; nil where it has one of its own. The last mount there is the one that is seen.
     var shm: String? {
@@ -31,8 +33,9 @@ struct BundleSpec: Decodable, Sendable {
 
     /// The paths of namespaces that are pinned, by their types in the specification. One beneath /proc is a process's own.
     var pins: [String: String] {
-        let pins = (linux?.namespaces ?? []).compactMap { space in
-            space.path.flatMap { $0.first == "/" && !$0.hasPrefix("/proc/") ? (space.type, $0) : nil }
+        let pins = (linux?.namespaces ?? []).compactMap { space -> (String, String)? in
+            guard let type = space.type, let path = space.path else { return nil }
+            return path.first == "/" && !path.hasPrefix("/proc/") ? (type, path) : nil
         }
         return Dictionary(pins) { first, _ in first }
     }

@@ -8,7 +8,7 @@ struct ContainerTrace {
 
     /// The bundle's; the runtime keeps a copy.
     var annotations: [String: String] {
-        if let annotations = spec?.annotations, !annotations.isEmpty { return annotations }
+        if let annotations = spec?.annotations?.compactMapValues({ $0 }), !annotations.isEmpty { return annotations }
         return state?.annotations ?? [:]
     }
 

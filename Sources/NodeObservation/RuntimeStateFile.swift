@@ -65,11 +65,10 @@ public struct RuntimeStateFile: Sendable, Equatable {
         // libcontainer's own, beside the bundle's annotations.
         bundle = annotations.removeValue(forKey: "bundle")
         self.annotations = annotations
-        cgroups = (state.cgroups ?? [:]).values.filter { $0.first == "/" }.sorted()
-        let pins = (state.config?.namespaces ?? []).compactMap { space in
-            Self.kinds[space.type].flatMap { kind in
-                space.path.first == "/" && !space.path.hasPrefix("/proc/") ? (kind, space.path) : nil
-            }
+        cgroups = (state.cgroups ?? [:]).values.compactMap { $0 }.filter { $0.first == "/" }.sorted()
+        let pins = (state.config?.namespaces ?? []).compactMap { space -> (String, String)? in
+            guard let kind = space.type.flatMap({ Self.kinds[$0] }), let path = space.path else { return nil }
+            return path.first == "/" && !path.hasPrefix("/proc/") ? (kind, path) : nil
         }
         self.pins = Dictionary(pins) { first, _ in first }
         rootfs = state.config?.rootfs
@@ -98,12 +97,13 @@ public struct RuntimeStateFile: Sendable, Equatable {
     ]
 }
 
-/// `state.json` of libcontainer.
+/// `state.json` of libcontainer. Which members are left out where they are empty differs by version.
 private struct RuncState: Decodable {
     struct Config: Decodable {
         struct Namespace: Decodable {
-            let type: String
-            let path: String
+            let type: String?
+            /// Left out since runc 1.4 where it is empty.
+            let path: String?
         }
         let rootfs: String?
         let labels: [String]?
@@ -120,7 +120,7 @@ private struct RuncState: Decodable {
     let initPID: Int32?
     let initStart: UInt64?
     let created: String?
-    let cgroups: [String: String]?
+    let cgroups: [String: String?]?
     let config: Config?
 
     enum CodingKeys: String, CodingKey {

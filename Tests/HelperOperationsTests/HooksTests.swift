@@ -6,6 +6,7 @@ import Testing
     @Test(arguments: [
         (#"{"Hooks":{"poststop":null,"prestart":[{"path":"/x"}]}}"#, false),
         (#"{"Hooks":{"poststop":[],"prestart":null}}"#, false),
+        (#"{"config":{"rootfs":"/r","Hooks":null}}"#, false), (#"{"config":{"rootfs":"/r"}}"#, false),
         (#"{"Hooks":{"poststop":[{"path":"/x"}]}}"#, true),
         ("{ \"hooks\" : {\n \"poststop\" :\t[ \n {\"path\":\"/x\"}]}}", true),
         ("{ \"poststop\": [ \n ], \"poststop\":[1]}", true),

@@ -16,6 +16,14 @@ import Testing
         #expect(process.pid == 4242 && process.startTime == 123_456_789)
     }
 
+    /// The beginnings of saved files of runc 1.1.5 and 1.5.1; no version between has another.
+    @Test(arguments: [
+        #"{"id":"pod-app","init_process_pid":633,"init_process_start":289226,"created":"2026-11-25T19:26:20.973974116Z","config":{"no_pivot_root":false,"#,
+        #"{"id":"pod-app","init_process_pid":633,"init_process_start":289226,"created":"2026-11-25T19:26:20.973974116Z","config":{"rootfs":"/run"#,
+    ]) func ofEachVersion(_ state: String) throws {
+        #expect(try recorded(state)?.pid == 633 && recorded(state)?.startTime == 289_226)
+    }
+
     @Test(arguments: [
         "", "{", #"{"id":"pod-app""#, #"{"id":"pod-app","init_process_pid":4242"#,
         #"{"id":"pod-app","init_process_pid":4242,"init_process_start":12"#,
