@@ -129,7 +129,7 @@ import Testing
             "\(said)")
         for line in [
             "750 root:podreap /usr/libexec/podreap/podreap-helper", "640 root:podreap /etc/podreap/helper.conf",
-            "700 podreap:podreap /var/lib/podreap", "755 podreap:podreap /run/podreap",
+            "700 podreap:podreap /var/lib/podreap", "755 root:root /run/podreap",
             "podreap:/var/lib/podreap:/usr/sbin/nologin",
         ] {
             #expect(said.contains(line), "\(said)")
