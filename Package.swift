@@ -182,7 +182,7 @@ let tests: [Target] = [
         name: "PackagingTests", dependencies: ["TestPods", "TestNode", "SamplePod", "podreap", "podreapd"],
         exclude: ["Socket"], swiftSettings: strict),
     .testTarget(
-        name: "SandboxRegistryTests", dependencies: ["SandboxRegistry", grdb], swiftSettings: strict),
+        name: "SandboxRegistryTests", dependencies: ["SandboxRegistry", "TestPods", grdb], swiftSettings: strict),
     .testTarget(
         name: "NodeObservationTests", dependencies: ["NodeObservation", "CTestNode"], swiftSettings: strict),
     .testTarget(

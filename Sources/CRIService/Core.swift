@@ -63,16 +63,24 @@ struct Core: Sendable {
         if id.isEmpty { throw RPCError(code: .invalidArgument, message: "\(field) is empty; expected an id") }
     }
 
-    func sandbox(_ id: String, _ field: String = "pod_sandbox_id") async throws(RPCError) -> Sandbox? {
-        try Self.require(id, field)
-        return try await registry { (registry) throws(RegistryError) in try registry.sandbox(matching: id) }
+    /// The sandbox that a call means: nothing but a whole id in podreap.v1, as `beginnings` say in runtime.v1, for crictl.
+    func sandbox(_ text: String, _ beginnings: Beginnings) async throws(RPCError) -> Sandbox? {
+        try Self.require(text, "pod_sandbox_id")
+        let sandbox = try await registry { (registry) throws(RegistryError) in try registry.resolve(text, beginnings) }
+        if let sandbox { logWhatWasMeant(text, sandbox.id) }
+        return sandbox
+    }
+
+    private func logWhatWasMeant(_ text: String, _ id: String) {
+        if text == id { return }
+        logger.notice("the beginning of an id stands for it", metadata: ["beginning": "\(text)", "id": "\(id)"])
     }
 
     // MARK: Work
 
     /// nil where no sandbox has such an id: then there is nothing to do.
-    func removal(of id: String) async throws(RPCError) -> Work? {
-        guard let sandbox = try await sandbox(id) else { return nil }
+    func removal(of text: String, _ beginnings: Beginnings) async throws(RPCError) -> Work? {
+        guard let sandbox = try await sandbox(text, beginnings) else { return nil }
         return try removal(of: sandbox)
     }
 
@@ -84,8 +92,8 @@ struct Core: Sendable {
         }
     }
 
-    func stop(of id: String) async throws(RPCError) -> Work? {
-        guard let sandbox = try await sandbox(id) else { return nil }
+    func stop(of text: String, _ beginnings: Beginnings) async throws(RPCError) -> Work? {
+        guard let sandbox = try await sandbox(text, beginnings) else { return nil }
         var options = limits.removal
         // Workloads have their grace, and then the infra container has its own.
         options.timeout += limits.stopGrace + limits.stopGrace
@@ -95,13 +103,19 @@ struct Core: Sendable {
         }
     }
 
-    func container(_ id: String) async throws(RPCError) -> (sandbox: Sandbox, container: Container)? {
-        try Self.require(id, "container_id")
-        return try await read { (orchestrator) throws(RemovalError) in try orchestrator.find(container: id) }
+    func container(
+        _ text: String, _ beginnings: Beginnings
+    ) async throws(RPCError) -> (sandbox: Sandbox, container: Container)? {
+        try Self.require(text, "container_id")
+        let found = try await read { (orchestrator) throws(RemovalError) in
+            try orchestrator.resolve(container: text, beginnings)
+        }
+        if let found { logWhatWasMeant(text, found.container.id) }
+        return found
     }
 
-    func stop(ofContainer id: String, grace: Duration) async throws(RPCError) -> Work? {
-        guard let found = try await container(id) else { return nil }
+    func stop(ofContainer text: String, grace: Duration) async throws(RPCError) -> Work? {
+        guard let found = try await container(text, .forActing) else { return nil }
         var options = limits.removal
         options.timeout += grace
         let key = Works.Key(verb: .stopContainer, id: found.container.id, grace: grace)
@@ -110,8 +124,8 @@ struct Core: Sendable {
         }
     }
 
-    func removal(ofContainer id: String) async throws(RPCError) -> Work? {
-        guard let found = try await container(id) else { return nil }
+    func removal(ofContainer text: String) async throws(RPCError) -> Work? {
+        guard let found = try await container(text, .forActing) else { return nil }
         let key = Works.Key(verb: .removeContainer, id: found.container.id)
         return try begin(key) { (orchestrator, tell) throws(RemovalError) in
             try await orchestrator.remove(container: found.container.id, options: limits.removal, tell: tell)
@@ -149,11 +163,12 @@ struct Core: Sendable {
     }
 
     /// Waits for work; what is not done is an error. nil: there was nothing to do.
-    func finish(_ work: Work?, _ id: String) async throws(RPCError) {
+    func finish(_ work: Work?, _ text: String) async throws(RPCError) {
         guard let work else {
-            logger.info("nothing to do: the id is not registered", metadata: ["id": "\(printable(id))"])
+            logger.info("nothing to do: the id is not registered", metadata: ["id": "\(printable(text))"])
             return
         }
+        let id = work.id
         guard let answer = await work.answer() else { throw stillRunning(id) }
         switch answer {
         case .failure(let error): throw RPCError(error)

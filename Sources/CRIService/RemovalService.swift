@@ -34,7 +34,7 @@ struct RemovalService: Podreap_V1_Removal.SimpleServiceProtocol {
         request: Podreap_V1_RegisterContainerRequest, context: ServerContext
     ) async throws -> Podreap_V1_RegisterContainerResponse {
         let id = request.podSandboxID
-        guard let sandbox = try await core.sandbox(id), sandbox.id == id else { throw RPCError.unknown(sandbox: id) }
+        guard let sandbox = try await core.sandbox(id, .none) else { throw RPCError.unknown(sandbox: id) }
         let container = try Container(request.container, "container", of: sandbox)
         do throws(RemovalError) {
             let registration = try await core.orchestrator.register([container], into: id)
@@ -49,9 +49,9 @@ struct RemovalService: Podreap_V1_Removal.SimpleServiceProtocol {
         context: ServerContext
     ) async throws {
         let id = request.podSandboxID
-        guard let work = try await core.removal(of: id) else {
+        guard let work = try await core.removal(of: id, .none) else {
             let last = try await core.registry { (registry) throws(RegistryError) in
-                try registry.reports(limit: 1, matching: id).first?.outcome ?? ""
+                try registry.reports(limit: 1, of: id).first?.outcome ?? ""
             }
             return try await response.write(.with { $0.unknown.lastOutcome = last })
         }
@@ -99,11 +99,32 @@ struct RemovalService: Podreap_V1_Removal.SimpleServiceProtocol {
         request: Podreap_V1_ExplainRequest, context: ServerContext
     ) async throws -> Podreap_V1_ExplainResponse {
         let id = request.podSandboxID
-        guard let sandbox = try await core.sandbox(id) else { throw RPCError.unknown(sandbox: id) }
+        guard let sandbox = try await core.sandbox(id, .none) else { throw RPCError.unknown(sandbox: id) }
         let explanation = try await core.read { (orchestrator) throws(RemovalError) in
             try orchestrator.explain(sandbox)
         }
         return Podreap_V1_ExplainResponse(explanation)
+    }
+
+    func resolve(
+        request: Podreap_V1_ResolveRequest, context: ServerContext
+    ) async throws -> Podreap_V1_ResolveResponse {
+        switch request.beginning {
+        case .podSandbox(let text):
+            guard let sandbox = try await core.sandbox(text, .forPeople) else { throw RPCError.unknown(sandbox: text) }
+            return .with { $0.podSandboxID = sandbox.id }
+        case .container(let text):
+            guard let found = try await core.container(text, .forPeople) else {
+                throw RPCError.unknown(container: text)
+            }
+            return .with {
+                $0.podSandboxID = found.sandbox.id
+                $0.containerID = found.container.id
+            }
+        case nil:
+            throw RPCError(
+                code: .invalidArgument, message: "beginning is not given; expected pod_sandbox or container")
+        }
     }
 
     func collectGarbage(
@@ -139,9 +160,13 @@ struct RemovalService: Podreap_V1_Removal.SimpleServiceProtocol {
         request: Podreap_V1_HistoryRequest, context: ServerContext
     ) async throws -> Podreap_V1_HistoryResponse {
         let limit = request.limit == 0 ? 20 : min(Int(request.limit), Registry.keptReports)
-        let matching = request.matching.isEmpty ? nil : request.matching
+        let (id, matching) = (request.podSandboxID, request.matching)
+        guard id.isEmpty || matching.isEmpty else {
+            throw RPCError(code: .invalidArgument, message: "pod_sandbox_id and matching exclude each other")
+        }
         let reports = try await core.registry { (registry) throws(RegistryError) in
-            try registry.reports(limit: limit, matching: matching)
+            if !matching.isEmpty { return try registry.reports(limit: limit, matching: matching) }
+            return try registry.reports(limit: limit, of: id.isEmpty ? nil : id)
         }
         return .with { $0.reports = reports.compactMap(RemovalReport.init).map(Podreap_V1_Report.init) }
     }

@@ -64,14 +64,14 @@ struct RuntimeService: Runtime_V1_RuntimeService.SimpleServiceProtocol {
     func stopPodSandbox(
         request: Runtime_V1_StopPodSandboxRequest, context: ServerContext
     ) async throws -> Runtime_V1_StopPodSandboxResponse {
-        try await core.finish(try await core.stop(of: request.podSandboxID), request.podSandboxID)
+        try await core.finish(try await core.stop(of: request.podSandboxID, .forActing), request.podSandboxID)
         return Runtime_V1_StopPodSandboxResponse()
     }
 
     func removePodSandbox(
         request: Runtime_V1_RemovePodSandboxRequest, context: ServerContext
     ) async throws -> Runtime_V1_RemovePodSandboxResponse {
-        try await core.finish(try await core.removal(of: request.podSandboxID), request.podSandboxID)
+        try await core.finish(try await core.removal(of: request.podSandboxID, .forActing), request.podSandboxID)
         return Runtime_V1_RemovePodSandboxResponse()
     }
 
@@ -79,7 +79,7 @@ struct RuntimeService: Runtime_V1_RuntimeService.SimpleServiceProtocol {
         request: Runtime_V1_PodSandboxStatusRequest, context: ServerContext
     ) async throws -> Runtime_V1_PodSandboxStatusResponse {
         let id = request.podSandboxID
-        guard let sandbox = try await core.sandbox(id) else { throw RPCError.unknown(sandbox: id) }
+        guard let sandbox = try await core.sandbox(id, .forLooking) else { throw RPCError.unknown(sandbox: id) }
         let view = try await core.read { (orchestrator) throws(RemovalError) in
             try SandboxView(sandbox, orchestrator)
         }
@@ -95,9 +95,8 @@ struct RuntimeService: Runtime_V1_RuntimeService.SimpleServiceProtocol {
         let filter = request.filter
         let items = try await core.read { (orchestrator) throws(RemovalError) in
             var items: [Runtime_V1_PodSandbox] = []
-            let all = try orchestrator.sandboxes()
-            let id = filter.id.isEmpty ? nil : all.map(\.id).meant(by: filter.id)
-            for sandbox in all where filter.id.isEmpty || sandbox.id == id {
+            let id = try orchestrator.sandboxID(filter.id)
+            for sandbox in try orchestrator.sandboxes() where filter.id.isEmpty || sandbox.id == id {
                 guard sandbox.labels.match(filter.labelSelector) else { continue }
                 let view = try SandboxView(sandbox, orchestrator)
                 if filter.hasState, view.state != filter.state.state { continue }
@@ -134,7 +133,7 @@ struct RuntimeService: Runtime_V1_RuntimeService.SimpleServiceProtocol {
         request: Runtime_V1_ContainerStatusRequest, context: ServerContext
     ) async throws -> Runtime_V1_ContainerStatusResponse {
         let id = request.containerID
-        guard let found = try await core.container(id) else { throw RPCError.unknown(container: id) }
+        guard let found = try await core.container(id, .forLooking) else { throw RPCError.unknown(container: id) }
         let state: ContainerState
         do throws(RemovalError) {
             state = try await core.orchestrator.state(of: found.container, in: found.sandbox)
@@ -153,15 +152,14 @@ struct RuntimeService: Runtime_V1_RuntimeService.SimpleServiceProtocol {
     ) async throws -> Runtime_V1_ListContainersResponse {
         let filter = request.filter
         let containers = try await core.read { (orchestrator) throws(RemovalError) in
-            let sandboxes = try orchestrator.sandboxes()
-            let pod = filter.podSandboxID.isEmpty ? nil : sandboxes.map(\.id).meant(by: filter.podSandboxID)
+            let pod = try orchestrator.sandboxID(filter.podSandboxID)
+            let id = try orchestrator.containerID(filter.id)
             var all: [(sandbox: Sandbox, container: Container)] = []
-            for sandbox in sandboxes where filter.podSandboxID.isEmpty || sandbox.id == pod {
+            for sandbox in try orchestrator.sandboxes() where filter.podSandboxID.isEmpty || sandbox.id == pod {
                 for container in try orchestrator.containers(of: sandbox) where !container.isInfra {
                     all.append((sandbox, container))
                 }
             }
-            let id = filter.id.isEmpty ? nil : all.map(\.container.id).meant(by: filter.id)
             var found: [Runtime_V1_Container] = []
             for (sandbox, container) in all where filter.id.isEmpty || container.id == id {
                 guard container.labels.match(filter.labelSelector) else { continue }

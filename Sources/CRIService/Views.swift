@@ -14,6 +14,15 @@ extension Orchestrator {
     func containers(of sandbox: Sandbox) throws(RemovalError) -> [Container] {
         do throws(RegistryError) { return try registry.containers(of: sandbox.id) } catch { throw .registry(error) }
     }
+
+    /// The id that a list's filter means; nil where none is, also for a text that can be none.
+    func sandboxID(_ text: String) throws(RemovalError) -> String? {
+        RecordRules.problem(id: text) == nil ? try resolve(text, .forLooking)?.id : nil
+    }
+
+    func containerID(_ text: String) throws(RemovalError) -> String? {
+        RecordRules.problem(id: text) == nil ? try resolve(container: text, .forLooking)?.container.id : nil
+    }
 }
 
 struct SandboxView: Encodable {
@@ -141,15 +150,6 @@ extension Date {
 extension [String: String] {
     /// Whether all that a selector asks for is here.
     func match(_ selector: [String: String]) -> Bool { selector.allSatisfy { self[$0.key] == $0.value } }
-}
-
-extension [String] {
-    /// The one id that a filter's text is or begins; nil where none is, or several are.
-    func meant(by prefix: String) -> String? {
-        if contains(prefix) { return prefix }
-        let found = filter { $0.hasPrefix(prefix) }
-        return found.count == 1 ? found[0] : nil
-    }
 }
 
 /// One JSON object in one line.

@@ -21,7 +21,13 @@ final class Work: Sendable {
     /// Whether the daemon is about to end. gRPC then says of every call that it has ended, which is not so: its client waits.
     private let isEnding: @Sendable () -> Bool
 
-    init(isEnding: @escaping @Sendable () -> Bool) { self.isEnding = isEnding }
+    /// The whole id of the sandbox or container.
+    let id: String
+
+    init(_ id: String, isEnding: @escaping @Sendable () -> Bool) {
+        self.id = id
+        self.isEnding = isEnding
+    }
 
     func tell(_ event: RemovalEvent) {
         let listeners = state.withLock { state in

@@ -59,7 +59,7 @@ final class Works: Sendable {
         let found = state.withLock { state -> (work: Work, begin: (@Sendable () -> Void)?)? in
             if let work = state.works[key] { return (work, nil) }
             if isBounded, state.works.count >= bound { return nil }
-            let work = Work { [self] in ending.load(ordering: .relaxed) == 1 }
+            let work = Work(key.id) { [self] in ending.load(ordering: .relaxed) == 1 }
             state.works[key] = work
             let begin: @Sendable () -> Void = { [self] in Task.detached { await self.run(key, work, body) } }
             guard state.running < atOnce else {

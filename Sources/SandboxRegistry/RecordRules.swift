@@ -16,7 +16,7 @@ public enum RecordRules {
     public static let idRule =
         "1 to 128 of A-Z a-z 0-9 _ . + -, the first a letter, a digit or _"
 
-    /// What is wrong with an id (or a prefix of one), or nil.
+    /// What is wrong with an id (or the beginning of one), or nil.
     public static func problem(id: String) -> String? {
         problem(id, bytes: idBytes).map { "\($0); expected \(idRule)" }
     }
@@ -66,6 +66,18 @@ public enum RecordRules {
         let shown = text.unicodeScalars.prefix(64).map { $0.escaped(asASCII: true) }.joined()
         return "\"\(shown)\"" + (text.unicodeScalars.count > 64 ? "…" : "")
     }
+
+    /// Whether it is an id as runtimes give: 64 lowercase hexadecimal digits.
+    static func isWholeHexID(_ id: String) -> Bool {
+        id.utf8.count == 64 && id.utf8.allSatisfy(isLowercaseHexDigit)
+    }
+
+    /// Whether it is an id that can be taken for the beginning of one of 64 digits, in either case.
+    static func isShortHexID(_ id: String) -> Bool {
+        1...63 ~= id.utf8.count && id.utf8.allSatisfy { isLowercaseHexDigit($0) || 0x41...0x46 ~= $0 }
+    }
+
+    static func isLowercaseHexDigit(_ byte: UInt8) -> Bool { 0x30...0x39 ~= byte || 0x61...0x66 ~= byte }
 
     private static func problem(_ word: String, bytes: Int) -> String? {
         if word.isEmpty { return "is empty" }

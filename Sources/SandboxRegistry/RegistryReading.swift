@@ -12,20 +12,6 @@ extension Registry {
         }
     }
 
-    /// The sandbox with this id, or the one whose id begins so; nil where there is none. Throws `.invalidID` where no
-    /// id can begin so (also for an empty one), and `.ambiguous` where several do and none is the id itself.
-    public func sandbox(matching prefix: String) throws(RegistryError) -> Sandbox? {
-        if let problem = RecordRules.problem(id: prefix) { throw .invalidID(prefix, problem: problem) }
-        return try read { database in
-            // DEL sorts after everything that an id may have.
-            let ids = try database.strings(
-                sql: "SELECT id FROM sandbox WHERE id >= ? AND id < ? ORDER BY id LIMIT ?",
-                arguments: [prefix, prefix + "\u{7f}", Self.maximumCandidates])
-            if ids.count > 1, ids.first != prefix { throw RegistryError.ambiguous(prefix: prefix, candidates: ids) }
-            return try ids.first.flatMap { try Self.sandbox($0, database) }
-        }
-    }
-
     /// The containers that are not forgotten yet, as they were registered. Empty for an unknown sandbox.
     public func containers(of sandboxID: String) throws(RegistryError) -> [Container] {
         try read { database in

@@ -14,6 +14,7 @@ extension Registry {
             try sandbox.insert(database)
             try Self.reserve(.sandbox, sandbox.metadata.reservedName, holder: sandbox.id, of: sandbox.id, database)
             for container in containers { try Self.insert(container, into: sandbox, database) }
+            try Self.noteShortIDs([sandbox.id] + containers.map(\.id), database)
         }
     }
 
@@ -27,6 +28,7 @@ extension Registry {
             if sandbox.state == .removing { throw RegistryError.beingRemoved(id: sandboxID) }
             try RecordCheck(sandbox, containers).checkContainers()
             for container in containers { try Self.insert(container, into: sandbox, database) }
+            try Self.noteShortIDs(containers.map(\.id), database)
         }
     }
 

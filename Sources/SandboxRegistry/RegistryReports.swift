@@ -7,23 +7,56 @@ extension Registry {
         try write { database in try Self.keep(report, database) }
     }
 
-    /// The newest `limit` reports, newest first; with `matching`, of sandboxes whose id or pod name begins so.
-    public func reports(limit: Int, matching: String? = nil) throws(RegistryError) -> [StoredReport] {
+    /// The newest `limit` reports, newest first; with `id`, of the sandbox that has or had just this id.
+    public func reports(limit: Int, of id: String? = nil) throws(RegistryError) -> [StoredReport] {
+        try read { database in
+            try Self.reports(
+                "?1 IS NULL OR sandbox = ?1", arguments: [id], limit: limit, database)
+        }
+    }
+
+    /// The newest `limit` reports, newest first, of the sandboxes whose id or pod name begins so: for people, as a beginning may
+    /// be that of others' ids and names, too.
+    public func reports(limit: Int, matching beginning: String) throws(RegistryError) -> [StoredReport] {
         try read { database in
             // Compared by substr, because a name may hold what LIKE and GLOB take for wildcards.
-            try database.rows(
-                sql: """
-                    SELECT * FROM report
-                    WHERE ?1 IS NULL OR substr(sandbox, 1, length(?1)) = ?1 OR substr(pod_name, 1, length(?1)) = ?1
-                    ORDER BY number DESC LIMIT ?2
-                    """,
-                arguments: [matching, max(0, limit)]
-            ).map { row in
-                StoredReport(
-                    sandboxID: row["sandbox"], podName: row["pod_name"],
-                    startedAt: Date(microseconds: row["started_at"]), duration: row["duration"],
-                    outcome: row["outcome"], body: row["body"])
-            }
+            try Self.reports(
+                "substr(sandbox, 1, length(?1)) = ?1 OR substr(pod_name, 1, length(?1)) = ?1",
+                arguments: [beginning], limit: limit, database)
+        }
+    }
+
+    /// The newest `limit` reports, newest first, of pods of this name, in this namespace where one is given.
+    public func reports(limit: Int, ofPod name: String, in namespace: String?) throws(RegistryError) -> [StoredReport] {
+        // Names of Kubernetes have no underscore, which separates a reserved name's parts.
+        let beginning = "\(name)_" + (namespace.map { "\($0)_" } ?? "")
+        return try read { database in
+            try Self.reports(
+                "substr(pod_name, 1, length(?1)) = ?1", arguments: [beginning], limit: limit, database)
+        }
+    }
+
+    /// The ids of sandboxes with reports that begin so, in order, at most `maximumCandidates`.
+    public func reportedIDs(beginning text: String) throws(RegistryError) -> [String] {
+        try read { database in
+            try database.strings(
+                sql:
+                    "SELECT DISTINCT sandbox FROM report WHERE substr(sandbox, 1, length(?1)) = ?1 ORDER BY 1 LIMIT ?2",
+                arguments: [text, Self.maximumCandidates])
+        }
+    }
+
+    private static func reports(
+        _ condition: String, arguments: StatementArguments, limit: Int, _ database: Database
+    ) throws -> [StoredReport] {
+        try database.rows(
+            sql: "SELECT * FROM report WHERE \(condition) ORDER BY number DESC LIMIT ?2",
+            arguments: arguments + [max(0, limit)]
+        ).map { row in
+            StoredReport(
+                sandboxID: row["sandbox"], podName: row["pod_name"],
+                startedAt: Date(microseconds: row["started_at"]), duration: row["duration"],
+                outcome: row["outcome"], body: row["body"])
         }
     }
 

@@ -6,7 +6,7 @@ enum Schema {
     static let applicationID = 0x706f_6472
     static let version = migrations.count
 
-    private static let migrations: [@Sendable (Database) throws -> Void] = [version1]
+    private static let migrations: [@Sendable (Database) throws -> Void] = [version1, version2]
 
     /// What a file is, before anything is written to it.
     enum Finding { case empty, registry(version: Int), foreign }
@@ -43,8 +43,23 @@ enum Schema {
 
     /// Times are microseconds since 1970; device, inode, birth and start time are unsigned 64 bits stored as signed.
     private static func version1(_ database: Database) throws {
+        try make(tables, database)
+    }
+
+    /// What is true of the registry for ever. Version 1 made no marks, and keeps no trace of a container that was removed alone: where
+    /// it has registered anything, that may have been a short id.
+    private static func version2(_ database: Database) throws {
+        try make(marks, database)
+        try database.execute(
+            sql: """
+                INSERT INTO mark (name) SELECT ? WHERE EXISTS (SELECT 1 FROM sandbox) OR EXISTS (SELECT 1 FROM report)
+                """,
+            arguments: [Mark.shortHexID.rawValue])
+    }
+
+    private static func make(_ tables: String, _ database: Database) throws {
         let library = try String.fetchOne(database, sql: "SELECT sqlite_version()") ?? ""
-        try database.execute(sql: hasStrictTables(library) ? tables : looseTables)
+        try database.execute(sql: hasStrictTables(library) ? tables : loose(tables))
     }
 
     /// Since SQLite 3.37. An older one makes and opens tables without, which are the same but that they would take a value of
@@ -54,9 +69,17 @@ enum Schema {
         return !numbers.lexicographicallyPrecedes([3, 37])
     }
 
-    static var looseTables: String { tables.replacing(") STRICT, ", with: ") ").replacing(") STRICT;", with: ");") }
+    static func loose(_ tables: String) -> String {
+        tables.replacing(") STRICT, ", with: ") ").replacing(") STRICT;", with: ");")
+    }
 
-    private static let tables = """
+    static let marks = """
+        CREATE TABLE mark (
+            name TEXT PRIMARY KEY NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        """
+
+    static let tables = """
         CREATE TABLE sandbox (
             id TEXT PRIMARY KEY NOT NULL,
             name TEXT NOT NULL,

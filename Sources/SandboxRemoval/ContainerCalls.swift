@@ -16,7 +16,7 @@ extension Orchestrator {
     /// Infra containers are not found: they end with their sandbox. Reports of single containers are not kept.
     ///
     /// - Parameters:
-    ///   - id: A container's id or the beginning of one. Empty: an error. Unknown: no error.
+    ///   - id: A container's whole id. Empty: an error. Unknown: no error, and no other container is touched.
     ///   - grace: How long it may take after its stop signal before it is killed; zero kills at once.
     public func stop(
         container id: String, grace: Duration, options: RemovalOptions = RemovalOptions(),
@@ -75,10 +75,19 @@ extension Orchestrator {
     }
 
     /// A workload container and its sandbox; nil for an unknown id.
+    ///
+    /// - Parameter id: The whole id.
     public func find(
         container id: String
     ) throws(RemovalError) -> (sandbox: Sandbox, container: Container)? {
-        try fromRegistry { (registry) throws(RegistryError) in try registry.container(matching: id) }
+        try fromRegistry { (registry) throws(RegistryError) in try registry.container(id) }
+    }
+
+    /// The workload container that a person means by an id or the beginning of one, and its sandbox; as `resolve` finds sandboxes.
+    public func resolve(
+        container text: String, _ beginnings: Beginnings = .forPeople
+    ) throws(RemovalError) -> (sandbox: Sandbox, container: Container)? {
+        try fromRegistry { (registry) throws(RegistryError) in try registry.resolve(container: text, beginnings) }
     }
 
     /// What is seen of a container's process, without privilege and without asking the runtime.
@@ -128,9 +137,7 @@ extension Orchestrator {
         _ containers: [Container], into sandboxID: String
     ) async throws(RemovalError) -> Registration {
         let sandbox = try fromRegistry { (registry) throws(RegistryError) in
-            guard let sandbox = try registry.sandbox(matching: sandboxID), sandbox.id == sandboxID else {
-                throw .unknownSandbox(id: sandboxID)
-            }
+            guard let sandbox = try registry.sandbox(sandboxID) else { throw .unknownSandbox(id: sandboxID) }
             return sandbox
         }
         let welcome: Welcome

@@ -17,7 +17,7 @@ extension Explanation {
             findings.append(
                 Finding(
                     .unseen, .note, "not everything could be looked at", facts.unseen.map { Finding.Evidence($0) },
-                    remedies: facts.isPrivileged ? [] : ["sudo podreap explain \(facts.sandbox.id.prefix(13))"]))
+                    remedies: facts.isPrivileged ? [] : ["sudo podreap explain \(facts.sandbox.id)"]))
         }
         return Explanation(
             sandbox: facts.sandbox.id, pod: facts.sandbox.metadata.reservedName, findings: findings)
@@ -44,7 +44,7 @@ extension PodFacts {
             findings.append(
                 Finding(
                     .notAsked, .note, "nobody has asked podreap to stop or remove it",
-                    remedies: ["podreap remove \(sandbox.id.prefix(13))"]))
+                    remedies: ["podreap remove \(sandbox.id)"]))
         }
         return findings
     }

@@ -9,10 +9,7 @@ extension Orchestrator {
     ///   - patience: Milliseconds that a filesystem has for its answer.
     public func explain(_ sandbox: Sandbox, patience: Int32 = 1000) throws(RemovalError) -> Explanation {
         let containers = try records(of: sandbox)
-        let stored = try fromRegistry { (registry) throws(RegistryError) in
-            try registry.reports(limit: 1, matching: sandbox.id)
-        }
-        let report = stored.first.flatMap { RemovalReport($0) }
+        let report = try lastReport(of: sandbox.id).flatMap { RemovalReport($0) }
         do {
             let lock = "\(registry.path).locks/\(sandbox.id)"
             return .of(

@@ -60,9 +60,19 @@ public final class Orchestrator: Sendable {
     /// copies of what is unmounted can live on.
     func mounts() throws(ObservationError) -> MountTable { try .ofNode(serviceManager: helpers.serviceManager) }
 
+    /// The sandbox that a person means by an id or the beginning of one; nil where there is none. Every other call takes whole ids:
+    /// compare the answer's with the text, say which was meant, and go on with that.
+    ///
+    /// - Throws: `RegistryError.invalidID` where no id can begin so; `.ambiguous` where several do.
+    public func resolve(
+        _ text: String, _ beginnings: Beginnings = .forPeople
+    ) throws(RemovalError) -> Sandbox? {
+        try fromRegistry { (registry) throws(RegistryError) in try registry.resolve(text, beginnings) }
+    }
+
     /// What a removal would do now; nil for an unknown id. Changes nothing, and starts no helper.
     ///
-    /// - Parameter id: A sandbox's id or the beginning of one.
+    /// - Parameter id: A sandbox's whole id.
     public func plan(_ id: String) throws(RemovalError) -> RemovalPlan? {
         guard let sandbox = try find(id) else { return nil }
         let containers = try records(of: sandbox)
@@ -77,7 +87,7 @@ public final class Orchestrator: Sendable {
     /// what is left is done. It never reports `removed` with something left.
     ///
     /// - Parameters:
-    ///   - id: A sandbox's id or the beginning of one. Empty: an error. Unknown: no error.
+    ///   - id: A sandbox's whole id. Empty: an error. Unknown: no error, and no other sandbox is touched.
     ///   - tell: Called while it runs, from several tasks. All removals wait for it, so it must not wait for anything.
     public func remove(
         _ id: String, options: RemovalOptions = RemovalOptions(),
@@ -173,7 +183,7 @@ public final class Orchestrator: Sendable {
     }
 
     private func read(_ id: String, _ lock: SandboxLock) throws(RemovalError) -> Held {
-        let sandbox = try exact(id)
+        let sandbox = try find(id)
         return Held(
             lock: lock, sandbox: sandbox,
             containers: try sandbox.map { (sandbox) throws(RemovalError) in try records(of: sandbox) } ?? [],
@@ -191,12 +201,7 @@ public final class Orchestrator: Sendable {
     }
 
     private func find(_ id: String) throws(RemovalError) -> Sandbox? {
-        try fromRegistry { (registry) throws(RegistryError) in try registry.sandbox(matching: id) }
-    }
-
-    private func exact(_ id: String) throws(RemovalError) -> Sandbox? {
-        guard let sandbox = try find(id), sandbox.id == id else { return nil }
-        return sandbox
+        try fromRegistry { (registry) throws(RegistryError) in try registry.sandbox(id) }
     }
 
     func records(of sandbox: Sandbox) throws(RemovalError) -> [Container] {
@@ -208,11 +213,8 @@ public final class Orchestrator: Sendable {
         try await offPool { () throws(RemovalError) -> [Container] in try self.records(of: sandbox) }
     }
 
-    private func lastReport(of id: String) throws(RemovalError) -> StoredReport? {
-        let reports = try fromRegistry { (registry) throws(RegistryError) in
-            try registry.reports(limit: 1, matching: id)
-        }
-        return reports.first { $0.sandboxID.hasPrefix(id) }
+    func lastReport(of id: String) throws(RemovalError) -> StoredReport? {
+        try fromRegistry { (registry) throws(RegistryError) in try registry.reports(limit: 1, of: id).first }
     }
 
     func fromRegistry<Value>(

@@ -79,22 +79,3 @@ struct Seconds: ExpressibleByArgument, CustomStringConvertible {
     var description: String { Milliseconds.text(duration / .milliseconds(1000)) }
     var defaultValueDescription: String { "\(Int(duration / .seconds(1)))" }
 }
-
-extension Registry {
-    /// The sandboxes that are meant, each once; nothing may be wrong with any before work begins with the first.
-    func resolve(_ ids: [String]) throws(RegistryError) -> [(id: String, sandbox: Sandbox?)] {
-        var resolved: [(id: String, sandbox: Sandbox?)] = []
-        for id in ids {
-            let sandbox = try sandbox(matching: id)
-            let full = sandbox?.id ?? id
-            if !resolved.contains(where: { $0.id == full }) { resolved.append((full, sandbox)) }
-        }
-        return resolved
-    }
-
-    /// The one sandbox that is meant.
-    func require(_ id: String) throws(RegistryError) -> Sandbox {
-        guard let sandbox = try sandbox(matching: id) else { throw .unknownSandbox(id: id) }
-        return sandbox
-    }
-}

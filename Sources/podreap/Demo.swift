@@ -132,7 +132,7 @@ private struct Stage: Sendable {
 
     private func podreap(_ title: String?, _ arguments: [String], id: String? = nil) throws {
         if let title { Self.title(title) }
-        let arguments = arguments.filter { $0 != "web" } + (id.map { [shortened($0)] } ?? [])
+        let arguments = arguments.filter { $0 != "web" } + (id.map { [$0] } ?? [])
         say(emphasised("$ podreap \(arguments.joined(separator: " "))"))
         let status = try installation.run(arguments)
         guard status == 0 else { throw DemoFailure("podreap \(arguments[0]) ended with status \(status)") }

@@ -21,7 +21,7 @@ struct Explain: ParsableCommand {
     @Option(help: ArgumentHelp("How long a filesystem may take for an answer.", valueName: "seconds"))
     var patience = Seconds(.seconds(1))
 
-    @Argument(help: "A sandbox's id, the beginning of one, or a pod's NAMESPACE/NAME.")
+    @Argument(help: "A sandbox's id, a beginning that no other has, or a pod's NAMESPACE/NAME.")
     var pod: String
 
     func run() throws {
@@ -31,6 +31,7 @@ struct Explain: ParsableCommand {
             guard let sandbox = try discovery.records(of: pod)?.sandbox,
                 let explanation = try discovery.explain(pod, patience: milliseconds)
             else { throw RegistryError.unknownSandbox(id: pod) }
+            sayWhatWasMeant(pod, sandbox.id)
             return try show(explanation, sandbox, "It is not registered; this only looks.")
         }
         // Nothing is asked of a helper, so it does not matter which.
@@ -89,7 +90,7 @@ struct Explain: ParsableCommand {
         Stream.output.write(
             """
             \(shortened(last.sandboxID)) was \(last.outcome) \(time) ago, and podreap keeps nothing of it. See: \
-            podreap history \(shortened(last.sandboxID))
+            podreap history \(last.sandboxID)
 
             """)
     }

@@ -20,7 +20,7 @@ struct History: ParsableCommand {
 
     @Argument(
         help: """
-            A sandbox's id, the beginning of one, or a pod's name or NAMESPACE/NAME: then the newest one's steps are shown.
+            A sandbox's id, a pod's name or NAMESPACE/NAME, or the beginning of one id: then the newest one's steps are shown.
             """)
     var pod: String?
 

@@ -6,7 +6,7 @@ struct Inspect: ParsableCommand {
 
     @OptionGroup var common: CommonOptions
 
-    @Argument(help: "A sandbox's id or the beginning of one.")
+    @Argument(help: "A sandbox's id, or a beginning that no other has.")
     var id: String
 
     func run() throws {

@@ -13,7 +13,7 @@ struct Plan: ParsableCommand {
     @OptionGroup var common: CommonOptions
     @OptionGroup var foreign: ForeignOptions
 
-    @Argument(help: "A sandbox's id or the beginning of one.")
+    @Argument(help: "A sandbox's id, or a beginning that no other has.")
     var id: String
 
     func run() throws {
@@ -35,12 +35,16 @@ struct Plan: ParsableCommand {
     private func plan() throws -> RemovalPlan {
         if foreign.from != nil {
             let discovery = try foreign.discover(id, for: "plan")
-            if let plan = try discovery.plan(of: id) { return plan }
+            if let plan = try discovery.plan(of: id) {
+                sayWhatWasMeant(id, plan.sandbox.id)
+                return plan
+            }
             throw RegistryError.unknownSandbox(id: id)
         }
         // No helper is started for a plan, so it does not matter which.
         let orchestrator = try Orchestrator(path: common.registryPath, helper: "")
-        guard let plan = try orchestrator.plan(id) else { throw RegistryError.unknownSandbox(id: id) }
+        let sandbox = try orchestrator.registry.require(id)
+        guard let plan = try orchestrator.plan(sandbox.id) else { throw RegistryError.unknownSandbox(id: sandbox.id) }
         return plan
     }
 

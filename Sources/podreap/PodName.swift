@@ -1,23 +1,67 @@
 internal import SandboxRegistry
 
 extension Registry {
-    /// The sandbox that is meant by an id, the beginning of one, or a pod's NAMESPACE/NAME; nil where there is none.
-    func find(_ text: String) throws(RegistryError) -> Sandbox? {
-        guard let (namespace, name) = podName(text) else { return try sandbox(matching: text) }
-        let found = try sandboxes().filter { $0.metadata.namespace == namespace && $0.metadata.name == name }
-        if found.count > 1 { throw .ambiguous(prefix: text, candidates: found.map(\.id)) }
-        return found.first
+    /// The sandboxes to act on, each once: by whole ids, or by beginnings that cannot be ids. Nothing may be wrong with any before
+    /// work begins with the first.
+    func targets(_ texts: [String]) throws(RegistryError) -> [(id: String, sandbox: Sandbox?)] {
+        var targets: [(id: String, sandbox: Sandbox?)] = []
+        for text in texts {
+            let sandbox = try resolve(text, .forActing)
+            if let sandbox { sayWhatWasMeant(text, sandbox.id) }
+            let id = sandbox?.id ?? text
+            if !targets.contains(where: { $0.id == id }) { targets.append((id, sandbox)) }
+        }
+        return targets
     }
 
-    /// The newest reports, newest first, of the sandboxes that are meant by an id, the beginning of one, or a pod's
-    /// NAMESPACE/NAME or name.
+    /// What a person who gave an id that is not registered may have meant; nil: nothing that is registered.
+    func hint(instead id: String) -> String? {
+        guard let longer = try? sandboxIDs(beginning: id), !longer.isEmpty else { return nil }
+        let list = longer.joined(separator: ", ") + (longer.count == Self.maximumCandidates ? ", …" : "")
+        return "ids that begin so: \(list). Give the whole one"
+    }
+
+    /// The one sandbox to show, by an id or any beginning that no other has.
+    func require(_ text: String) throws(RegistryError) -> Sandbox {
+        guard let sandbox = try resolve(text, .forPeople) else { throw .unknownSandbox(id: text) }
+        sayWhatWasMeant(text, sandbox.id)
+        return sandbox
+    }
+
+    /// The same, or by a pod's NAMESPACE/NAME; nil where there is none.
+    func find(_ text: String) throws(RegistryError) -> Sandbox? {
+        let found: Sandbox?
+        if let (namespace, name) = podName(text) {
+            let pods = try sandboxes().filter { $0.metadata.namespace == namespace && $0.metadata.name == name }
+            if pods.count > 1 { throw .ambiguous(prefix: text, candidates: pods.map(\.id)) }
+            found = pods.first
+        } else {
+            found = try resolve(text, .forPeople)
+        }
+        if let found { sayWhatWasMeant(text, found.id) }
+        return found
+    }
+
+    /// The newest reports, newest first, of the sandboxes that are meant by an id, a pod's name or NAMESPACE/NAME, or any
+    /// beginning of an id that no other has.
     func reports(of text: String?, limit: Int) throws(RegistryError) -> [StoredReport] {
         guard let text else { return try reports(limit: limit) }
-        guard let (namespace, name) = podName(text) else { return try reports(limit: limit, matching: text) }
-        // Names of Kubernetes have no underscore, which separates a reserved name's parts.
-        let beginning = "\(name)_\(namespace)_"
-        return try reports(limit: limit, matching: beginning)
+        if let (namespace, name) = podName(text) { return try reports(limit: limit, ofPod: name, in: namespace) }
+        let exact = try reports(limit: limit, of: text)
+        if !exact.isEmpty { return exact }
+        let named = try reports(limit: limit, ofPod: text, in: nil)
+        if !named.isEmpty { return named }
+        let ids = try reportedIDs(beginning: text)
+        if ids.count > 1 { throw .ambiguous(prefix: text, candidates: ids) }
+        guard let id = ids.first else { return [] }
+        sayWhatWasMeant(text, id)
+        return try reports(limit: limit, of: id)
     }
+}
+
+/// Says which sandbox a text stands for that is not its id.
+func sayWhatWasMeant(_ text: String, _ id: String) {
+    if text != id { complain("\(text) means the sandbox \(id)") }
 }
 
 private func podName(_ text: String) -> (namespace: String, name: String)? {

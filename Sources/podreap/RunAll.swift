@@ -11,13 +11,13 @@ func runAll(
     _ ids: [String], _ common: CommonOptions, _ helper: HelperOptions, _ work: @escaping Work
 ) async throws {
     let orchestrator = try helper.orchestrator(common, warm: 1)
-    let meant = try orchestrator.registry.resolve(ids)
+    let targets = try orchestrator.registry.targets(ids)
     let style: Progress.Style =
-        common.json ? .json : meant.count == 1 && Stream.output.isTerminal ? .live : .plain
+        common.json ? .json : targets.count == 1 && Stream.output.isTerminal ? .live : .plain
     let worst = await withTaskGroup(of: Status.self) { group in
-        for (id, sandbox) in meant {
+        for (id, sandbox) in targets {
             group.addTask {
-                await runOne(id, sandbox, orchestrator, Progress(style, id, several: meant.count > 1), work)
+                await runOne(id, sandbox, orchestrator, Progress(style, id, several: targets.count > 1), work)
             }
         }
         return await group.reduce(Status.done) { max($0, $1) }
@@ -30,7 +30,9 @@ private func runOne(
 ) async -> Status {
     do throws(RemovalError) {
         let answer = try await work(orchestrator, id) { progress.tell($0) }
-        return progress.end(answer)
+        let status = progress.end(answer)
+        if case .unknown = answer, let hint = orchestrator.registry.hint(instead: id) { complain(hint) }
+        return status
     } catch {
         progress.clear()
         complain("\(sandbox.map { "\(shortened($0.id)): " } ?? "")\(error)")

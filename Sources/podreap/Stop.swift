@@ -18,7 +18,7 @@ struct Stop: AsyncParsableCommand {
     @Flag(help: "Name processes that keep the pod's shm or namespaces mounted elsewhere; this looks at every process.")
     var holders = false
 
-    @Argument(help: "Sandboxes' ids or beginnings of ids.")
+    @Argument(help: "Sandboxes' ids. 12 or more digits stand for an id of 64 that alone begins so.")
     var ids: [String]
 
     @Option(

@@ -1,9 +1,12 @@
 internal import Synchronization
 
-/// The characters of an id that tables show; enough to tell thousands apart, and any unique beginning is taken for an id.
+/// The digits of a runtime's id that tables show: enough to tell thousands apart, and to act on.
 let shortIDLength = 13
 
-func shortened(_ id: String, _ keepAll: Bool = false) -> String { keepAll ? id : String(id.prefix(shortIDLength)) }
+/// A runtime's id as tables show it. Of other ids no beginning stands for the whole, so nothing is cut off.
+func shortened(_ id: String, _ keepAll: Bool = false) -> String {
+    keepAll || id.utf8.count != 64 || !id.allSatisfy(\.isHexDigit) ? id : String(id.prefix(shortIDLength))
+}
 
 /// Milliseconds with one decimal, or seconds where there are many.
 enum Milliseconds {

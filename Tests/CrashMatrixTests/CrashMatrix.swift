@@ -113,7 +113,7 @@ final class CrashMatrix {
     /// Names, and records, that are free though something that they protect is there.
     private func namesTooEarly(_ pod: SamplePod) throws -> [String] {
         let left = pod.leftovers()
-        guard let sandbox = try orchestrator.registry.sandbox(matching: pod.id) else {
+        guard let sandbox = try orchestrator.registry.sandbox(pod.id) else {
             return left.isEmpty ? [] : ["the sandbox was forgotten, but there is still: \(left)"]
         }
         var problems: [String] = []
@@ -145,7 +145,7 @@ final class CrashMatrix {
             let again = try node.podreap(["stop", pod.id])
             expect(again.status == 0, "stop again: \(again)")
             expect(
-                try orchestrator.registry.sandbox(matching: pod.id)?.state == .notReady, "it is not noted as stopped")
+                try orchestrator.registry.sandbox(pod.id)?.state == .notReady, "it is not noted as stopped")
             let left = pod.leftovers()
             let living = left.filter {
                 $0.hasPrefix("process") || $0.contains(pod.netns) || $0.hasPrefix("mount \(pod.shm)")
@@ -156,7 +156,7 @@ final class CrashMatrix {
         let again = try node.podreap(["remove", pod.id])
         expect(again.status == 0, "remove again: \(again)")
         expect(pod.leftovers() == [], "left: \(pod.leftovers())")
-        expect(try orchestrator.registry.sandbox(matching: pod.id) == nil, "the sandbox is still registered")
+        expect(try orchestrator.registry.sandbox(pod.id) == nil, "the sandbox is still registered")
         expect(try orchestrator.registry.sandboxes().map(\.id) == [bystander.id], "the registry has something else")
         expect(bystander.leftovers().sorted() == bystanderBefore, "another sandbox was touched")
         expect(node.sample.volumeIsIntact, "a volume was emptied")

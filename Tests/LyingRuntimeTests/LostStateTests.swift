@@ -33,7 +33,7 @@ import Testing
             #expect(report.failures.first?.detail?.contains("\(app.pid)") == true, "\(report.failures)")
             #expect(NodeProcess(app.pid).isAlive)
             #expect(!pod.mountPoints(beneath: app.directory).isEmpty)
-            #expect(try orchestrator.registry.sandbox(matching: pod.id)?.state == .removing)
+            #expect(try orchestrator.registry.sandbox(pod.id)?.state == .removing)
             // Somebody repairs it, and the next call goes on.
             try shell("rm -rf \(state) && cp -a /mnt/saved-state \(state)")
             let second = try await orchestrator.removed(pod.id)

@@ -97,7 +97,7 @@ final class LyingPod {
         return report
     }
 
-    var isRegistered: Bool { get throws { try orchestrator.registry.sandbox(matching: id) != nil } }
+    var isRegistered: Bool { get throws { try orchestrator.registry.sandbox(id) != nil } }
     var living: [Int32] { pids.filter { NodeProcess($0).isAlive } }
     /// Whether what lies beneath a living container is all there.
     var isUntouched: Bool {

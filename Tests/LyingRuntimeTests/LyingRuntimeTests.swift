@@ -106,7 +106,7 @@ import Testing
             #expect(report.outcome == .incomplete)
             #expect(!pod.living.isEmpty)
             #expect(pod.isUntouched)
-            #expect(try pod.orchestrator.registry.sandbox(matching: pod.id)?.state == .ready)
+            #expect(try pod.orchestrator.registry.sandbox(pod.id)?.state == .ready)
         }
     }
 

@@ -88,7 +88,7 @@ import Testing
             // What did not depend on it is done.
             let other = pod.workloads[1]
             #expect(!pod.leftovers().contains { $0.contains(other.id) })
-            #expect(try orchestrator.registry.sandbox(matching: pod.id)?.state == .removing)
+            #expect(try orchestrator.registry.sandbox(pod.id)?.state == .removing)
             #expect(!(try orchestrator.registry.containers(of: pod.id).contains { $0.id == other.id }))
             #expect(try orchestrator.registry.reports(limit: 1).first?.outcome == "incomplete")
             let error = await #expect(throws: RemovalError.self) {

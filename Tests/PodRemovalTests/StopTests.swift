@@ -26,7 +26,7 @@ import Testing
             for place in [pod.directory] + pod.containers.map(\.directory) {
                 #expect(left.contains("directory entry \(place)"))
             }
-            let sandbox = try #require(try orchestrator.registry.sandbox(matching: pod.id))
+            let sandbox = try #require(try orchestrator.registry.sandbox(pod.id))
             #expect(sandbox.state == .notReady)
             #expect(sandbox.namespaces.map(\.closed) == [true])
             expectInfraLast(events, pod)

@@ -18,7 +18,7 @@ struct RegistryTests {
         let containers = [sandbox.workload("c1"), sandbox.infra, sandbox.workload("c0")]
         try registry.register(sandbox, containers)
         #expect(try registry.sandboxes() == [sandbox])
-        #expect(try registry.sandbox(matching: "a") == sandbox)
+        #expect(try registry.sandbox("a") == sandbox)
         #expect(try registry.containers(of: "a") == containers)
         #expect(try registry.containers(of: "b").isEmpty)
         // From the file, too.
@@ -37,21 +37,21 @@ struct RegistryTests {
         #expect(sandbox.usesHostShm)
     }
 
-    @Test func sandboxesAreFoundByPrefix() throws {
+    @Test func peopleFindSandboxesByAnyBeginning() throws {
         for id in ["abc", "abd", "ab", "zz"] { try registry.register(.sample(id), []) }
-        #expect(try registry.sandbox(matching: "z")?.id == "zz")
-        #expect(try registry.sandbox(matching: "abd")?.id == "abd")
-        #expect(try registry.sandbox(matching: "ab")?.id == "ab", "the id itself wins over longer ones")
-        #expect(try registry.sandbox(matching: "x") == nil)
-        #expect(try registry.sandbox(matching: "abcd") == nil)
-        let error = #expect(throws: RegistryError.self) { try registry.sandbox(matching: "a") }
+        #expect(try registry.resolve("z", .forPeople)?.id == "zz")
+        #expect(try registry.resolve("abd", .forPeople)?.id == "abd")
+        #expect(try registry.resolve("ab", .forPeople)?.id == "ab", "the id itself wins over longer ones")
+        #expect(try registry.resolve("x", .forPeople) == nil)
+        #expect(try registry.resolve("abcd", .forPeople) == nil)
+        let error = #expect(throws: RegistryError.self) { try registry.resolve("a", .forPeople) }
         #expect(error == .ambiguous(prefix: "a", candidates: ["ab", "abc", "abd"]))
         #expect(error?.description == "the id a is ambiguous; it could be ab, abc, abd")
     }
 
     @Test func candidatesAreBounded() throws {
         for number in 10..<40 { try registry.register(.sample("p\(number)"), []) }
-        let error = #expect(throws: RegistryError.self) { try registry.sandbox(matching: "p") }
+        let error = #expect(throws: RegistryError.self) { try registry.resolve("p", .forPeople) }
         guard case .ambiguous(_, let candidates) = error else {
             return #expect(Bool(false), "\(String(describing: error))")
         }
@@ -63,7 +63,7 @@ struct RegistryTests {
         "", "/", "..", ".", "-a", "a/b", "a\u{0}", "é", "a b", "a%", "a*", "a'", String(repeating: "a", count: 129),
     ])
     func whatIsNoIDIsRefused(id: String) throws {
-        let error = #expect(throws: RegistryError.self) { try registry.sandbox(matching: id) }
+        let error = #expect(throws: RegistryError.self) { try registry.sandbox(id) }
         guard case .invalidID(id, _) = error else { return #expect(Bool(false), "\(String(describing: error))") }
         #expect(error?.description.contains(RecordRules.idRule) == true)
         #expect(throws: RegistryError.self) { try registry.register(.sample(id), []) }

@@ -48,7 +48,7 @@ struct RemovingTests {
         try registry.register(.sample("a"), [])
         try registry.markNotReady("a")
         for _ in 0..<2 { try registry.closeNamespace("/run/netns/a", of: "a") }
-        let sandbox = try #require(try registry.sandbox(matching: "a"))
+        let sandbox = try #require(try registry.sandbox("a"))
         #expect(sandbox.state == .notReady)
         #expect(sandbox.namespaces.map(\.closed) == [true, false])
         #expect(throws: RegistryError.unknownNamespace(path: "/run/pods/a", sandbox: "a")) {
@@ -119,6 +119,16 @@ struct RemovingTests {
         #expect(try registry.reports(limit: 10, matching: "web") == [reports[0]])
         #expect(try registry.reports(limit: 10, matching: "wéb*") == [reports[2]])
         #expect(try registry.reports(limit: 10, matching: "%").isEmpty)
+        #expect(try registry.reports(limit: 1, of: "aa1") == [reports[0]], "the newest of that one, not the newest")
+        #expect(try registry.reports(limit: 1, of: "aa").isEmpty)
+        #expect(try registry.reports(limit: 1, of: "web").isEmpty)
+        #expect(try registry.reports(limit: 1, matching: "we") == [reports[0]])
+        #expect(try registry.reportedIDs(beginning: "aa") == ["aa1", "aa2"])
+        try registry.keepReport(.sample("c", pod: "web_default_u_0"))
+        try registry.keepReport(.sample("d", pod: "web-1_default_u_0"))
+        #expect(try registry.reports(limit: 1, ofPod: "web", in: nil).map(\.sandboxID) == ["c"])
+        #expect(try registry.reports(limit: 1, ofPod: "web", in: "default").map(\.sandboxID) == ["c"])
+        #expect(try registry.reports(limit: 1, ofPod: "web", in: "def").isEmpty)
         let empty = StoredReport(
             sandboxID: "x", podName: "", startedAt: Date(timeIntervalSince1970: 0), duration: .nan, outcome: "stopped",
             body: Data())

@@ -28,7 +28,11 @@ import Testing
         try orchestrator.registry.keepReport(
             StoredReport(
                 sandboxID: "gone", podName: "web", startedAt: Date(), duration: 1, outcome: "removed", body: Data()))
-        guard case .unknown(_, let last) = try await orchestrator.stop("go") else {
+        guard case .unknown(_, nil) = try await orchestrator.stop("go") else {
+            Issue.record("what happened to another is told")
+            return
+        }
+        guard case .unknown(_, let last) = try await orchestrator.stop("gone") else {
             Issue.record("a sandbox that is gone was stopped")
             return
         }
@@ -51,9 +55,41 @@ import Testing
             Issue.record("\(String(describing: error))")
             return
         }
-        #expect(try orchestrator.registry.sandbox(matching: "p")?.state == .ready)
+        #expect(try orchestrator.registry.sandbox("p")?.state == .ready)
         #expect(try orchestrator.registry.containers(of: "p").count == 1)
         #expect(try orchestrator.registry.reports(limit: 1).isEmpty)
+    }
+
+    /// The library's calls take whole ids; what a person types is resolved apart.
+    @Test func aBeginningIsNoID() async throws {
+        var sandbox = Records.sandbox()
+        sandbox.id = "pod-10"
+        var container = Records.container("c12")
+        container.sandboxID = sandbox.id
+        try orchestrator.registry.register(sandbox, [container])
+        for id in ["pod-1", "p"] {
+            guard case .unknown = try await orchestrator.remove(id), case .unknown = try await orchestrator.stop(id)
+            else {
+                Issue.record("\(id) was taken for pod-10")
+                return
+            }
+            #expect(try orchestrator.plan(id) == nil)
+            #expect(try orchestrator.resolve(id)?.id == "pod-10")
+            #expect(try orchestrator.resolve(id, .forActing) == nil)
+        }
+        guard case .unknown = try await orchestrator.remove(container: "c1"),
+            case .unknown = try await orchestrator.stop(container: "c1", grace: .zero)
+        else {
+            Issue.record("c1 was taken for c12")
+            return
+        }
+        #expect(try orchestrator.find(container: "c1") == nil)
+        #expect(try orchestrator.resolve(container: "c1")?.container.id == "c12")
+        let error = await #expect(throws: RemovalError.self) { try await orchestrator.register([], into: "pod-1") }
+        guard case .registry(.unknownSandbox("pod-1")) = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
     }
 
     @Test func aPlanNeedsNoHelper() throws {

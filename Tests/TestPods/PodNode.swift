@@ -12,6 +12,7 @@ public final class PodNode: Sendable {
     public let library: String
     public var registryPath: String { "\(library)/registry.sqlite" }
     private let pods = Mutex<[SamplePod]>([])
+    private let endings = Mutex<[String]>([])
 
     /// There is one at a time: the policy has one place.
     private static let isInUse = Mutex(false)
@@ -38,6 +39,7 @@ public final class PodNode: Sendable {
     }
 
     fileprivate func end() throws {
+        for script in endings.withLock({ $0 }).reversed() { _ = try? shell(script) }
         for pod in pods.withLock({ $0 }) { pod.destroy() }
         sample.destroy()
         try shell("umount \(Self.policyDirectory) && rm -rf \(library) /mnt/policy")
@@ -62,6 +64,11 @@ public final class PodNode: Sendable {
         let pod = try SamplePod(on: sample, name: name, workloads: workloads, pidNamespace: pidNamespace)
         pods.withLock { $0.append(pod) }
         return pod
+    }
+
+    /// Has a script run when the test ends, before the node goes; each once, the last first.
+    public func addEnding(_ script: String) {
+        endings.withLock { if !$0.contains(script) { $0.append(script) } }
     }
 
     /// Writes a file that the unprivileged user owns and can read; its path.

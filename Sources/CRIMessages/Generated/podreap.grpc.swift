@@ -1,6 +1,7 @@
 /// What a shim needs beside the Container Runtime Interface: registering pods, and watching their removal.
 ///
-/// Fields and their meaning are those of the document that `podreap register` takes. After a change: make proto.
+/// Fields and their meaning are those of the document that `podreap register` takes. Ids are whole ids: a call that names one that is
+/// not registered, or not any more, never means another that begins so. After a change: make proto.
 
 // DO NOT EDIT.
 // swift-format-ignore-file
@@ -89,6 +90,19 @@ package enum Podreap_V1_Removal: Sendable {
                 type: .unary
             )
         }
+        /// Namespace for "Resolve" metadata.
+        package enum Resolve: Sendable {
+            /// Request type for "Resolve".
+            package typealias Input = Podreap_V1_ResolveRequest
+            /// Response type for "Resolve".
+            package typealias Output = Podreap_V1_ResolveResponse
+            /// Descriptor for "Resolve".
+            package static let descriptor = GRPCCore.MethodDescriptor(
+                service: GRPCCore.ServiceDescriptor(fullyQualifiedService: "podreap.v1.Removal"),
+                method: "Resolve",
+                type: .unary
+            )
+        }
         /// Namespace for "CollectGarbage" metadata.
         package enum CollectGarbage: Sendable {
             /// Request type for "CollectGarbage".
@@ -122,6 +136,7 @@ package enum Podreap_V1_Removal: Sendable {
             RemovePodSandbox.descriptor,
             Plan.descriptor,
             Explain.descriptor,
+            Resolve.descriptor,
             CollectGarbage.descriptor,
             History.descriptor
         ]
@@ -240,6 +255,24 @@ extension Podreap_V1_Removal {
             request: GRPCCore.StreamingServerRequest<Podreap_V1_ExplainRequest>,
             context: GRPCCore.ServerContext
         ) async throws -> GRPCCore.StreamingServerResponse<Podreap_V1_ExplainResponse>
+
+        /// Handle the "Resolve" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > The id that a person means by its beginning. INVALID_ARGUMENT lists the candidates where there are several; NOT_FOUND: none.
+        ///
+        /// - Parameters:
+        ///   - request: A streaming request of `Podreap_V1_ResolveRequest` messages.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A streaming response of `Podreap_V1_ResolveResponse` messages.
+        func resolve(
+            request: GRPCCore.StreamingServerRequest<Podreap_V1_ResolveRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.StreamingServerResponse<Podreap_V1_ResolveResponse>
 
         /// Handle the "CollectGarbage" method.
         ///
@@ -377,6 +410,24 @@ extension Podreap_V1_Removal {
             context: GRPCCore.ServerContext
         ) async throws -> GRPCCore.ServerResponse<Podreap_V1_ExplainResponse>
 
+        /// Handle the "Resolve" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > The id that a person means by its beginning. INVALID_ARGUMENT lists the candidates where there are several; NOT_FOUND: none.
+        ///
+        /// - Parameters:
+        ///   - request: A request containing a single `Podreap_V1_ResolveRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A response containing a single `Podreap_V1_ResolveResponse` message.
+        func resolve(
+            request: GRPCCore.ServerRequest<Podreap_V1_ResolveRequest>,
+            context: GRPCCore.ServerContext
+        ) async throws -> GRPCCore.ServerResponse<Podreap_V1_ResolveResponse>
+
         /// Handle the "CollectGarbage" method.
         ///
         /// > Source IDL Documentation:
@@ -512,6 +563,24 @@ extension Podreap_V1_Removal {
             context: GRPCCore.ServerContext
         ) async throws -> Podreap_V1_ExplainResponse
 
+        /// Handle the "Resolve" method.
+        ///
+        /// > Source IDL Documentation:
+        /// >
+        /// > The id that a person means by its beginning. INVALID_ARGUMENT lists the candidates where there are several; NOT_FOUND: none.
+        ///
+        /// - Parameters:
+        ///   - request: A `Podreap_V1_ResolveRequest` message.
+        ///   - context: Context providing information about the RPC.
+        /// - Throws: Any error which occurred during the processing of the request. Thrown errors
+        ///     of type `RPCError` are mapped to appropriate statuses. All other errors are converted
+        ///     to an internal error.
+        /// - Returns: A `Podreap_V1_ResolveResponse` to respond with.
+        func resolve(
+            request: Podreap_V1_ResolveRequest,
+            context: GRPCCore.ServerContext
+        ) async throws -> Podreap_V1_ResolveResponse
+
         /// Handle the "CollectGarbage" method.
         ///
         /// > Source IDL Documentation:
@@ -610,6 +679,17 @@ extension Podreap_V1_Removal.StreamingServiceProtocol {
             }
         )
         router.registerHandler(
+            forMethod: Podreap_V1_Removal.Method.Resolve.descriptor,
+            deserializer: GRPCProtobuf.ProtobufDeserializer<Podreap_V1_ResolveRequest>(),
+            serializer: GRPCProtobuf.ProtobufSerializer<Podreap_V1_ResolveResponse>(),
+            handler: { request, context in
+                try await self.resolve(
+                    request: request,
+                    context: context
+                )
+            }
+        )
+        router.registerHandler(
             forMethod: Podreap_V1_Removal.Method.CollectGarbage.descriptor,
             deserializer: GRPCProtobuf.ProtobufDeserializer<Podreap_V1_CollectGarbageRequest>(),
             serializer: GRPCProtobuf.ProtobufSerializer<Podreap_V1_CollectGarbageResponse>(),
@@ -686,6 +766,17 @@ extension Podreap_V1_Removal.ServiceProtocol {
         context: GRPCCore.ServerContext
     ) async throws -> GRPCCore.StreamingServerResponse<Podreap_V1_ExplainResponse> {
         let response = try await self.explain(
+            request: GRPCCore.ServerRequest(stream: request),
+            context: context
+        )
+        return GRPCCore.StreamingServerResponse(single: response)
+    }
+
+    package func resolve(
+        request: GRPCCore.StreamingServerRequest<Podreap_V1_ResolveRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.StreamingServerResponse<Podreap_V1_ResolveResponse> {
+        let response = try await self.resolve(
             request: GRPCCore.ServerRequest(stream: request),
             context: context
         )
@@ -780,6 +871,19 @@ extension Podreap_V1_Removal.SimpleServiceProtocol {
     ) async throws -> GRPCCore.ServerResponse<Podreap_V1_ExplainResponse> {
         return GRPCCore.ServerResponse<Podreap_V1_ExplainResponse>(
             message: try await self.explain(
+                request: request.message,
+                context: context
+            ),
+            metadata: [:]
+        )
+    }
+
+    package func resolve(
+        request: GRPCCore.ServerRequest<Podreap_V1_ResolveRequest>,
+        context: GRPCCore.ServerContext
+    ) async throws -> GRPCCore.ServerResponse<Podreap_V1_ResolveResponse> {
+        return GRPCCore.ServerResponse<Podreap_V1_ResolveResponse>(
+            message: try await self.resolve(
                 request: request.message,
                 context: context
             ),

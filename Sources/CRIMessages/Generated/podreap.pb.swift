@@ -10,7 +10,8 @@
 
 /// What a shim needs beside the Container Runtime Interface: registering pods, and watching their removal.
 ///
-/// Fields and their meaning are those of the document that `podreap register` takes. After a change: make proto.
+/// Fields and their meaning are those of the document that `podreap register` takes. Ids are whole ids: a call that names one that is
+/// not registered, or not any more, never means another that begins so. After a change: make proto.
 
 package import SwiftProtobuf
 
@@ -574,6 +575,60 @@ package nonisolated struct Podreap_V1_Finding: Sendable {
   package init() {}
 }
 
+package nonisolated struct Podreap_V1_ResolveRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var beginning: Podreap_V1_ResolveRequest.OneOf_Beginning? = nil
+
+  /// Of a pod's id, or the whole of it.
+  package var podSandbox: String {
+    get {
+      if case .podSandbox(let v)? = beginning {return v}
+      return String()
+    }
+    set {beginning = .podSandbox(newValue)}
+  }
+
+  /// Of a workload container's id, or the whole of it.
+  package var container: String {
+    get {
+      if case .container(let v)? = beginning {return v}
+      return String()
+    }
+    set {beginning = .container(newValue)}
+  }
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package nonisolated enum OneOf_Beginning: Equatable, Sendable {
+    /// Of a pod's id, or the whole of it.
+    case podSandbox(String)
+    /// Of a workload container's id, or the whole of it.
+    case container(String)
+
+  }
+
+  package init() {}
+}
+
+package nonisolated struct Podreap_V1_ResolveResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// The pod, or the container's pod.
+  package var podSandboxID: String = String()
+
+  /// Empty where a pod was asked for.
+  package var containerID: String = String()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
 package nonisolated struct Podreap_V1_CollectGarbageRequest: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -682,8 +737,11 @@ package nonisolated struct Podreap_V1_HistoryRequest: Sendable {
   /// The newest so many, at most 1000; 0: 20.
   package var limit: UInt32 = 0
 
-  /// Only of pods whose id or name begins so.
+  /// Only of pods whose id or name begins so: for people.
   package var matching: String = String()
+
+  /// Only of the pod that has or had this id.
+  package var podSandboxID: String = String()
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1750,6 +1808,98 @@ nonisolated extension Podreap_V1_Finding: SwiftProtobuf.Message, SwiftProtobuf._
   }
 }
 
+nonisolated extension Podreap_V1_ResolveRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".ResolveRequest"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}pod_sandbox\0\u{1}container\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try {
+        var v: String?
+        try decoder.decodeSingularStringField(value: &v)
+        if let v = v {
+          if self.beginning != nil {try decoder.handleConflictingOneOf()}
+          self.beginning = .podSandbox(v)
+        }
+      }()
+      case 2: try {
+        var v: String?
+        try decoder.decodeSingularStringField(value: &v)
+        if let v = v {
+          if self.beginning != nil {try decoder.handleConflictingOneOf()}
+          self.beginning = .container(v)
+        }
+      }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    switch self.beginning {
+    case .podSandbox?: try {
+      guard case .podSandbox(let v)? = self.beginning else { preconditionFailure() }
+      try visitor.visitSingularStringField(value: v, fieldNumber: 1)
+    }()
+    case .container?: try {
+      guard case .container(let v)? = self.beginning else { preconditionFailure() }
+      try visitor.visitSingularStringField(value: v, fieldNumber: 2)
+    }()
+    case nil: break
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Podreap_V1_ResolveRequest, rhs: Podreap_V1_ResolveRequest) -> Bool {
+    if lhs.beginning != rhs.beginning {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Podreap_V1_ResolveResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".ResolveResponse"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}pod_sandbox_id\0\u{3}container_id\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.podSandboxID) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.containerID) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.podSandboxID.isEmpty {
+      try visitor.visitSingularStringField(value: self.podSandboxID, fieldNumber: 1)
+    }
+    if !self.containerID.isEmpty {
+      try visitor.visitSingularStringField(value: self.containerID, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Podreap_V1_ResolveResponse, rhs: Podreap_V1_ResolveResponse) -> Bool {
+    if lhs.podSandboxID != rhs.podSandboxID {return false}
+    if lhs.containerID != rhs.containerID {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
 nonisolated extension Podreap_V1_CollectGarbageRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".CollectGarbageRequest"
   package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}remove\0\u{3}older_than\0")
@@ -1876,7 +2026,7 @@ nonisolated extension Podreap_V1_Garbage.Outcome: SwiftProtobuf._ProtoNameProvid
 
 nonisolated extension Podreap_V1_HistoryRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".HistoryRequest"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}limit\0\u{1}matching\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}limit\0\u{1}matching\0\u{3}pod_sandbox_id\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1886,6 +2036,7 @@ nonisolated extension Podreap_V1_HistoryRequest: SwiftProtobuf.Message, SwiftPro
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularUInt32Field(value: &self.limit) }()
       case 2: try { try decoder.decodeSingularStringField(value: &self.matching) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.podSandboxID) }()
       default: break
       }
     }
@@ -1898,12 +2049,16 @@ nonisolated extension Podreap_V1_HistoryRequest: SwiftProtobuf.Message, SwiftPro
     if !self.matching.isEmpty {
       try visitor.visitSingularStringField(value: self.matching, fieldNumber: 2)
     }
+    if !self.podSandboxID.isEmpty {
+      try visitor.visitSingularStringField(value: self.podSandboxID, fieldNumber: 3)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: Podreap_V1_HistoryRequest, rhs: Podreap_V1_HistoryRequest) -> Bool {
     if lhs.limit != rhs.limit {return false}
     if lhs.matching != rhs.matching {return false}
+    if lhs.podSandboxID != rhs.podSandboxID {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

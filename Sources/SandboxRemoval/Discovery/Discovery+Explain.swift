@@ -25,7 +25,7 @@ extension Discovery {
     /// Whether the pod's runtime is there to remove it.
     private func minding(_ sandbox: Sandbox, _ containers: [Container]) throws(ObservationError) -> [Finding] {
         guard let runtime = pods.first(where: { $0.pod.id == sandbox.id })?.runtime else { return [] }
-        let id = sandbox.id.prefix(13)
+        let id = sandbox.id
         let from = "--from \(runtime.rawValue)"
         let manager = try ForeignManagers.running().running.first { $0.name == runtime.rawValue }
         var findings: [Finding] = []

@@ -136,7 +136,8 @@ extension Discovery {
     ///
     /// - Parameter pod: A sandbox's id or the beginning of one, a pod's name, or `NAMESPACE/NAME`.
     public func records(of pod: String) throws(RemovalError) -> (sandbox: Sandbox, containers: [Container])? {
-        let found = documents.filter { Self.matches($0.sandbox, pod) }
+        let exact = documents.filter { $0.sandbox.id == pod }
+        let found = exact.isEmpty ? documents.filter { Self.matches($0.sandbox, pod) } : exact
         guard found.count <= 1 else {
             throw .registry(.ambiguous(prefix: pod, candidates: found.map(\.sandbox.id)))
         }

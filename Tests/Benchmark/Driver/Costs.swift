@@ -44,7 +44,7 @@ extension Measure {
                 results.add(
                     "registry", row, "look up a prefix", "µs",
                     try microseconds {
-                        guard try registry.sandbox(matching: prefix)?.id == sandbox.id else {
+                        guard try registry.resolve(prefix, .forActing)?.id == sandbox.id else {
                             throw Incomplete("\(prefix) is not found")
                         }
                     })

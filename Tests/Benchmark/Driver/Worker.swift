@@ -83,7 +83,7 @@ struct Worker: AsyncParsableCommand {
 
     /// The registry is open for this alone: whoever else has it shall not find it open.
     private func report(_ id: String) throws -> StoredReport {
-        guard let report = try Registry(path: registry).reports(limit: 1, matching: id).first else {
+        guard let report = try Registry(path: registry).reports(limit: 1, of: id).first else {
             throw Incomplete("no report of \(id)")
         }
         return report
