@@ -33,6 +33,8 @@
 
 #define RESULT(call) ({ __typeof__(call) r_ = (call); r_ < 0 ? -errno : r_; })
 
+#define NANOSECONDS(time) ((uint64_t)(time).tv_sec * 1000000000u + (time).tv_nsec)
+
 int linux_statx(int directory, const uint8_t *name, int flags, int mountOnly, struct linux_status *out) {
     struct statx found = {0};
     unsigned mask = STATX_MNT_ID_UNIQUE | STATX_MNT_ID;
@@ -50,8 +52,8 @@ int linux_statx(int directory, const uint8_t *name, int flags, int mountOnly, st
     *out = (struct linux_status){
         .device = (uint64_t)found.stx_dev_major << 32 | found.stx_dev_minor,
         .inode = found.stx_ino,
-        .birth = found.stx_mask & STATX_BTIME
-            ? (uint64_t)found.stx_btime.tv_sec * 1000000000u + found.stx_btime.tv_nsec : 0,
+        .birth = found.stx_mask & STATX_BTIME ? NANOSECONDS(found.stx_btime) : 0,
+        .modified = NANOSECONDS(found.stx_mtime),
         .size = found.stx_size,
         .mountID = found.stx_mnt_id,
         .mode = found.stx_mode,

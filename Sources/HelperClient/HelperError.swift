@@ -81,7 +81,7 @@ public enum HelperError: Error, Sendable, Equatable, CustomStringConvertible {
         case .unsupportedVersion(let range):
             """
             the helper speaks protocol versions \(range.minimum) to \(range.maximum), this podreap \
-            \(Limits.version); install podreap and podreap-helper of the same release
+            \(Limits.oldestVersion) to \(Limits.version); install podreap and podreap-helper of the same release
             """
         case .malformedReply(let reason): "the helper's answer is malformed (\(reason)); it was ended"
         case .rejected(let reason):

@@ -232,7 +232,9 @@ extension Request {
     /// Whether a second request after an unknown end of the first does no harm. To a program, a second TERM may mean
     /// something else than the first.
     var mayBeRepeated: Bool {
-        if case .runtimeKill(_, _, let signal, _) = self { return signal == 9 }
-        return true
+        switch self {
+        case .runtimeKill(_, _, let signal, _), .runtimeKillCgroups(_, _, let signal, _): signal == 9
+        default: true
+        }
     }
 }

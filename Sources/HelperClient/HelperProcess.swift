@@ -7,6 +7,8 @@ final class HelperProcess: Sendable {
     private let connection: Connection
     private let loop: EventLoop
     private let lastID = Atomic<UInt64>(0)
+    /// The protocol version that its Welcome named; until then the one in which Hello is said.
+    private let version = Atomic<UInt16>(Limits.oldestVersion)
     /// How long a process may take to end after it has closed its socket.
     private static let dying: Duration = .seconds(1)
 
@@ -32,10 +34,15 @@ final class HelperProcess: Sendable {
     ///   - milliseconds: The request's deadline, which the helper keeps.
     ///   - limit: How long to wait at most.
     func exchange(_ request: Request, milliseconds: UInt32, within limit: Duration) async throws(HelperError) -> Reply {
+        let version = version.load(ordering: .relaxed)
+        guard request.version <= version else {
+            throw .unsupportedVersion(VersionRange(minimum: Limits.oldestVersion, maximum: version))
+        }
         let deadline = ContinuousClock.now + limit
         let id = lastID.wrappingAdd(1, ordering: .relaxed).newValue
         do throws(SystemError) {
-            try connection.send(RequestPacket(id: id, deadline: milliseconds, request: request).encoded())
+            let packet = RequestPacket(id: id, deadline: milliseconds, request: request)
+            try connection.send(packet.encoded(version: version))
         } catch {
             // One that refuses to start may have said so, and be gone, before it is asked anything.
             guard error.isPeerGone else { throw .system(errno: error.number) }
@@ -47,10 +54,13 @@ final class HelperProcess: Sendable {
             // Looked for after the deadline too: this process may have slept through both.
             guard let packet = connection.receive(into: &buffer) else { continue }
             guard packet.bytes > 0 else { throw .died(request.kind, await ending()) }
-            return try Reply(buffer, packet, to: request.kind, id)
+            return try Reply(buffer, packet, to: request.kind, id, version)
         }
         throw .noReply(request.kind, limit)
     }
+
+    /// Speaks a version of the protocol from now on.
+    func speak(_ agreed: UInt16) { version.store(agreed, ordering: .relaxed) }
 
     var isRunning: Bool { connection.reap() == .running }
 

@@ -22,6 +22,10 @@ extension Rule {
         case .missingCapability: "the helper lacks a capability for it\(named); see podreap-helper's setcap line"
         case .hooksNotAllowed: "the bundle has hooks, and helper.conf does not allow that runtime any\(named)"
         case .tooManyMounts: "more mounts are stacked there than one request detaches\(named)"
+        case .notCgroup: "it is no cgroup\(named)"
+        case .cgroupNotContainers:
+            "the runtime's state does not name that cgroup as the container's\(named), and its cgroup-root in helper.conf lacks the word kill"
+        case .containerLives: "the process that the runtime's state names is alive\(named)"
         case .kernelTooOld: "the kernel lacks openat2(2) or mount roots in statx(2)\(named); Linux 5.8 has both"
         case .policyUnreadable: "helper.conf cannot be read\(named)"
         case .policyMalformed: "helper.conf is wrong\(named)"

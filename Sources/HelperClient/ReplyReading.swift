@@ -3,10 +3,12 @@ internal import HelperProtocol
 extension Reply {
     /// Reads the reply to the request with this kind and id, and with it the output that came in a memfd: it is in
     /// `facts` as if it had come inline. The helper is trusted with nothing here.
-    init(_ buffer: [UInt8], _ packet: Packet, to kind: Kind, _ id: UInt64) throws(HelperError) {
+    init(
+        _ buffer: [UInt8], _ packet: Packet, to kind: Kind, _ id: UInt64, _ version: UInt16
+    ) throws(HelperError) {
         guard !packet.strange else { throw .malformedReply("cut, or with too many descriptors") }
         do throws(Malformed) {
-            try self.init(decoding: buffer.span.extracting(first: packet.bytes))
+            try self.init(decoding: buffer.span.extracting(first: packet.bytes), version: version)
         } catch {
             throw .malformedReply("\(error)")
         }
@@ -47,9 +49,10 @@ extension HelperProcess {
         }
         switch (reply.outcome, reply.facts) {
         case (.done, .welcome(let welcome)):
-            guard welcome.version == Limits.version else {
+            guard (Limits.oldestVersion...Limits.version).contains(welcome.version) else {
                 throw .unsupportedVersion(VersionRange(minimum: welcome.version, maximum: welcome.version))
             }
+            speak(welcome.version)
             guard welcome.missing == 0 else { throw .missingCapabilities(launch, welcome.missing) }
             return welcome
         case (.unsupported(let versions), _): throw .unsupportedVersion(versions)

@@ -33,7 +33,8 @@ extension Request {
     fileprivate var isAct: Bool {
         switch self {
         case .hello, .unmount(_, .look), .deleteNetworkNamespace(_, .look), .removeDirectory(_, .look),
-            .runtimeKill(_, .look, _, _), .runtimeDelete(_, .look), .runtimeState, .runtimeList:
+            .runtimeKill(_, .look, _, _), .runtimeKillCgroups(_, .look, _, _), .runtimeDelete(_, .look), .runtimeState,
+            .runtimeList:
             false
         default: true
         }
@@ -46,6 +47,9 @@ extension [UInt8] {
         case .unmount(let place, let intent):
             append(" operation=unmount", place, policy)
             if case .act(let only?) = intent { append(" mount=", only.id) }
+        case .unmountBeneath(let place, let only, _):
+            append(" operation=unmount-beneath", place, policy)
+            if let only { append(" inode=", only.inode) }
         case .deleteNetworkNamespace(let place, let intent):
             append(" operation=delete-namespace", place, policy)
             if case .act(let only?) = intent { append(" inode=", only.inode) }
@@ -55,8 +59,18 @@ extension [UInt8] {
         case .runtimeKill(let target, _, let signal, let all):
             append(all ? " operation=kill-all" : " operation=kill", target, policy)
             append(" signal=", UInt64(signal))
+        case .runtimeKillCgroups(let target, _, let signal, let cgroups):
+            append(" operation=kill-cgroups", target, policy)
+            append(" signal=", UInt64(signal))
+            for cgroup in cgroups {
+                append("", cgroup.place, policy)
+                append(" inode=", cgroup.identity.inode)
+            }
         case .runtimeDelete(let target, _):
             append(" operation=delete", target, policy)
+        case .runtimeForget(let target, let only):
+            append(" operation=forget", target, policy)
+            append(" inode=", only.inode)
         case .hello, .runtimeState, .runtimeList: break
         }
     }

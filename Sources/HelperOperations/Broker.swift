@@ -11,7 +11,8 @@ struct Broker: ~Copyable {
     let missing: CapabilitySet
     let removal = DirectoryRemoval()
     private var audit: Audit
-    private var greeted = false
+    /// The protocol version that Hello has found; 0 before it.
+    private(set) var version: UInt16 = 0
 
     init(
         _ policy: Policy, _ privileges: consuming Privileges, missing: CapabilitySet,
@@ -42,7 +43,7 @@ struct Broker: ~Copyable {
         var request: RequestPacket?
         var answer = Answer(.timedOut)
         do throws(Outcome) {
-            let read = try RequestPacket(receivingFrom: orchestrator, &packet)
+            let read = try RequestPacket(receivingFrom: orchestrator, &packet, spoken)
             request = read
             do throws(Outcome) {
                 answer = try self.answer(read)
@@ -57,7 +58,7 @@ struct Broker: ~Copyable {
         Reply(
             kind: request?.request.kind ?? .hello, requestID: request?.id ?? 0, outcome: answer.outcome,
             facts: answer.facts
-        ).encode(into: &out)
+        ).encode(into: &out, version: spoken)
         try answer.send(out, to: orchestrator)
         switch answer.outcome {
         case .malformed, .unsupported: return false
@@ -65,21 +66,24 @@ struct Broker: ~Copyable {
         }
     }
 
+    /// The version in which packets are read and written.
+    private var spoken: UInt16 { max(version, Limits.oldestVersion) }
+
     /// Carries out one request. Throws every outcome but `done` and `alreadyDone`.
     mutating func answer(_ packet: RequestPacket) throws(Outcome) -> Answer {
         guard case .hello(let versions) = packet.request else {
-            guard greeted else { throw .malformed(.outOfOrder) }
+            guard version > 0 else { throw .malformed(.outOfOrder) }
             return try carryOut(packet.request, packet.deadline)
         }
-        guard !greeted else { throw .malformed(.outOfOrder) }
-        guard (versions.minimum...max(versions.minimum, versions.maximum)).contains(Limits.version)
-        else { throw .unsupported(.spoken) }
-        greeted = true
+        guard version == 0 else { throw .malformed(.outOfOrder) }
+        let common = min(versions.maximum, Limits.version)
+        guard common >= max(versions.minimum, Limits.oldestVersion) else { throw .unsupported(.spoken) }
+        version = common
         return Answer(
             .done,
             .welcome(
                 Welcome(
-                    version: Limits.version, release: InlineBytes<33>(Release.version), missing: missing.rawValue,
+                    version: version, release: InlineBytes<33>(Release.version), missing: missing.rawValue,
                     roots: policy.roots, runtimes: policy.runtimes.map { $0.seen })))
     }
 
@@ -88,7 +92,9 @@ struct Broker: ~Copyable {
         case .hello:
             throw .malformed(.outOfOrder)
         case .unmount(let place, let intent):
-            return try unmount(place, intent)
+            return try unmount(place, intent, Deadline(milliseconds: milliseconds))
+        case .unmountBeneath(let place, let only, let most):
+            return try unmountBeneath(place, only: only, most, Deadline(milliseconds: milliseconds))
         case .deleteNetworkNamespace(let place, let intent):
             return try deleteNamespace(place, intent)
         case .removeDirectory(let place, .look(let cursor)):
@@ -99,8 +105,12 @@ struct Broker: ~Copyable {
             return try state(target, milliseconds)
         case .runtimeKill(let target, let intent, let signal, let all):
             return try kill(target, intent, .kill(signal: signal, all: all), milliseconds)
+        case .runtimeKillCgroups(let target, let intent, let signal, let cgroups):
+            return try kill(target, intent, signal, in: cgroups, milliseconds)
         case .runtimeDelete(let target, let intent):
             return try delete(target, intent, milliseconds)
+        case .runtimeForget(let target, let only):
+            return try forget(target, only)
         case .runtimeList(let runtime):
             return try list(runtime, milliseconds)
         }
@@ -108,10 +118,12 @@ struct Broker: ~Copyable {
 }
 
 extension RequestPacket {
-    fileprivate init(receivingFrom socket: borrowing Descriptor, _ buffer: inout [UInt8]) throws(Outcome) {
+    fileprivate init(
+        receivingFrom socket: borrowing Descriptor, _ buffer: inout [UInt8], _ version: UInt16
+    ) throws(Outcome) {
         let count = try socket.receive(into: &buffer, size: buffer.count)
         do throws(Malformed) {
-            try self.init(decoding: buffer.span.extracting(first: count))
+            try self.init(decoding: buffer.span.extracting(first: count), version: version)
         } catch {
             throw .malformed(error)
         }

@@ -26,6 +26,7 @@ struct Header {
         self.last = last
     }
 
+    /// A header of the reader's version, or of any where it is Hello's: that finds the common version out.
     init(from reader: inout Reader, packetBytes: Int, limit: Int, reply: Bool) throws(Malformed) {
         guard packetBytes <= limit else { throw .tooLong }
         guard try reader.integer(UInt32.self) == Header.magic else { throw .badMagic }
@@ -33,8 +34,7 @@ struct Header {
         let kind = try reader.integer(UInt16.self)
         guard (kind & Header.replyBit != 0) == reply, let known = Kind(rawValue: kind & ~Header.replyBit)
         else { throw .unknownKind }
-        // Hello finds the common version out, so it is read whatever version sends it.
-        guard version == Limits.version || known == .hello else { throw .badVersion }
+        guard version == reader.version || known == .hello else { throw .badVersion }
         self.kind = known
         requestID = try reader.integer(UInt64.self)
         let length = try reader.integer(UInt32.self)
@@ -43,9 +43,9 @@ struct Header {
     }
 
     /// Appends the header with a length of 0, which `seal` fills in when the body is complete.
-    func encode(to out: inout [UInt8], reply: Bool) {
+    func encode(to out: inout [UInt8], reply: Bool, version: UInt16) {
         out.put(Header.magic)
-        out.put(Limits.version)
+        out.put(version)
         out.put(kind.rawValue | (reply ? Header.replyBit : 0))
         out.put(requestID)
         out.put(UInt32(0))

@@ -1,7 +1,8 @@
-/// Sizes and bounds of protocol v1. Each is part of the protocol: changing one makes a new version.
+/// Sizes and bounds of the protocol. Each is part of it: changing one makes a new version.
 public enum Limits {
-    /// The version that this module reads and writes.
-    public static var version: UInt16 { 1 }
+    /// The newest version that this module reads and writes, and the oldest.
+    public static var version: UInt16 { 2 }
+    public static var oldestVersion: UInt16 { 1 }
     /// Bytes of the header that begins every packet.
     public static var headerBytes: Int { 24 }
     /// The longest request, header included, in bytes.
@@ -22,6 +23,13 @@ public enum Limits {
     public static var deadlineMilliseconds: UInt32 { 600_000 }
     /// The longest detail of a refusal or failure, in bytes. A longer path keeps its end.
     public static var detailBytes: Int { 1024 }
+    /// The most cgroups that one request signals.
+    public static var cgroupTargets: Int { 16 }
+    /// The most cgroups of a container that a reply names.
+    public static var containerCgroups: Int { 32 }
+    /// The longest path of such a cgroup, in bytes, and of all of them together.
+    public static var cgroupPathBytes: Int { 4095 }
+    public static var containerCgroupBytes: Int { 12288 }
     /// The most bytes of a runtime's standard error that a reply carries; the end is kept.
     public static var errorOutputBytes: Int { 2048 }
     /// The most bytes of a runtime's standard output that a reply carries inline; more comes as a sealed memfd.

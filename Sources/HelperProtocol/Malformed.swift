@@ -24,4 +24,6 @@ public enum Malformed: UInt16, Error, Sendable, CaseIterable {
     case badRequestID = 20
     /// The packet carried file descriptors; requests never do.
     case unexpectedDescriptor = 21
+    /// Not 1 to 16 cgroups (version 2).
+    case badCgroups = 22
 }

@@ -54,6 +54,8 @@ public enum Call: UInt16, Sendable, CaseIterable {
     case setrlimit = 17
     case read = 18
     case socket = 19
+    case signal = 20
+    case write = 21
 }
 
 /// Why a request, or a start, was refused. Numbers are never given a new meaning.
@@ -83,6 +85,13 @@ public enum Rule: UInt16, Sendable, CaseIterable {
     case tooManyMounts = 15
     /// The kernel has no openat2(2), or does not report mount roots: without them no place can be reached safely.
     case kernelTooOld = 16
+    /// What lies there is no cgroup (version 2).
+    case notCgroup = 17
+    /// The cgroup is none that the container's state names, and the policy does not let processes beneath that root be
+    /// signalled (version 2).
+    case cgroupNotContainers = 18
+    /// The process that the container's state names lives (version 2).
+    case containerLives = 19
 
     // Reasons not to start, sent as the answer to Hello; `detail` names the file, line or value.
     case policyUnreadable = 100
@@ -119,9 +128,14 @@ public enum Facts: Sendable, Equatable {
     /// The namespace pinned at the place, or, where `mounted` is false, the left-over file itself.
     case namespace(NodeIdentity, mounted: Bool)
     case directory(DirectoryFacts)
-    /// Entries removed, or mounts detached, by this request.
+    /// Entries removed, mounts detached, or processes signalled by this request.
     case count(UInt64)
     case runtime(RuntimeFacts)
+    /// The topmost mount at the place, and the directory or file that the stack of mounts covers (version 2). Its birth is
+    /// unknown, 0; all of it is where the filesystem does not list it.
+    case mountPoint(MountIdentity, covers: NodeIdentity)
+    /// What a runtime's state says of a container (version 2).
+    case container(ContainerFacts)
 }
 
 /// A directory's identity and a page of its children.
@@ -148,6 +162,50 @@ public struct DirectoryFacts: Sendable, Equatable {
         self.identity = identity
         self.children = children
         self.next = next
+    }
+}
+
+/// A container as its runtime's state describes it, read without the runtime.
+public struct ContainerFacts: Sendable, Equatable {
+    /// The container's directory beneath the runtime's state root.
+    public var directory: NodeIdentity
+    public var state: State
+    /// The container's first process; 0: none is named.
+    public var pid: UInt32 = 0
+    /// When it began, in clock ticks after boot (proc_pid_stat(5)); 0 where there is no pid.
+    public var startTime: UInt64 = 0
+    /// At most `Limits.containerCgroups`.
+    public var cgroups: [Cgroup] = []
+    /// crun: the systemd scope, if it has one.
+    public var scope: [UInt8] = []
+
+    /// Whose form the state has.
+    public enum State: UInt8, Sendable, CaseIterable {
+        /// The directory has no state file.
+        case absent = 0
+        /// It is empty, cut off, larger than 4 MiB, names more than fits, or has another form.
+        case notUnderstood = 1
+        /// `state.json` of libcontainer.
+        case runc = 2
+        /// `status` of crun.
+        case crun = 3
+    }
+
+    /// A cgroup that the state names.
+    public struct Cgroup: Sendable, Equatable {
+        /// runc: the controller, or the hierarchy's name, of cgroup version 1; empty for version 2, and in crun's state.
+        public var controller: [UInt8]
+        /// runc: the absolute path. crun: the path beneath each hierarchy's root.
+        public var path: [UInt8]
+        public init(controller: [UInt8], path: [UInt8]) {
+            self.controller = controller
+            self.path = path
+        }
+    }
+
+    public init(directory: NodeIdentity, state: State) {
+        self.directory = directory
+        self.state = state
     }
 }
 

@@ -18,7 +18,8 @@ public struct MountIdentity: Sendable, Equatable {
 }
 
 /// A file's, directory's or namespace's identity: device, inode, and birth in nanoseconds since 1970
-/// (0 where the filesystem keeps none), because inode numbers are used again.
+/// (0 where the filesystem keeps none), because inode numbers are used again. In place of a namespace's birth stands, from
+/// version 2 on, its time of modification, which is when it was first looked at; 0 matches any.
 public struct NodeIdentity: Sendable, Equatable, Hashable {
     public var device: UInt64
     public var inode: UInt64
@@ -63,27 +64,51 @@ public struct RuntimeTarget: Sendable, Equatable {
     }
 }
 
+/// A cgroup whose processes are to be signalled (version 2).
+public struct CgroupTarget: Sendable, Equatable {
+    /// Beneath a cgroup root that may kill.
+    public var place: Place
+    /// Its directory's; `identityMismatch` where another cgroup has the place.
+    public var identity: NodeIdentity
+    /// Whether no other container's process is in it or beneath it. Then all beneath it is meant too; else only what is directly
+    /// in it.
+    public var isExclusive: Bool
+    public init(place: Place, identity: NodeIdentity, isExclusive: Bool) {
+        self.place = place
+        self.identity = identity
+        self.isExclusive = isExclusive
+    }
+}
+
 /// What the orchestrator may ask for. See `PROTOCOL.md` for each one's bytes and promises.
 public enum Request: Sendable, Equatable {
     case hello(VersionRange)
     case unmount(Place, Intent<MountIdentity>)
+    /// Detaches what is mounted beneath a directory, however deep, and nothing at it: at most `most` mounts, 1 to
+    /// `Limits.sliceEntries` (version 2).
+    case unmountBeneath(Place, only: NodeIdentity?, most: UInt32)
     case deleteNetworkNamespace(Place, Intent<NodeIdentity>)
     case removeDirectory(Place, DirectoryIntent)
     case runtimeState(RuntimeTarget)
     /// Sends a signal, 1 to 64, to the container's init, or to all its processes.
     case runtimeKill(RuntimeTarget, Intent<NodeIdentity>, signal: UInt8, all: Bool)
+    /// Sends it to what lives in cgroups of the container, 1 to `Limits.cgroupTargets`, without the runtime (version 2).
+    case runtimeKillCgroups(RuntimeTarget, Intent<NodeIdentity>, signal: UInt8, [CgroupTarget])
     case runtimeDelete(RuntimeTarget, Intent<NodeIdentity>)
+    /// Removes the container's state directory without the runtime, which cannot read it, or is gone. Refused while the
+    /// process that the state names lives (version 2).
+    case runtimeForget(RuntimeTarget, only: NodeIdentity)
     case runtimeList(runtime: UInt8)
 
     public var kind: Kind {
         switch self {
         case .hello: .hello
-        case .unmount: .unmount
+        case .unmount, .unmountBeneath: .unmount
         case .deleteNetworkNamespace: .deleteNetworkNamespace
         case .removeDirectory: .removeDirectory
         case .runtimeState: .runtimeState
-        case .runtimeKill: .runtimeKill
-        case .runtimeDelete: .runtimeDelete
+        case .runtimeKill, .runtimeKillCgroups: .runtimeKill
+        case .runtimeDelete, .runtimeForget: .runtimeDelete
         case .runtimeList: .runtimeList
         }
     }
@@ -98,7 +123,7 @@ public struct VersionRange: Sendable, Equatable {
         self.maximum = maximum
     }
     /// What this module speaks.
-    public static var spoken: VersionRange { VersionRange(minimum: Limits.version, maximum: Limits.version) }
+    public static var spoken: VersionRange { VersionRange(minimum: Limits.oldestVersion, maximum: Limits.version) }
 }
 
 /// A request with its id and deadline: one packet from orchestrator to helper.

@@ -8,13 +8,19 @@ public struct Welcome: Sendable, Equatable {
     public var missing: UInt64
     public var roots: [Root]
     public var runtimes: [Runtime]
+    /// Later additions that the helper has, a bit each (version 2); bits that are not known mean nothing.
+    public var features: UInt64
 
-    public init(version: UInt16, release: InlineBytes<33>, missing: UInt64, roots: [Root], runtimes: [Runtime]) {
+    public init(
+        version: UInt16, release: InlineBytes<33>, missing: UInt64, roots: [Root], runtimes: [Runtime],
+        features: UInt64 = 0
+    ) {
         self.version = version
         self.release = release
         self.missing = missing
         self.roots = roots
         self.runtimes = runtimes
+        self.features = features
     }
 
     /// A directory beneath which the helper acts.
@@ -26,16 +32,19 @@ public struct Welcome: Sendable, Equatable {
         public var path: InlineBytes<256>
         /// Namespace roots: which names are pods'. `uuid`, or a prefix followed by `*`; several separated by a blank.
         public var names: InlineBytes<65>
+        /// Cgroup roots: whether processes in cgroups beneath may be signalled (version 2).
+        public var mayKill: Bool
 
         public init(
             kind: RootKind, minimumDepth: UInt8, maximumDepth: UInt8, path: InlineBytes<256>,
-            names: InlineBytes<65> = InlineBytes()
+            names: InlineBytes<65> = InlineBytes(), mayKill: Bool = false
         ) {
             self.kind = kind
             self.minimumDepth = minimumDepth
             self.maximumDepth = maximumDepth
             self.path = path
             self.names = names
+            self.mayKill = mayKill
         }
     }
 
@@ -61,7 +70,7 @@ public enum RootKind: UInt8, Sendable, CaseIterable {
     case networkNamespace = 3
     case ipcNamespace = 4
     case utsNamespace = 5
-    /// Left-over cgroups: rmdir(2) only.
+    /// Left-over cgroups: rmdir(2), and signals where the root may kill.
     case cgroup = 6
 
     public var isNamespace: Bool { self == .networkNamespace || self == .ipcNamespace || self == .utsNamespace }

@@ -1,11 +1,14 @@
 /// Reads little-endian fields from a packet, front to back, and never beyond its end.
 struct Reader: ~Escapable {
     private let bytes: Span<UInt8>
+    /// The protocol version of what is read.
+    let version: UInt16
     private(set) var position = 0
 
     @_lifetime(copy bytes)
-    init(_ bytes: Span<UInt8>) {
+    init(_ bytes: Span<UInt8>, version: UInt16) {
         self.bytes = bytes
+        self.version = version
     }
 
     mutating func u8() throws(Malformed) -> UInt8 {

@@ -93,7 +93,7 @@ final class Run {
     }
 
     private func describe(_ packet: [UInt8]) -> String {
-        guard let request = try? RequestPacket(decoding: packet.span) else {
+        guard let request = Messages.read(packet) else {
             return "\(packet.count) bytes \(packet.prefix(60))"
         }
         switch request.request {

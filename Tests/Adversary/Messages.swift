@@ -30,7 +30,7 @@ struct Messages {
         // The first ones, which were given, stay.
         let slot = Int.random(in: 100..<200, using: &random)
         switch facts {
-        case .mount(let identity): mounts.keep(identity, at: slot)
+        case .mount(let identity), .mountPoint(let identity, _): mounts.keep(identity, at: slot)
         case .namespace(let identity, _): nodes.keep(identity, at: slot)
         case .directory(let facts):
             nodes.keep(facts.identity, at: slot)
@@ -42,15 +42,20 @@ struct Messages {
     /// The next packet: valid; or, once in 20, valid but for some bytes; or, once in 200, noise.
     mutating func next(acting: Bool) -> [UInt8] {
         while true {
-            var packet = request(acting: acting).encoded()
+            var packet = request(acting: acting).encoded(version: Limits.version)
             if random.oneIn(200) {
                 packet = random.bytes(Int.random(in: 0...4200, using: &random))
             } else if random.oneIn(20) {
                 mutate(&packet)
             }
             // A mutation can turn a look into an act.
-            if acting || (try? RequestPacket(decoding: packet.span))?.request.isAct != true { return packet }
+            if acting || Self.read(packet)?.request.isAct != true { return packet }
         }
+    }
+
+    /// The request in a packet to a helper that has been greeted; nil where there is none.
+    static func read(_ packet: [UInt8]) -> RequestPacket? {
+        try? RequestPacket(decoding: packet.span, version: Limits.version)
     }
 
     mutating func hello() -> [UInt8] { RequestPacket(id: 1, deadline: 30_000, request: .hello(.spoken)).encoded() }
@@ -81,6 +86,10 @@ struct Messages {
         let request: Request
         var deadline = random.pick([1, 5, 50, 1000, 5000] as [UInt32])
         switch Int.random(in: 0..<100, using: &random) {
+        case ..<5 where acting:
+            request = .unmountBeneath(
+                place([0, 1, 5]), only: random.oneIn(3) ? random.pick(nodes) : nil,
+                most: random.pick([1, 3, 1_000_000]))
         case ..<30: request = .unmount(place([0, 1, 5]), acting ? act(mounts) : .look)
         case ..<50: request = .deleteNetworkNamespace(place([2, 3, 4]), acting ? act(nodes) : .look)
         case ..<97: request = .removeDirectory(place([0, 0, 0, 1, 1, 5, 5, 6, 7]), directoryIntent(acting))
@@ -88,12 +97,22 @@ struct Messages {
         case ..<98:
             let signal = random.oneIn(4) ? 9 : UInt8.random(in: 1...64, using: &random)
             request = .runtimeKill(target(), acting ? act(nodes) : .look, signal: signal, all: random.oneIn(2))
+        case ..<99 where random.oneIn(3): request = killInCgroups(acting)
+        case ..<99 where acting && random.oneIn(4): request = .runtimeForget(target(), only: random.pick(nodes))
         case ..<99: request = .runtimeDelete(target(), acting ? act(nodes) : .look)
         default:
             request = random.oneIn(4) ? .runtimeList(runtime: UInt8.random(in: 0...4, using: &random)) : .hello(.spoken)
         }
         if deadline < 1000, random.oneIn(2) { deadline = 1000 }
         return RequestPacket(id: lastID, deadline: deadline, request: request)
+    }
+
+    private mutating func killInCgroups(_ acting: Bool) -> Request {
+        let cgroups = (0..<Int.random(in: 1...3, using: &random)).map { _ in
+            CgroupTarget(place: place([6, 7]), identity: random.pick(nodes), isExclusive: random.oneIn(2))
+        }
+        let signal = random.oneIn(2) ? 9 : UInt8.random(in: 1...64, using: &random)
+        return .runtimeKillCgroups(target(), acting ? act(nodes) : .look, signal: signal, cgroups)
     }
 
     /// A place for an operation that is for these roots: mostly one of theirs, and where something is.
@@ -141,7 +160,8 @@ extension Request {
     var isAct: Bool {
         switch self {
         case .hello, .unmount(_, .look), .deleteNetworkNamespace(_, .look), .removeDirectory(_, .look),
-            .runtimeKill(_, .look, _, _), .runtimeDelete(_, .look), .runtimeState, .runtimeList:
+            .runtimeKill(_, .look, _, _), .runtimeKillCgroups(_, .look, _, _), .runtimeDelete(_, .look), .runtimeState,
+            .runtimeList:
             false
         default: true
         }

@@ -22,7 +22,7 @@ final class Session {
     /// Sends one packet, or what a hostile orchestrator makes of it, and checks what comes of it; the facts.
     func send(_ packet: [UInt8], _ random: inout Random) throws -> Facts {
         let helper = try running()
-        let request = try? RequestPacket(decoding: packet.span)
+        let request = try? RequestPacket(decoding: packet.span, version: helper.version)
         switch Int.random(in: 0..<1000, using: &random) {
         case 0:
             // Two at once: the first answer says so, unless it was quicker.

@@ -82,11 +82,11 @@ import Testing
             let path = try helper(
                 node,
                 answering: Reply(
-                    kind: .hello, requestID: 1, outcome: .unsupported(VersionRange(minimum: 2, maximum: 3))))
+                    kind: .hello, requestID: 1, outcome: .unsupported(VersionRange(minimum: 3, maximum: 4))))
             try expectUnusable(
                 node, Unchanged(node), helper: path,
-                "the helper speaks protocol versions 2 to 3, this podreap 1; install podreap and podreap-helper of the same "
-                    + "release\n")
+                "the helper speaks protocol versions 3 to 4, this podreap 1 to 2; install podreap and podreap-helper of the "
+                    + "same release\n")
         }
     }
 

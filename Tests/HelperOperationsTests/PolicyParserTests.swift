@@ -20,6 +20,8 @@ import Testing
             sandbox-root = /run/pods
             container-root\t=\t/run/containers depth 2-3
             cgroup-root = /sys/fs/cgroup/pids/kubepods depth 4
+            cgroup-root = /sys/fs/cgroup/memory/kubepods depth 4 kill
+            cgroup-root = /sys/fs/cgroup/cpu/kubepods kill
             netns-root = /run/netns names cni-* uuid
             ipcns-root = /run/ipcns names uuid
             utsns-root = /run/utsns names uuid
@@ -30,12 +32,13 @@ import Testing
         #expect(policy.callers == [997, 61234])
         #expect(
             policy.roots.map(\.kind) == [
-                .sandbox, .container, .cgroup, .networkNamespace, .ipcNamespace, .utsNamespace,
+                .sandbox, .container, .cgroup, .cgroup, .cgroup, .networkNamespace, .ipcNamespace, .utsNamespace,
             ])
-        #expect(policy.roots.map(\.minimumDepth) == [1, 2, 4, 1, 1, 1])
-        #expect(policy.roots.map(\.maximumDepth) == [1, 3, 4, 1, 1, 1])
+        #expect(policy.roots.map(\.minimumDepth) == [1, 2, 4, 4, 1, 1, 1, 1])
+        #expect(policy.roots.map(\.maximumDepth) == [1, 3, 4, 4, 1, 1, 1, 1])
+        #expect(policy.roots.map(\.mayKill) == [false, false, false, true, true, false, false, false])
         #expect(policy.roots[1].path.array == Array("/run/containers".utf8))
-        #expect(policy.roots[3].names.array == Array("cni-* uuid".utf8))
+        #expect(policy.roots[5].names.array == Array("cni-* uuid".utf8))
         #expect(policy.runtimes.map(\.seen.hooks) == [false, true])
         #expect(policy.runtimes[1].path.array == Array("/usr/bin/crun".utf8))
         #expect(policy.runtimes[1].seen.stateRoot.array == Array("/run/crun".utf8))
@@ -56,6 +59,13 @@ import Testing
         ("sandbox-root = /a//b", "a path must be absolute, without . and .. and //, and at most 255 bytes"),
         ("sandbox-root = /a/", "a path must be absolute, without . and .. and //, and at most 255 bytes"),
         ("sandbox-root = /a depth", "expected PATH [depth N[-M]]"),
+        ("sandbox-root = /a kill", "expected PATH [depth N[-M]]"),
+        ("container-root = /a depth 1 kill", "expected PATH [depth N[-M]]"),
+        ("cgroup-root = /a kill depth 1", "expected PATH [depth N[-M]] [kill]"),
+        ("cgroup-root = /a depth 1 kill kill", "expected PATH [depth N[-M]] [kill]"),
+        ("cgroup-root = /a depth kill", "expected PATH [depth N[-M]] [kill]"),
+        ("cgroup-root = kill", "a path must be absolute, without . and .. and //, and at most 255 bytes"),
+        ("netns-root = /a names uuid kill", "a name pattern is uuid or PREFIX*"),
         ("sandbox-root = /a depth 0", "a depth is N or N-M, from 1 to 16"),
         ("sandbox-root = /a depth 17", "a depth is N or N-M, from 1 to 16"),
         ("sandbox-root = /a depth 3-2", "a depth is N or N-M, from 1 to 16"),

@@ -4,8 +4,10 @@ import Testing
 /// Whatever bytes come, a decoder answers with a message or a reason; and what it takes has one encoding only.
 @Suite struct BadInputTests {
     private static let messages =
-        RequestVectors.all.map { (bytes: $0.message.encoded(), isReply: false) }
-        + ReplyVectors.all.map { (bytes: $0.message.encoded, isReply: true) }
+        (RequestVectors.all + SecondVersionVectors.requests)
+        .map { (bytes: $0.message.encoded(version: $0.version), isReply: false) }
+        + (ReplyVectors.all + SecondVersionVectors.replies)
+        .map { (bytes: $0.message.encoded(version: $0.version), isReply: true) }
     private static let bad = MalformedVectors.all.map(\.bytes)
 
     @Test func everyPrefixOfAMessageIsRefused() {
@@ -55,28 +57,39 @@ import Testing
             let body = (0..<count).map { _ in
                 UInt8.random(in: 0...(Bool.random(using: &random) ? 3 : 255), using: &random)
             }
-            check(RawPacket(kind: kind, last: UInt32.random(in: 0...8, using: &random), body: body).bytes)
+            let version = UInt16.random(in: 1...2, using: &random)
+            let last = UInt32.random(in: 0...8, using: &random)
+            check(RawPacket(version: version, kind: kind, last: last, body: body).bytes)
         }
     }
 
     /// Why the bytes are no request, or no reply; nil where they are one.
     private func reason(_ bytes: [UInt8], _ isReply: Bool) -> Malformed? {
         do throws(Malformed) {
-            if isReply { _ = try Reply(decoding: bytes.span) } else { _ = try RequestPacket(decoding: bytes.span) }
+            let version = Self.version(bytes)
+            if isReply {
+                _ = try Reply(decoding: bytes.span, version: version)
+            } else {
+                _ = try RequestPacket(decoding: bytes.span, version: version)
+            }
             return nil
         } catch {
             return error
         }
     }
 
+    /// The version that a packet is read in: its header's, where that is one.
+    private static func version(_ bytes: [UInt8]) -> UInt16 { bytes.count > 5 && bytes[4...5] == [2, 0] ? 2 : 1 }
+
     /// Decodes the bytes both ways. What is taken must encode to the same bytes again.
     private func check(_ bytes: [UInt8]) {
         // Hello is read whatever version its header has, and written with this one.
+        let version = Self.version(bytes)
         let encoded: [UInt8]
-        if let packet = try? RequestPacket(decoding: bytes.span) {
-            encoded = packet.encoded()
-        } else if let reply = try? Reply(decoding: bytes.span) {
-            encoded = reply.encoded
+        if let packet = try? RequestPacket(decoding: bytes.span, version: version) {
+            encoded = packet.encoded(version: version)
+        } else if let reply = try? Reply(decoding: bytes.span, version: version) {
+            encoded = reply.encoded(version: version)
         } else {
             return
         }

@@ -33,6 +33,10 @@ import Testing
         #expect(Limits.components == 16 && text.contains("*count*, 0 to 16"))
         #expect(Limits.componentBytes == 255 && text.contains("text8 of 1 to 255 bytes"))
         #expect(Limits.containerIDBytes == 128 && text.contains("1 to 128 of `A-Z a-z 0-9 _ . + -`"))
+        #expect(Limits.cgroupTargets == 16 && text.contains("u8 *count*, 1 to 16; *count* cgroups"))
+        #expect(Limits.containerCgroups == 32 && text.contains("how many cgroups follow, at most 32"))
+        #expect(Limits.cgroupPathBytes == 4095 && text.contains("text16 path (at most 4095)"))
+        #expect(Limits.containerCgroupBytes == 12288 && text.contains("at most 12288 bytes"))
         #expect(Limits.sliceEntries == 1_000_000 && text.contains("*entries*, 1 to 1000000"))
         #expect(Limits.shares == 16 && text.contains("*count*, 1 to 16"))
         #expect(Limits.deadlineMilliseconds == 600_000 && text.contains("milliseconds, 1 to 600000"))
@@ -50,7 +54,7 @@ import Testing
     @Test func examples() throws {
         // Between fences: text, example, text, example...
         let parts = text.components(separatedBy: "```\n")
-        #expect(parts.count == 9)
+        #expect(parts.count == 11)
         for index in stride(from: 1, to: parts.count, by: 2) {
             let (before, block) = (parts[index - 1], parts[index])
             let line = try #require(before.split(separator: "\n").last { $0.contains(".bin`: ") })

@@ -32,6 +32,10 @@ enum MalformedVectors {
         request(.badRequestID, RawPacket(kind: 2, id: 0, body: unmount)),
         // Good, but not with a file descriptor.
         conversation(.unexpectedDescriptor, RawPacket(kind: 1, body: [1, 0, 1, 0])),
+        // RuntimeKill of "a" by runtime 0, act, signal 9, in no cgroup at all.
+        BadVector(
+            reason: .badCgroups, fault: .request,
+            bytes: RawPacket(version: 2, kind: 6, body: [0, 1, 0x61, 1, 9, 2, 0]).bytes, version: 2),
     ]
 
     private static func request(_ reason: Malformed, _ packet: RawPacket) -> BadVector {

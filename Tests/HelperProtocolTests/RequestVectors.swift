@@ -9,7 +9,7 @@ enum RequestVectors {
     static let target = RuntimeTarget(runtime: 1, id: id("Web_1.a+b-c"))
 
     static let all: [Vector<RequestPacket>] = [
-        vector("hello", .hello(.spoken), id: 1),
+        vector("hello", .hello(VersionRange(minimum: 1, maximum: 1)), id: 1),
         vector("hello-range", .hello(VersionRange(minimum: 1, maximum: 0x0203)), id: 1),
         vector("unmount-look", .unmount(sandbox, .look)),
         vector("unmount-act", .unmount(sandbox, .act(only: nil))),

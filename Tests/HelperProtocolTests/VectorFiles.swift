@@ -6,6 +6,8 @@ import Testing
 struct Vector<Message: Sendable & Equatable>: Sendable, CustomTestStringConvertible {
     let name: String
     let message: Message
+    /// The protocol version that it is written in.
+    var version = Limits.oldestVersion
     var testDescription: String { name }
 }
 
@@ -17,11 +19,12 @@ struct BadVector: Sendable, CustomTestStringConvertible {
     /// Whether the bytes are wrong, as a request or as a reply, or only when or how a good request comes.
     let fault: Fault
     let bytes: [UInt8]
+    var version = Limits.oldestVersion
     var name: String { "malformed-\(reason)" }
     var testDescription: String { name }
 }
 
-/// The golden vectors: files of bytes that every release of protocol v1 reads and writes alike.
+/// The golden vectors: files of bytes that every release that knows their version of the protocol reads and writes alike.
 enum VectorFiles {
     private static let directory = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "vectors")
 
@@ -69,9 +72,11 @@ struct RawPacket {
 }
 
 extension Reply {
-    var encoded: [UInt8] {
+    var encoded: [UInt8] { encoded(version: Limits.oldestVersion) }
+
+    func encoded(version: UInt16) -> [UInt8] {
         var out: [UInt8] = []
-        encode(into: &out)
+        encode(into: &out, version: version)
         return out
     }
 }

@@ -1,24 +1,54 @@
 import HelperProtocol
 import Testing
 
-/// The bytes of protocol v1, for ever.
+/// The bytes of each version of the protocol, for ever.
 @Suite struct VectorTests {
-    @Test(arguments: RequestVectors.all)
+    @Test(arguments: RequestVectors.all + SecondVersionVectors.requests)
     func request(_ vector: Vector<RequestPacket>) throws {
-        let bytes = try committed(vector.name, vector.message.encoded())
-        #expect(try RequestPacket(decoding: bytes.span) == vector.message)
-        #expect(vector.message.encoded() == bytes)
-        #expect(bytes.count <= Limits.requestBytes)
-        #expect(throws: Malformed.unknownKind) { try Reply(decoding: bytes.span) }
+        let version = vector.version
+        let bytes = try committed(vector.name, vector.message.encoded(version: version))
+        #expect(try RequestPacket(decoding: bytes.span, version: version) == vector.message)
+        #expect(vector.message.encoded(version: version) == bytes)
+        #expect(bytes.count <= Limits.requestBytes && vector.message.request.version <= version)
+        #expect(throws: Malformed.unknownKind) { try Reply(decoding: bytes.span, version: version) }
     }
 
-    @Test(arguments: ReplyVectors.all)
+    @Test(arguments: ReplyVectors.all + SecondVersionVectors.replies)
     func reply(_ vector: Vector<Reply>) throws {
-        let bytes = try committed(vector.name, vector.message.encoded)
-        #expect(try Reply(decoding: bytes.span) == vector.message)
-        #expect(vector.message.encoded == bytes)
+        let version = vector.version
+        let bytes = try committed(vector.name, vector.message.encoded(version: version))
+        #expect(try Reply(decoding: bytes.span, version: version) == vector.message)
+        #expect(vector.message.encoded(version: version) == bytes)
         #expect(bytes.count <= Limits.replyBytes)
-        #expect(throws: (any Error).self) { try RequestPacket(decoding: bytes.span) }
+        #expect(throws: (any Error).self) { try RequestPacket(decoding: bytes.span, version: version) }
+    }
+
+    /// Whoever speaks the first version only never meets what is new in the second, and the other way round.
+    @Test func versionsAreToldApart() throws {
+        for vector in SecondVersionVectors.requests where vector.version == 2 {
+            var bytes = try VectorFiles.read(vector.name)
+            #expect(throws: Malformed.badVersion) { try RequestPacket(decoding: bytes.span, version: 1) }
+            bytes[4] = 1
+            if vector.message.request.version == 1 {
+                #expect(try RequestPacket(decoding: bytes.span, version: 1) == vector.message)
+            } else {
+                #expect(throws: (any Error).self) { try RequestPacket(decoding: bytes.span, version: 1) }
+            }
+        }
+        for vector in RequestVectors.all where vector.message.request.kind != .hello {
+            let bytes = try VectorFiles.read(vector.name)
+            #expect(throws: Malformed.badVersion) { try RequestPacket(decoding: bytes.span, version: 2) }
+        }
+        for vector in SecondVersionVectors.replies where vector.message.kind != .hello {
+            var bytes = try VectorFiles.read(vector.name)
+            #expect(throws: Malformed.badVersion) { try Reply(decoding: bytes.span, version: 1) }
+            bytes[4] = 1
+            switch vector.message.facts {
+            case .mountPoint, .container:
+                #expect(throws: Malformed.badFacts) { try Reply(decoding: bytes.span, version: 1) }
+            default: #expect(try Reply(decoding: bytes.span, version: 1) == vector.message)
+            }
+        }
     }
 
     @Test(arguments: MalformedVectors.all)
@@ -26,14 +56,17 @@ import Testing
         let bytes = try committed(vector.name, vector.bytes)
         #expect(vector.bytes == bytes)
         switch vector.fault {
-        case .request: #expect(throws: vector.reason) { try RequestPacket(decoding: bytes.span) }
+        case .request:
+            #expect(throws: vector.reason) { try RequestPacket(decoding: bytes.span, version: vector.version) }
         case .reply: #expect(throws: vector.reason) { try Reply(decoding: bytes.span) }
         case .conversation: #expect(try RequestPacket(decoding: bytes.span).encoded() == bytes)
         }
     }
 
     @Test func everyFileIsListedAndEveryVectorIsAFile() throws {
-        let names = RequestVectors.all.map(\.name) + ReplyVectors.all.map(\.name) + MalformedVectors.all.map(\.name)
+        let names =
+            (RequestVectors.all + SecondVersionVectors.requests).map(\.name)
+            + (ReplyVectors.all + SecondVersionVectors.replies).map(\.name) + MalformedVectors.all.map(\.name)
         #expect(Set(names).count == names.count)
         guard !VectorFiles.areWritten else { return }
         #expect(try VectorFiles.names() == Set(names))

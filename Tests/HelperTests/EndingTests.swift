@@ -12,7 +12,7 @@ extension RealHelper {
         private func hanging() throws -> (helper: TestHelper, pids: [Int32]) {
             let helper = try ProbePolicy.helper("sleep-twice")
             let target = RuntimeTarget(runtime: 0, id: try ContainerID(Array("sleep-twice".utf8)))
-            try helper.send(RequestPacket(id: 9, deadline: 60_000, request: .runtimeState(target)).encoded())
+            try helper.send(RequestPacket(id: 9, deadline: 60_000, request: .runtimeState(target)))
             let launcher = try #require(helper.launchers().first)
             for _ in 0..<1000 {
                 if let runtime = try NodeProcess(launcher).children().first,
@@ -51,7 +51,7 @@ extension RealHelper {
             if who == .launcher {
                 // What does not need it goes on; what does ends the helper.
                 #expect(try helper.ask(.lookAt(.at(0))).outcome == .done)
-                try helper.send(RequestPacket(id: 5, deadline: 5000, request: .runtimeList(runtime: 0)).encoded())
+                try helper.send(RequestPacket(id: 5, deadline: 5000, request: .runtimeList(runtime: 0)))
             }
             #expect(NodeProcess.waitForEnd(of: pids, seconds: 1) == [], "of \(pids)")
         }

@@ -101,7 +101,7 @@ extension RealHelper {
             for (index, helper) in helpers.enumerated() {
                 let request = Request.removeDirectory(
                     place, .act(only: nil, Slice(entries: 1_000_000, index: UInt8(index), count: 4)))
-                try helper.send(RequestPacket(id: 100, deadline: 20_000, request: request).encoded())
+                try helper.send(RequestPacket(id: 100, deadline: 20_000, request: request))
             }
             for helper in helpers {
                 let answer = try #require(try helper.receive())
@@ -159,7 +159,7 @@ extension RealHelper {
                     let slice = Slice(entries: 1_000_000, index: UInt8(index), count: 2)
                     let request = Request.removeDirectory(place, .act(only: nil, slice))
                     try helper.send(
-                        RequestPacket(id: UInt64(1000 + round), deadline: 20_000, request: request).encoded())
+                        RequestPacket(id: UInt64(1000 + round), deadline: 20_000, request: request))
                 }
                 var total: UInt64 = 0
                 for helper in helpers {

@@ -32,7 +32,7 @@ extension RealHelper {
             Breach(name: "nothing", packet: [], reason: .truncated),
             Breach(name: "half a header", packet: Array(unmount { _ in }[..<12]), reason: .truncated),
             Breach(name: "magic", packet: unmount { $0[0] = 0x51 }, reason: .badMagic),
-            Breach(name: "version 2", packet: unmount { $0[4] = 2 }, reason: .badVersion),
+            Breach(name: "version 2 in version 1", packet: unmount { $0[4] = 2 }, reason: .badVersion),
             Breach(name: "kind 99", packet: unmount { $0[6] = 99 }, reason: .unknownKind),
             Breach(name: "a reply", packet: unmount { $0[7] = 0x80 }, reason: .unknownKind),
             Breach(name: "length too great", packet: unmount { $0[16] += 1 }, reason: .badLength),
@@ -69,7 +69,7 @@ extension RealHelper {
         ]
 
         @Test(arguments: breaches) func malformed(_ breach: Breach) throws {
-            let helper = try TestHelper()
+            let helper = try TestHelper(versions: VersionRange(minimum: 1, maximum: 1))
             try helper.send(breach.packet)
             try expectEnd(helper, breach.reason)
         }
@@ -99,7 +99,7 @@ extension RealHelper {
 
         @Test func noCommonVersion() throws {
             let helper = try TestHelper(ungreeted: TestHelper.start)
-            #expect(try helper.ask(.hello(VersionRange(minimum: 2, maximum: 9))).outcome == .unsupported(.spoken))
+            #expect(try helper.ask(.hello(VersionRange(minimum: 3, maximum: 9))).outcome == .unsupported(.spoken))
             #expect(try helper.isClosed())
             #expect(try helper.process.wait(seconds: 2) == .exited(0))
         }
@@ -115,8 +115,8 @@ extension RealHelper {
             let helper = try ProbePolicy.helper("sleep")
             let pids = try [helper.process.pid] + helper.launchers()
             let target = RuntimeTarget(runtime: 0, id: try ContainerID(Array("sleep".utf8)))
-            try helper.send(RequestPacket(id: 7, deadline: 60_000, request: .runtimeState(target)).encoded())
-            try helper.send(RequestPacket(id: 8, deadline: 60_000, request: .runtimeState(target)).encoded())
+            try helper.send(RequestPacket(id: 7, deadline: 60_000, request: .runtimeState(target)))
+            try helper.send(RequestPacket(id: 8, deadline: 60_000, request: .runtimeState(target)))
             #expect(try helper.receive(seconds: 2)?.outcome == .malformed(.pipelined))
             #expect(NodeProcess.waitForEnd(of: pids, seconds: 1) == [])
         }

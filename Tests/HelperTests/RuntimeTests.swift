@@ -29,15 +29,15 @@ extension RealHelper {
 
             // Looks change nothing.
             let look = try helper.ask(.runtimeKill(target, .look, signal: 9, all: true))
-            guard case (.done, .directory(let facts)) = (look.outcome, look.facts) else {
+            guard case (.done, .container(let facts)) = (look.outcome, look.facts) else {
                 throw ProgramFailure(description: "\(look.reply)")
             }
-            #expect(Entry.at("\(runtime.stateRoot)/\(id)")?.inode == facts.identity.inode)
+            #expect(Entry.at("\(runtime.stateRoot)/\(id)")?.inode == facts.directory.inode)
             #expect(try helper.ask(.runtimeDelete(target, .look)).reply.facts == look.facts)
             #expect(NodeProcess(pid).isAlive)
 
             // Another container of that id is not killed for this one.
-            var other = facts.identity
+            var other = facts.directory
             other.inode += 1
             for request in [
                 Request.runtimeKill(target, .act(only: other), signal: 9, all: true),
@@ -46,15 +46,16 @@ extension RealHelper {
                 #expect(try helper.ask(request).outcome == .refused(.identityMismatch, detail: []))
             }
             // A running container is not deleted, whatever the runtime's exit status.
-            let early = try helper.ask(.runtimeDelete(target, .act(only: facts.identity)))
+            let early = try helper.ask(.runtimeDelete(target, .act(only: facts.directory)))
             #expect(early.outcome == .failed(Failure(errno: 0, call: .runtime)))
             #expect(NodeProcess(pid).isAlive)
 
             #expect(
-                try helper.ask(.runtimeKill(target, .act(only: facts.identity), signal: 9, all: false)).outcome == .done
+                try helper.ask(.runtimeKill(target, .act(only: facts.directory), signal: 9, all: false)).outcome
+                    == .done
             )
             #expect(NodeProcess.waitForEnd(of: [pid], seconds: 2) == [])
-            let deletion = try helper.ask(.runtimeDelete(target, .act(only: facts.identity)))
+            let deletion = try helper.ask(.runtimeDelete(target, .act(only: facts.directory)))
             #expect(deletion.outcome == .done, "\(deletion.reply)")
             #expect(!Entry.exists("\(runtime.stateRoot)/\(id)"))
             for request in [

@@ -3,7 +3,9 @@ public import HelperProtocol
 /// A real helper, started by the unprivileged caller, and the orchestrator's end of its socket.
 public final class TestHelper: Sendable {
     public let process: Program
-    private let number = Counter()
+    private let state = State()
+    /// The protocol version that Hello has found.
+    public var version: UInt16 { state.version }
 
     /// An answer, and what came as a sealed memfd with it.
     public struct Answer {
@@ -31,24 +33,29 @@ public final class TestHelper: Sendable {
     }
 
     /// Starts a helper and says Hello.
-    public convenience init(_ start: ProgramStart = TestHelper.start, policy: String? = nil) throws {
+    ///
+    /// - Parameter versions: The protocol versions that the orchestrator claims to speak.
+    public convenience init(
+        _ start: ProgramStart = TestHelper.start, policy: String? = nil, versions: VersionRange = .spoken
+    ) throws {
         try self.init(ungreeted: start, policy: policy)
-        try greet()
+        try greet(versions)
     }
 
     @discardableResult
-    public func greet() throws -> Welcome {
-        let answer = try ask(.hello(.spoken))
+    public func greet(_ versions: VersionRange = .spoken) throws -> Welcome {
+        let answer = try ask(.hello(versions))
         guard case (.done, .welcome(let welcome)) = (answer.outcome, answer.facts) else {
             throw ProgramFailure(description: "no Welcome: \(answer.outcome)")
         }
+        state.version = welcome.version
         return welcome
     }
 
     /// Sends a request and waits for its answer: its deadline and 6 s more.
     public func ask(_ request: Request, milliseconds: UInt32 = 20_000) throws -> Answer {
-        let id = number.next()
-        try send(RequestPacket(id: id, deadline: milliseconds, request: request).encoded())
+        let id = state.next()
+        try send(RequestPacket(id: id, deadline: milliseconds, request: request))
         guard let answer = try receive(seconds: Double(milliseconds) / 1000 + 6) else {
             throw ProgramFailure(description: "no answer to \(request)")
         }
@@ -57,6 +64,8 @@ public final class TestHelper: Sendable {
         }
         return answer
     }
+
+    public func send(_ packet: RequestPacket) throws { try send(packet.encoded(version: version)) }
 
     public func send(_ packet: [UInt8], descriptors: [Int32] = []) throws {
         try sendPacket(process.socket, packet, descriptors)
@@ -68,7 +77,7 @@ public final class TestHelper: Sendable {
         else { return nil }
         defer { closeDescriptor(descriptor) }
         guard !bytes.isEmpty else { throw ProgramFailure(description: "the helper has closed its socket") }
-        let reply = try Reply(decoding: bytes.span)
+        let reply = try Reply(decoding: bytes.span, version: version)
         guard descriptor >= 0 else { return Answer(reply: reply) }
         guard case .runtime(let facts) = reply.facts, case .memfd(let size) = facts.output, isSealed(descriptor)
         else { throw ProgramFailure(description: "a descriptor where none belongs, or one without seals") }
@@ -100,8 +109,9 @@ public final class TestHelper: Sendable {
         return pids
     }
 
-    private final class Counter: @unchecked Sendable {
+    private final class State: @unchecked Sendable {
         // Requests of one helper are sent one after the other.
+        var version = Limits.oldestVersion
         private var last: UInt64 = 0
         func next() -> UInt64 {
             last += 1

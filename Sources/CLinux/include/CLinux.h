@@ -38,7 +38,7 @@
 
 // What statx(2) says, in fixed types. mountIDUnique: mountID is STATX_MNT_ID_UNIQUE (Linux 6.8).
 struct linux_status {
-    uint64_t device, inode, birth, size, mountID;
+    uint64_t device, inode, birth, modified, size, mountID;
     uint32_t mode, uid, gid, links;
     uint8_t mountIDUnique, mountRootKnown, isMountRoot, isImmutable;
 };

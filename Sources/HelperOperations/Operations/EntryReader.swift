@@ -61,6 +61,9 @@ struct EntryReader {
         buffer.span.extracting((entry.position + 19)..<(entry.position + 20 + entry.nameCount))
     }
 
+    /// Its inode; of a mount's root, that of what the mount covers.
+    func inode(of entry: Entry) -> UInt64 { number(at: entry.position) }
+
     func name(of entry: Entry) -> InlineBytes<256> {
         var name = InlineBytes<256>()
         for index in 0..<entry.nameCount { _ = name.append(buffer[entry.position + 19 + index]) }

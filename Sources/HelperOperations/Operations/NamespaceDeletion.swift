@@ -9,18 +9,26 @@ extension Broker {
         return try privileges.raised(needed) { () throws(Outcome) -> Answer in
             do throws(Outcome) {
                 let directory = try place.openParent(beneath: root)
-                let (identity, mounted) = try directory.pin(place.name, root.kind)
+                var (identity, mounted) = try directory.pin(place.name, root.kind)
                 switch intent {
-                case .look: return Answer(.done, .namespace(identity, mounted: mounted))
-                case .act(let only?) where only != identity: throw .refused(.identityMismatch)
+                case .act(let only?) where !only.names(identity, mounted: mounted): throw .refused(.identityMismatch)
                 case .act: try directory.deletePin(place.name, root.kind, mounted: mounted)
+                case .look: break
                 }
+                if mounted, version < 2 { identity.birth = 0 }
                 return Answer(.done, .namespace(identity, mounted: mounted))
             } catch {
                 if error.isMissingEntry { return Answer(.alreadyDone) }
                 throw error.asResolution
             }
         }
+    }
+}
+
+extension NodeIdentity {
+    /// Whether what was found is this one. A namespace's time may be unknown to who asks.
+    fileprivate func names(_ found: NodeIdentity, mounted: Bool) -> Bool {
+        self == found || mounted && birth == 0 && device == found.device && inode == found.inode
     }
 }
 
@@ -38,7 +46,7 @@ extension Descriptor {
         let namespace = try openMounted(name.terminated, .file)
         guard try namespace.isNamespace() else { throw .refused(.notNamespace) }
         guard try namespace.namespaceKind() == kind else { throw .refused(.wrongNamespaceKind) }
-        return (try namespace.status().identity, true)
+        return (try namespace.status().namespaceIdentity, true)
     }
 
     fileprivate func deletePin(_ name: InlineBytes<256>, _ kind: RootKind, mounted: Bool) throws(Outcome) {

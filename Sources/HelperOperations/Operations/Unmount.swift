@@ -1,12 +1,14 @@
 internal import HelperProtocol
 
-/// How many mounts stacked on one place a single request detaches.
+/// How many mounts stacked on one place a single request of version 1 detaches, and one for a pin.
 var stackLimit: Int { 64 }
 
 extension Broker {
     /// Detaches the mounts at the place, topmost first, with what is mounted beneath them (umount2(2)); never a
     /// symbolic link's target. With an identity, that mount alone.
-    func unmount(_ place: Place, _ intent: Intent<MountIdentity>) throws(Outcome) -> Answer {
+    func unmount(
+        _ place: Place, _ intent: Intent<MountIdentity>, _ deadline: Deadline
+    ) throws(Outcome) -> Answer {
         let root = try policy.unmountRoot(for: place)
         let needed: CapabilitySet = intent == .look ? [.dacOverride] : [.dacOverride, .sysAdmin]
         return try privileges.raised(needed) { () throws(Outcome) -> Answer in
@@ -19,16 +21,29 @@ extension Broker {
             }
             guard let top = try parent.topMount(at: place.name) else { return Answer(.alreadyDone) }
             switch intent {
-            case .look:
+            case .look where version < 2:
                 return Answer(.done, .mount(top))
+            case .look:
+                return Answer(.done, .mountPoint(top, covers: try parent.covered(at: place.name)))
             case .act(let only?):
                 guard top == only else { throw .refused(.identityMismatch) }
                 try parent.unmount(place.name.terminated)
                 return Answer(.done, .count(1))
             case .act(nil):
-                return Answer(.done, .count(try parent.unmountAll(at: place.name)))
+                let most = version < 2 ? stackLimit : Int(Limits.sliceEntries)
+                let count = try parent.unmountAll(at: place.name, most, version < 2 ? nil : deadline)
+                if try parent.topMount(at: place.name) == nil { return Answer(.done, .count(count)) }
+                if version < 2 { throw .refused(.tooManyMounts) }
+                return Answer(.inProgress, .count(count))
             }
         }
+    }
+
+    /// Detaches what is mounted beneath a directory, and nothing at it.
+    func unmountBeneath(
+        _ place: Place, only: NodeIdentity?, _ most: UInt32, _ deadline: Deadline
+    ) throws(Outcome) -> Answer {
+        throw .refused(.wrongRootKind)
     }
 }
 
@@ -47,13 +62,32 @@ extension Descriptor {
         return status.isMountRoot ? status.mount : nil
     }
 
-    /// Detaches until no mount is left at the entry; how many there were.
-    func unmountAll(at name: InlineBytes<256>) throws(Outcome) -> UInt64 {
-        for count in 0..<stackLimit {
-            guard try topMount(at: name) != nil else { return UInt64(count) }
+    /// The directory or file that the mounts at an entry cover, as far as the filesystem's list of this directory tells: nobody
+    /// can ask for it as long as they are there.
+    fileprivate func covered(at name: InlineBytes<256>) throws(Outcome) -> NodeIdentity {
+        let directory = try open(InlineBytes<2>(".").terminated, .directory)
+        var entries = EntryReader()
+        var seen = 0
+        while seen < coveredLimit, let entry = try entries.next(directory) {
+            seen += 1
+            if entries.name(of: entry) == name {
+                return NodeIdentity(device: try status().identity.device, inode: entries.inode(of: entry), birth: 0)
+            }
+        }
+        return NodeIdentity(device: 0, inode: 0, birth: 0)
+    }
+
+    /// Detaches until no mount is left at the entry, but at most so many, and the first before it looks at the deadline; how
+    /// many.
+    func unmountAll(at name: InlineBytes<256>, _ most: Int, _ deadline: Deadline?) throws(Outcome) -> UInt64 {
+        for count in 0..<most {
+            let isLate = count > 0 && deadline?.isPast == true
+            guard !isLate, try topMount(at: name) != nil else { return UInt64(count) }
             try unmount(name.terminated)
         }
-        guard try topMount(at: name) == nil else { throw .refused(.tooManyMounts) }
-        return UInt64(stackLimit)
+        return UInt64(most)
     }
 }
+
+/// How many entries of a directory are searched for one.
+private var coveredLimit: Int { 100_000 }

@@ -13,7 +13,7 @@ extension Policy {
     ///     caller = USER-OR-UID
     ///     sandbox-root = PATH [depth N[-M]]
     ///     container-root = PATH [depth N[-M]]
-    ///     cgroup-root = PATH [depth N[-M]]
+    ///     cgroup-root = PATH [depth N[-M]] [kill]
     ///     netns-root | ipcns-root | utsns-root = PATH names uuid | PREFIX* ...
     ///     runtime = NAME PATH STATEROOT [hooks]
     ///
@@ -77,12 +77,15 @@ extension Policy {
         return nil
     }
 
-    private mutating func readRoot(_ kind: RootKind, _ values: [ArraySlice<UInt8>]) -> StaticString? {
+    private mutating func readRoot(_ kind: RootKind, _ words: [ArraySlice<UInt8>]) -> StaticString? {
+        var values = words
+        let mayKill = kind == .cgroup && values.count > 1 && values[values.count - 1].equals("kill")
+        if mayKill { values.removeLast() }
         guard roots.count < Limits.roots else { return "too many roots" }
         guard let path = values[0].asPath
         else { return "a path must be absolute, without . and .. and //, and at most 255 bytes" }
         guard !roots.contains(where: { $0.path == path && $0.kind == kind }) else { return "the root is listed twice" }
-        var root = Welcome.Root(kind: kind, minimumDepth: 1, maximumDepth: 1, path: path)
+        var root = Welcome.Root(kind: kind, minimumDepth: 1, maximumDepth: 1, path: path, mayKill: mayKill)
         if kind.isNamespace {
             guard values.count >= 3, values[1].equals("names")
             else { return "a namespace root needs: names uuid, or names PREFIX*" }
@@ -93,7 +96,9 @@ extension Policy {
                 for byte in pattern { guard root.names.append(byte) else { return "too many name patterns" } }
             }
         } else if values.count > 1 {
-            guard values.count == 3, values[1].equals("depth") else { return "expected PATH [depth N[-M]]" }
+            guard values.count == 3, values[1].equals("depth") else {
+                return kind == .cgroup ? "expected PATH [depth N[-M]] [kill]" : "expected PATH [depth N[-M]]"
+            }
             let bounds = values[2].split(separator: 0x2d, omittingEmptySubsequences: false)
             guard bounds.count <= 2, let least = bounds[0].number(upTo: UInt64(Limits.components)), least > 0,
                 let most = bounds[bounds.count - 1].number(upTo: UInt64(Limits.components)), most >= least

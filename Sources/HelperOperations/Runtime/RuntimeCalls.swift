@@ -62,7 +62,9 @@ extension Broker {
     private func precheck(_ target: RuntimeTarget, _ intent: Intent<NodeIdentity>) throws(Outcome) -> Answer? {
         guard let found = try stateDirectory(target) else { return Answer(.alreadyDone) }
         switch intent {
-        case .look: return Answer(.done, .directory(DirectoryFacts(identity: found, children: [], next: 0)))
+        case .look where version < 2:
+            return Answer(.done, .directory(DirectoryFacts(identity: found, children: [], next: 0)))
+        case .look: return Answer(.done, .container(ContainerFacts(directory: found, state: .notUnderstood)))
         case .act(let only?) where only != found: throw .refused(.identityMismatch)
         case .act: return nil
         }

@@ -10,6 +10,10 @@ struct Status {
     var identity: NodeIdentity {
         NodeIdentity(device: found.device, inode: found.inode, birth: found.birth)
     }
+    /// A namespace has no birth, and its inode is used again at once; but nothing changes it once it was first looked at.
+    var namespaceIdentity: NodeIdentity {
+        NodeIdentity(device: found.device, inode: found.inode, birth: found.modified)
+    }
     var mount: MountIdentity { MountIdentity(id: found.mountID, unique: found.mountIDUnique != 0) }
     /// Whether the kernel says at all which entries are the root of a mount.
     var knowsMountRoots: Bool { found.mountRootKnown != 0 }

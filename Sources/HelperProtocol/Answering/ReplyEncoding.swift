@@ -1,9 +1,12 @@
 extension Reply {
     /// Replaces what is in `out` with the packet's bytes. The capacity is kept, so a buffer that is used again
     /// costs no allocation.
-    public func encode(into out: inout [UInt8]) {
+    ///
+    /// - Parameter version: The one that both sides have agreed on; facts of a later one must not be in the reply.
+    public func encode(into out: inout [UInt8], version: UInt16 = Limits.oldestVersion) {
         out.removeAll(keepingCapacity: true)
-        Header(kind: kind, requestID: requestID, last: outcome.status).encode(to: &out, reply: true)
+        Header(kind: kind, requestID: requestID, last: outcome.status)
+            .encode(to: &out, reply: true, version: version)
         outcome.encode(to: &out)
         facts.encode(to: &out)
         Header.seal(&out)
@@ -66,6 +69,13 @@ extension Facts {
         case .runtime(let facts):
             out.put(UInt8(6))
             facts.encode(to: &out)
+        case .mountPoint(let identity, let covered):
+            out.put(UInt8(7))
+            identity.encode(to: &out)
+            covered.encode(to: &out)
+        case .container(let facts):
+            out.put(UInt8(8))
+            facts.encode(to: &out)
         }
     }
 }
@@ -100,6 +110,21 @@ extension RuntimeFacts {
     }
 }
 
+extension ContainerFacts {
+    func encode(to out: inout [UInt8]) {
+        directory.encode(to: &out)
+        out.put(state.rawValue)
+        out.put(pid)
+        out.put(startTime)
+        out.put(scope, limit: Limits.componentBytes)
+        out.put(UInt8(truncatingIfNeeded: cgroups.count))
+        for cgroup in cgroups {
+            out.put(cgroup.controller, limit: Limits.componentBytes)
+            out.put(cgroup.path, limit: Limits.cgroupPathBytes)
+        }
+    }
+}
+
 extension Welcome {
     func encode(to out: inout [UInt8]) {
         out.put(version)
@@ -112,6 +137,7 @@ extension Welcome {
             out.put(root.maximumDepth)
             out.put(root.path)
             out.put(root.names)
+            if version > 1 { out.put(root.mayKill) }
         }
         out.put(UInt8(truncatingIfNeeded: runtimes.count))
         for runtime in runtimes {
@@ -119,5 +145,6 @@ extension Welcome {
             out.put(runtime.stateRoot)
             out.put(runtime.hooks)
         }
+        if version > 1 { out.put(features) }
     }
 }

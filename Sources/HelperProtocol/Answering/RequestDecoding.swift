@@ -1,7 +1,8 @@
 extension RequestPacket {
-    /// Reads one packet. Every byte is checked; throws the first thing that is wrong.
-    public init(decoding bytes: Span<UInt8>) throws(Malformed) {
-        var reader = Reader(bytes)
+    /// Reads one packet of the version that both sides have agreed on. Every byte is checked; throws the first thing that is
+    /// wrong.
+    public init(decoding bytes: Span<UInt8>, version: UInt16 = Limits.oldestVersion) throws(Malformed) {
+        var reader = Reader(bytes, version: version)
         let header = try Header(
             from: &reader, packetBytes: bytes.count, limit: Limits.requestBytes, reply: false)
         guard header.requestID != 0 else { throw .badRequestID }
@@ -19,7 +20,7 @@ extension Request {
         case .hello:
             self = .hello(try VersionRange(from: &reader))
         case .unmount:
-            self = .unmount(try Place(from: &reader), try reader.intent())
+            self = try Self.unmount(at: try Place(from: &reader), from: &reader)
         case .deleteNetworkNamespace:
             self = .deleteNetworkNamespace(try Place(from: &reader), try reader.intent())
         case .removeDirectory:
@@ -31,12 +32,45 @@ extension Request {
             let intent: Intent<NodeIdentity> = try reader.intent()
             let signal = try reader.u8()
             guard (1...64).contains(signal) else { throw .badSignal }
-            self = .runtimeKill(target, intent, signal: signal, all: try reader.flag())
+            switch try reader.u8() {
+            case let all where all < 2:
+                self = .runtimeKill(target, intent, signal: signal, all: all == 1)
+            case 2 where reader.version > 1:
+                self = .runtimeKillCgroups(target, intent, signal: signal, try reader.cgroupTargets())
+            default: throw .badFlag
+            }
         case .runtimeDelete:
-            self = .runtimeDelete(try RuntimeTarget(from: &reader), try reader.intent())
+            self = try Self.runtimeDelete(try RuntimeTarget(from: &reader), from: &reader)
         case .runtimeList:
             self = .runtimeList(runtime: try reader.u8())
         }
+    }
+
+    private static func runtimeDelete(
+        _ target: RuntimeTarget, from reader: inout Reader
+    ) throws(Malformed) -> Request {
+        switch try reader.u8() {
+        case 0: return .runtimeDelete(target, .look)
+        case 1: return .runtimeDelete(target, .act(only: nil))
+        case 2: return .runtimeDelete(target, .act(only: try NodeIdentity(from: &reader)))
+        case 3 where reader.version > 1: return .runtimeForget(target, only: try NodeIdentity(from: &reader))
+        default: throw .badIntent
+        }
+    }
+
+    private static func unmount(at place: Place, from reader: inout Reader) throws(Malformed) -> Request {
+        var only: NodeIdentity?
+        switch try reader.u8() {
+        case 0: return .unmount(place, .look)
+        case 1: return .unmount(place, .act(only: nil))
+        case 2: return .unmount(place, .act(only: try MountIdentity(from: &reader)))
+        case 3 where reader.version > 1: break
+        case 4 where reader.version > 1: only = try NodeIdentity(from: &reader)
+        default: throw .badIntent
+        }
+        let most = try reader.integer(UInt32.self)
+        guard (1...Limits.sliceEntries).contains(most) else { throw .badSlice }
+        return .unmountBeneath(place, only: only, most: most)
     }
 }
 
@@ -73,6 +107,18 @@ extension Slice {
 }
 
 extension Reader {
+    mutating func cgroupTargets() throws(Malformed) -> [CgroupTarget] {
+        let count = Int(try u8())
+        guard (1...Limits.cgroupTargets).contains(count) else { throw .badCgroups }
+        var targets: [CgroupTarget] = []
+        for _ in 0..<count {
+            targets.append(
+                CgroupTarget(
+                    place: try Place(from: &self), identity: try NodeIdentity(from: &self), isExclusive: try flag()))
+        }
+        return targets
+    }
+
     /// 0 look, 1 act, 2 act on the identity that follows.
     mutating func intent<Identity: WireIdentity>() throws(Malformed) -> Intent<Identity> {
         switch try u8() {

@@ -1,7 +1,8 @@
 extension Reply {
-    /// Reads one packet. The orchestrator trusts the helper no more than the helper trusts it.
-    public init(decoding bytes: Span<UInt8>) throws(Malformed) {
-        var reader = Reader(bytes)
+    /// Reads one packet of the version that both sides have agreed on. The orchestrator trusts the helper no more than the
+    /// helper trusts it.
+    public init(decoding bytes: Span<UInt8>, version: UInt16 = Limits.oldestVersion) throws(Malformed) {
+        var reader = Reader(bytes, version: version)
         let header = try Header(from: &reader, packetBytes: bytes.count, limit: Limits.replyBytes, reply: true)
         kind = header.kind
         requestID = header.requestID
@@ -44,6 +45,9 @@ extension Facts {
         case 4: self = .directory(try DirectoryFacts(from: &reader))
         case 5: self = .count(try reader.integer(UInt64.self))
         case 6: self = .runtime(try RuntimeFacts(from: &reader))
+        case 7 where reader.version > 1:
+            self = .mountPoint(try MountIdentity(from: &reader), covers: try NodeIdentity(from: &reader))
+        case 8 where reader.version > 1: self = .container(try ContainerFacts(from: &reader))
         default: throw .badFacts
         }
     }
@@ -75,6 +79,25 @@ extension RuntimeFacts {
     }
 }
 
+extension ContainerFacts {
+    init(from reader: inout Reader) throws(Malformed) {
+        directory = try NodeIdentity(from: &reader)
+        guard let state = State(rawValue: try reader.u8()) else { throw .badFacts }
+        self.state = state
+        pid = try reader.integer(UInt32.self)
+        startTime = try reader.integer(UInt64.self)
+        scope = try reader.byteArray(limit: Limits.componentBytes)
+        let count = Int(try reader.u8())
+        guard count <= Limits.containerCgroups, pid <= UInt32(Int32.max) else { throw .badFacts }
+        for _ in 0..<count {
+            cgroups.append(
+                Cgroup(
+                    controller: try reader.byteArray(limit: Limits.componentBytes),
+                    path: try reader.byteArray(limit: Limits.cgroupPathBytes)))
+        }
+    }
+}
+
 extension Welcome {
     init(from reader: inout Reader) throws(Malformed) {
         version = try reader.integer(UInt16.self)
@@ -88,7 +111,8 @@ extension Welcome {
                 Root(
                     kind: kind, minimumDepth: try reader.u8(), maximumDepth: try reader.u8(),
                     path: try reader.inlineBytes(InlineBytes<256>.self),
-                    names: try reader.inlineBytes(InlineBytes<65>.self)))
+                    names: try reader.inlineBytes(InlineBytes<65>.self),
+                    mayKill: version > 1 ? try reader.flag() : false))
         }
         for _ in 0..<(try reader.u8()) {
             runtimes.append(
@@ -96,6 +120,7 @@ extension Welcome {
                     name: try reader.inlineBytes(InlineBytes<65>.self),
                     stateRoot: try reader.inlineBytes(InlineBytes<256>.self), hooks: try reader.flag()))
         }
+        features = version > 1 ? try reader.integer(UInt64.self) : 0
         guard roots.count <= Limits.roots, runtimes.count <= Limits.runtimes else { throw .badFacts }
     }
 }

@@ -1,8 +1,8 @@
 extension RequestPacket {
-    /// The packet's bytes.
-    public func encoded() -> [UInt8] {
+    /// The packet's bytes, in the version that both sides have agreed on: at least the request's.
+    public func encoded(version: UInt16 = Limits.oldestVersion) -> [UInt8] {
         var out: [UInt8] = []
-        Header(kind: request.kind, requestID: id, last: deadline).encode(to: &out, reply: false)
+        Header(kind: request.kind, requestID: id, last: deadline).encode(to: &out, reply: false, version: version)
         request.encode(to: &out)
         Header.seal(&out)
         return out
@@ -10,6 +10,14 @@ extension RequestPacket {
 }
 
 extension Request {
+    /// The protocol version from which on there is such a request.
+    public var version: UInt16 {
+        switch self {
+        case .unmountBeneath, .runtimeKillCgroups, .runtimeForget: 2
+        default: 1
+        }
+    }
+
     func encode(to out: inout [UInt8]) {
         switch self {
         case .hello(let versions):
@@ -17,6 +25,11 @@ extension Request {
         case .unmount(let place, let intent):
             place.encode(to: &out)
             out.put(intent)
+        case .unmountBeneath(let place, let only, let most):
+            place.encode(to: &out)
+            out.put(UInt8(only == nil ? 3 : 4))
+            only?.encode(to: &out)
+            out.put(most)
         case .deleteNetworkNamespace(let place, let intent):
             place.encode(to: &out)
             out.put(intent)
@@ -30,9 +43,24 @@ extension Request {
             out.put(intent)
             out.put(signal)
             out.put(all)
+        case .runtimeKillCgroups(let target, let intent, let signal, let cgroups):
+            target.encode(to: &out)
+            out.put(intent)
+            out.put(signal)
+            out.put(UInt8(2))
+            out.put(UInt8(truncatingIfNeeded: cgroups.count))
+            for cgroup in cgroups {
+                cgroup.place.encode(to: &out)
+                cgroup.identity.encode(to: &out)
+                out.put(cgroup.isExclusive)
+            }
         case .runtimeDelete(let target, let intent):
             target.encode(to: &out)
             out.put(intent)
+        case .runtimeForget(let target, let only):
+            target.encode(to: &out)
+            out.put(UInt8(3))
+            only.encode(to: &out)
         case .runtimeList(let runtime):
             out.put(runtime)
         }

@@ -65,9 +65,9 @@ struct GarbageGathering {
                 .container(runtime: name, stopped: container.isStopped), path,
                 created: container.created.flatMap { Date(rfc3339: $0) }, foreign: claim(path))
             if let target = try? roots.target(container.id, runtime: name),
-                case .directory(let state) = try await ask(.runtimeDelete(target, .look)).facts
+                let state = try await ask(.runtimeDelete(target, .look)).facts.stateDirectory
             {
-                item.identity = FileIdentity(state.identity)
+                item.identity = FileIdentity(state)
             }
             facts.items.append(item)
         }
@@ -179,7 +179,7 @@ struct GarbageGathering {
     /// nil where the policy does not allow that place, or the helper cannot get there.
     private func mounted(_ point: [UInt8]) async throws(RemovalError) -> MountedPlace? {
         guard let place = try? roots.place(point, for: .unmount, in: [.sandbox, .container]),
-            case .mount(let identity) = try await ask(.unmount(place, .look)).facts
+            let identity = try await ask(.unmount(place, .look)).facts.mountIdentity
         else { return nil }
         return MountedPlace(point, id: identity.id, unique: identity.unique)
     }

@@ -46,7 +46,8 @@ struct RecordedPacket {
         // A header that would be wrong in its magic or length alone is set right, so that more gets past it.
         guard flags & 0x20 != 0, packet.count >= Limits.headerBytes else { return }
         var header: [UInt8] = []
-        Header(kind: .hello, requestID: 1, last: 1000).encode(to: &header, reply: false)
+        let version: UInt16 = flags & 0x40 != 0 ? 2 : 1
+        Header(kind: .hello, requestID: 1, last: 1000).encode(to: &header, reply: false, version: version)
         packet.replaceSubrange(0..<6, with: header[0..<6])
         Header.seal(&packet)
     }
@@ -84,13 +85,15 @@ struct BrokerSession: ~Copyable {
         for _ in 0..<(recorded.pipelined ? 2 : 1) { try! client.send(recorded.packet, memory) }
         var packet = [UInt8](repeating: 0, count: Limits.requestBytes + 1)
         var out: [UInt8] = []
+        let version = max(broker.version, 1)
         let goesOn = try! broker.serveOne(&packet, &out)
 
         let received = try! client.receivePacket(into: &buffer, size: buffer.count)
-        guard let reply = try? Reply(decoding: buffer.span.extracting(first: received.count)) else {
+        let spoken = max(broker.version, 1)
+        guard let reply = try? Reply(decoding: buffer.span.extracting(first: received.count), version: spoken) else {
             fatalError("an answer that cannot be read: \(buffer[..<received.count])")
         }
-        let request = try? RequestPacket(decoding: recorded.packet.span)
+        let request = try? RequestPacket(decoding: recorded.packet.span, version: version)
         if let request, !recorded.descriptor {
             promise(reply.answers(request), "\(reply) is no answer to \(request)")
         } else {

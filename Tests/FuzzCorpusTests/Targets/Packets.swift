@@ -4,16 +4,20 @@
 extension FuzzTarget {
     /// A request that is read is written as the same bytes: no packet means what another means.
     static let request = FuzzTarget(name: "request") { bytes in
-        guard let packet = try? RequestPacket(decoding: bytes.span) else { return }
-        promise(packet.encoded() == bytes.written(packet.request.kind), "\(packet) is written differently")
+        let version = bytes.version
+        guard let packet = try? RequestPacket(decoding: bytes.span, version: version) else { return }
+        promise(
+            packet.encoded(version: version) == bytes.written(packet.request.kind), "\(packet) is written differently")
         promise(bytes.count <= Limits.requestBytes && packet.id != 0 && packet.deadline > 0)
+        promise(packet.request.version <= version)
     }
 
     /// The same of replies: the orchestrator does not trust the helper either.
     static let reply = FuzzTarget(name: "reply") { bytes in
-        guard let reply = try? Reply(decoding: bytes.span) else { return }
+        let version = bytes.version
+        guard let reply = try? Reply(decoding: bytes.span, version: version) else { return }
         var again: [UInt8] = []
-        reply.encode(into: &again)
+        reply.encode(into: &again, version: version)
         promise(again == bytes.written(reply.kind), "\(reply) is written differently")
     }
 
@@ -38,9 +42,12 @@ extension FuzzTarget {
 }
 
 extension [UInt8] {
+    /// The protocol version that a packet is read in: its header's, where that is one.
+    fileprivate var version: UInt16 { count > 5 && self[4] == 2 && self[5] == 0 ? 2 : 1 }
+
     /// Hello is read whatever version its header has, and written with this one's.
     fileprivate func written(_ kind: Kind) -> [UInt8] {
         guard kind == .hello else { return self }
-        return Array(self[..<4]) + [1, 0] + self[6...]
+        return Array(self[..<4]) + [UInt8(version), 0] + self[6...]
     }
 }

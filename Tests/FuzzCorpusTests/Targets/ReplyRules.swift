@@ -10,12 +10,19 @@ extension Reply {
         case (.hello, _, _): return false
         case (.runtimeState, .done, .runtime), (.runtimeList, .done, .runtime): return true
         case (.unmount(_, .look), .done, .mount), (.unmount(_, .act), .done, .count): return true
+        case (.unmount(_, .look), .done, .mountPoint), (.unmount(_, .act), .inProgress, .count),
+            (.unmountBeneath, .done, .count), (.unmountBeneath, .inProgress, .count):
+            return true
         case (.deleteNetworkNamespace, .done, .namespace): return true
         case (.removeDirectory(_, .look), .done, .directory(let facts)): return facts.identity.inode != 0
         case (.removeDirectory(_, .act), _, .count): return true
         case (.runtimeKill(_, .look, _, _), .done, .directory(let facts)),
             (.runtimeDelete(_, .look), .done, .directory(let facts)):
             return facts.children.isEmpty && facts.next == 0
+        case (.runtimeKill(_, .look, _, _), .done, .container), (.runtimeDelete(_, .look), .done, .container),
+            (.runtimeKillCgroups(_, .look, _, _), .done, .container):
+            return true
+        case (.runtimeKillCgroups(_, .act, _, _), _, .count), (.runtimeForget, _, .count): return true
         case (.runtimeKill(_, .act, _, _), _, .runtime), (.runtimeDelete(_, .act), _, .runtime),
             (.runtimeState, _, .runtime), (.runtimeList, _, .runtime):
             return true
