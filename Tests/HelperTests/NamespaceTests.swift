@@ -25,25 +25,46 @@ extension RealHelper {
             .deleteNetworkNamespace(try .at(kind.root, name), .act(only: only))
         }
 
-        @Test(arguments: Kind.allCases) func pin(_ kind: Kind) throws {
-            let helper = try TestHelper()
+        /// stat(1)'s time of modification, in nanoseconds since 1970.
+        private func modified(_ path: String) throws -> UInt64 {
+            let digits = try shell("date -r '\(path)' +%s%N").filter(\.isNumber)
+            return try #require(UInt64(digits))
+        }
+
+        @Test(arguments: Kind.allCases, [1, 2] as [UInt16]) func pin(_ kind: Kind, _ version: UInt16) throws {
+            let helper = try TestHelper(versions: VersionRange(minimum: 1, maximum: version))
             for name in ["sample-one", "0a1b2c3d-4e5f-6789-abcd-ef0123456789"] {
                 try shell(kind.pin(name))
                 let path = "\(kind.directory)/\(name)"
                 let entry = try #require(Entry.at(path, follow: true))
                 let look = try helper.ask(.deleteNetworkNamespace(.at(kind.root, name), .look))
-                let identity = NodeIdentity(device: entry.device, inode: entry.inode, birth: 0)
+                let birth = version == 1 ? 0 : try modified(path)
+                let identity = NodeIdentity(device: entry.device, inode: entry.inode, birth: birth)
                 #expect(look.outcome == .done && look.facts == .namespace(identity, mounted: true))
                 #expect(try mounts(beneath: path).count == 1, "a look changes nothing")
                 var other = identity
                 other.inode += 1
                 #expect(
                     try helper.ask(delete(kind, name, only: other)).outcome == .refused(.identityMismatch, detail: []))
+                // Another namespace that was given the same inode later.
+                other = identity
+                other.birth += 1
+                #expect(
+                    try helper.ask(delete(kind, name, only: other)).outcome == .refused(.identityMismatch, detail: []))
+                #expect(try mounts(beneath: path).count == 1)
                 let answer = try helper.ask(delete(kind, name, only: identity))
                 #expect(answer.outcome == .done && answer.facts == .namespace(identity, mounted: true))
                 #expect(!Entry.exists(path))
                 #expect(try helper.ask(delete(kind, name)).outcome == .alreadyDone)
             }
+        }
+
+        /// A record of version 1 has no time.
+        @Test func timeUnknown() throws {
+            try shell(Kind.net.pin("sample-old"))
+            let entry = try #require(Entry.at("\(Kind.net.directory)/sample-old", follow: true))
+            let identity = NodeIdentity(device: entry.device, inode: entry.inode, birth: 0)
+            #expect(try TestHelper().ask(delete(.net, "sample-old", only: identity)).outcome == .done)
         }
 
         @Test func stacked() throws {
