@@ -160,6 +160,10 @@ let tests: [Target] = [
         name: "SequenceTests",
         dependencies: ["TestPods", "TestNode", "SamplePod", "SandboxRemoval", "SandboxRegistry"],
         exclude: ["Programs"], swiftSettings: strict),
+    // What happens on real nodes, a case for each test.
+    .testTarget(
+        name: "ReproTests", dependencies: ["TestPods", "TestNode", "SamplePod"], exclude: ["Programs"],
+        swiftSettings: strict),
     .testTarget(
         name: "CommandLineTests",
         dependencies: ["TestPods", "TestNode", "SamplePod", "HelperProtocol", "podreap"], swiftSettings: strict),

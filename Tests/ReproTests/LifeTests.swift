@@ -1,0 +1,126 @@
+import Foundation
+import SamplePod
+import TestNode
+import TestPods
+import Testing
+
+/// What lives is seen, is ended whatever stands in the way, and is named where it cannot be.
+@Suite(.serialized) struct LifeTests {
+    private static let freezer = "/sys/fs/cgroup/freezer"
+
+    /// moby#35910, containerd#11133: runc and crun call such a container stopped.
+    @Test func anInitWhoseFirstThreadHasEndedIsAliveAndEnded() throws {
+        try withReproNode { node in
+            try shell("cp \(try Programs.leader.get()) \(node.sample.base)/image/bin/leader")
+            try node.sandbox("p1")
+            let pid = try node.run("c1", PlainContainer(script: "exec /bin/leader"))
+            #expect(soon { (try? NodeProcess(pid).status()["State"]?.hasPrefix("Z")) == true })
+            withKnownIssue("a first thread that has ended is taken for a dead process") {
+                try node.expectRegistration(of: "p1", ["c1"])
+                try node.expectRemoval(of: "p1", ["c1"])
+                let threads = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/task")) ?? []
+                #expect(threads.isEmpty)
+            }
+        }
+    }
+
+    /// runc#2105, moby#35643: a nested engine's paused container keeps the init in its exit.
+    @Test func aFrozenCgroupBeneathTheContainersIsThawed() throws {
+        try withReproNode { node in
+            try node.sandbox("p1")
+            try node.run("c1", PlainContainer(script: "(exec sleep 6666) & exec sleep 7777"))
+            let inner = "\(Self.freezer)/\(node.name(ofCgroup: "c1"))/docker/inner"
+            #expect(soon { (try? node.process(of: "c1", with: "6666")) != nil })
+            let child = try node.process(of: "c1", with: "6666")
+            try shell("mkdir -p \(inner); echo \(child) >\(inner)/cgroup.procs; echo FROZEN >\(inner)/freezer.state")
+            try node.expectRegistration(of: "p1", ["c1"])
+            withKnownIssue("nobody thaws what is frozen beneath") { try node.expectRemoval(of: "p1", ["c1"]) }
+        }
+    }
+
+    /// strace#178: a stopped debugger keeps the init in its exit stop, and no signal to the init helps.
+    @Test func aStoppedTracerIsNamed() throws {
+        try withReproNode { node in
+            try node.sandbox("p1")
+            let pid = try node.run("c1")
+            try node.expectRegistration(of: "p1", ["c1"])
+            let tracer = try Programs.start("/usr/bin/strace", "-f", "-o", "/dev/null", "-p", "\(pid)")
+            defer { tracer.kill(SIGCONT) }
+            #expect(soon { (try? NodeProcess(pid).status()["TracerPid"]) == "\(tracer.pid)" })
+            tracer.kill(SIGSTOP)
+            let removed = try node.podreap(["remove", "p1"])
+            #expect(removed.status == 1)
+            let explained = try node.podreap(["explain", "p1"])
+            withKnownIssue("explain does not look for a tracer") {
+                #expect(explained.status == 1 && explained.output.names(tracer.pid), "\(explained.output)")
+            }
+            tracer.kill(SIGCONT)
+            try node.expectRemoval(of: "p1", ["c1"])
+        }
+    }
+
+    /// systemd#4079, systemd#15496: a daemon-reload moves a pod's processes to the root of some hierarchies.
+    @Test func processesThatWereMovedOutOfSomeHierarchiesAreEnded() throws {
+        try withReproNode { node in
+            try node.sandbox("p1")
+            var container = PlainContainer(script: "(trap '' TERM; exec sleep 50000) & exec sleep 50001")
+            container.namespaces = ["mount", "ipc", "uts"]
+            try node.run("c1", container)
+            #expect(soon { (try? node.process(of: "c1", with: "50000")) != nil })
+            let child = try node.process(of: "c1", with: "50000")
+            node.addEnding("kill -9 \(child) 2>/dev/null || true")
+            for pid in [child, try node.process(of: "c1", with: "50001")] {
+                for hierarchy in ["memory", "devices", "cpu", "blkio", "cpuacct"] {
+                    try shell("echo \(pid) >/sys/fs/cgroup/\(hierarchy)/cgroup.procs")
+                }
+            }
+            try node.expectRegistration(of: "p1", ["c1"])
+            withKnownIssue("the runtime reaches one hierarchy's processes only") {
+                try node.expectRemoval(of: "p1", ["c1"])
+                #expect(!NodeProcess(child).isAlive)
+            }
+        }
+    }
+
+    /// A usual hardening: what /proc does not show lives all the same.
+    @Test func whatAProcWithHidepidHidesIsNotTakenForDead() throws {
+        try withReproNode { node in
+            try node.sandbox("p1")
+            let pid = try node.run("c1")
+            try shell("mount -t proc -o hidepid=2 proc /proc")
+            var isHidden = true
+            defer { if isHidden { _ = try? shell("umount /proc") } }
+            withKnownIssue("a hidden process is taken for none, and explain does not say that it is hidden") {
+                try node.expectRegistration(of: "p1", ["c1"])
+                let removed = try node.podreap(["remove", "p1"])
+                if NodeProcess(pid).isAlive {
+                    #expect(removed.status == 1, "\(removed)")
+                    let explained = try node.podreap(["explain", "p1"]).output
+                    #expect(explained.contains("hidepid") || explained.contains("hides"), "\(explained)")
+                }
+            }
+            try shell("umount /proc")
+            isHidden = false
+            if try node.podreap(["inspect", "p1"]).status == 0 { _ = try node.podreap(["remove", "p1"]) }
+            try node.expectGone("p1", ["c1"])
+        }
+    }
+
+    /// A wrong record, or a lost state root.
+    @Test func whatTheRuntimeDoesNotKnowIsNotTakenForDead() throws {
+        try withReproNode { node in
+            try node.sandbox("p1")
+            let pid = try node.run("c1")
+            let whole = try node.leftovers(of: "p1", ["c1"])
+            withKnownIssue("the runtime's not knowing is taken for a proof") {
+                if try node.register("p1", ["c1"], runtime: "crun").status == 0 {
+                    let removed = try node.podreap(["remove", "p1"])
+                    guard NodeProcess(pid).isAlive else { return try node.expectGone("p1", []) }
+                    #expect(removed.status == 1, "\(removed)")
+                    #expect(try node.podreap(["explain", "p1"]).output.names(pid))
+                }
+                #expect(try node.leftovers(of: "p1", ["c1"]) == whole, "nothing is touched beneath what lives")
+            }
+        }
+    }
+}
