@@ -117,7 +117,8 @@ let tests: [Target] = [
         name: "HelperProtocolTests", dependencies: ["HelperProtocol"],
         exclude: ["vectors"], swiftSettings: strict),
     .testTarget(
-        name: "HelperOperationsTests", dependencies: ["HelperOperations", "HelperProtocol", "CLinux"],
+        name: "HelperOperationsTests",
+        dependencies: ["HelperOperations", "HelperProtocol", "CLinux", "CSeccomp", "TestNode"],
         swiftSettings: strict),
     // A node with a real helper, for the tests that need one.
     .target(name: "CTestNode", path: "Tests/TestNode/C"),
@@ -125,7 +126,8 @@ let tests: [Target] = [
         name: "TestNode", dependencies: ["HelperProtocol", "CTestNode"], path: "Tests/TestNode", exclude: ["C"],
         swiftSettings: strict),
     .testTarget(
-        name: "HelperTests", dependencies: ["TestNode", "HelperClient", "HelperProtocol"], exclude: ["Programs"],
+        name: "HelperTests", dependencies: ["TestNode", "HelperClient", "HelperProtocol", "CSeccomp"],
+        exclude: ["Programs"],
         swiftSettings: strict),
     // A hostile orchestrator; the test is a short run of it.
     .executableTarget(

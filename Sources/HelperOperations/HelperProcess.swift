@@ -59,8 +59,7 @@ public struct HelperProcess: ~Copyable {
                 try privileges.becomeRoot()
                 try privileges.keep(.launcher, effective: true, securebits: .rootPassesOn)
                 let launcher = Launcher(socket, runtime)
-                try Confinement.confine(
-                    runtime.systemCallRules, defaultAllow: runtime.seen.hooks)
+                try Confinement.confine(runtime.systemCallRules)
                 guard privileges.isInForce() else { endProcess(1) }
                 try launcher.sayReady()
                 endProcess(launcher.serve())

@@ -6,7 +6,9 @@ enum Programs {
     static let probe = compile("probe", "-static -nostdlib -ffreestanding -fno-stack-protector -fno-builtin")
     static let hostile = compile("hostile")
     static let inject = compile("inject")
+    static let kernelLog = compile("kernel-log")
     static let meddle = compile("meddle")
+    static let numbers = compile("numbers")
     static let silentFUSE = compile("silent-fuse")
 
     private static func compile(_ name: String, _ options: String = "") -> Result<String, any Error> {

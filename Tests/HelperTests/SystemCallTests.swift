@@ -1,9 +1,10 @@
+import Foundation
 import HelperProtocol
 import TestNode
 import Testing
 
 extension RealHelper {
-    /// That each process ends at a system call that its filter does not know.
+    /// What becomes of system calls under the filter of each process.
     @Suite struct SystemCalls {
         private static let killed = "killed 31\n"  // SIGSYS
 
@@ -44,19 +45,29 @@ extension RealHelper {
 
         @Test(arguments: [
             "59 execve", "322 9 0 0 0 0x1000 execveat-other-address", "322 -100 0 0 0 0 execveat-path", "165 mount",
-            "166 umount2",
-            "101 ptrace", "105 setuid", "117 setresuid", "126 capset", "161 chroot", "272 unshare", "308 setns",
-            "82 rename",
-            "258 mkdirat", "259 mknodat", "265 linkat", "268 fchmodat", "260 fchownat", "304 open_by_handle_at",
+            "166 umount2", "56 0x20000 clone-namespace",
+            "101 ptrace", "161 chroot", "272 unshare", "308 setns",
+            "304 open_by_handle_at",
             "321 bpf",
-            "425 io_uring_setup", "155 pivot_root", "428 open_tree", "429 move_mount", "175 init_module",
+            "425 io_uring_setup", "155 pivot_root", "429 move_mount", "175 init_module",
             "310 process_vm_readv",
         ])
         func launcher(_ call: String) throws {
+            #expect(try Self.injectIntoLauncher(call) == Self.killed)
+        }
+
+        @Test(arguments: [
+            "105 setuid", "117 setresuid", "126 capset", "82 rename", "258 mkdirat", "259 mknodat", "265 linkat",
+            "268 fchmodat", "260 fchownat", "428 open_tree", "430 fsopen", "435 clone3", "600 none",
+        ])
+        func launcherIsTold(_ call: String) throws {
+            #expect(try Self.injectIntoLauncher(call) == "returned -38\n")  // ENOSYS
+        }
+
+        private static func injectIntoLauncher(_ call: String) throws -> String {
             let helper = try TestHelper()
             let launcher = try #require(helper.launchers().first)
-            let words = call.split(separator: " ")
-            #expect(try Self.inject(launcher, words.dropLast().joined(separator: " ")) == Self.killed)
+            return try inject(launcher, call.split(separator: " ").dropLast().joined(separator: " "))
         }
 
         /// The runtime inherits its launcher's filter. An absolute path would run in spite of the pinned descriptor.
@@ -81,6 +92,39 @@ extension RealHelper {
         @Test(arguments: ["mount", "umount", "ptrace", "setns", "unshare", "open-by-handle", "bpf", "io-uring"])
         func runtimeWithHooks(_ call: String) throws {
             try expectKilled(try ProbePolicy.helper(call, hooks: true), call)
+        }
+
+        /// What runtimes of later years call is absent for them, and they work.
+        @Test(arguments: [false, true]) func runtimeOfTheFuture(_ isCrun: Bool) throws {
+            let helper = try ProbePolicy.helper("future", crun: isCrun)
+            let target = RuntimeTarget(runtime: 0, id: try ContainerID(Array("future".utf8)))
+            let state = try helper.ask(.runtimeState(target))
+            #expect(state.outcome == .done, "\(state.reply)")
+            #expect(text(state) == #"{"status": "stopped"}"#)
+            let deletion = try helper.ask(.runtimeDelete(target, .act(only: nil)))
+            #expect(deletion.outcome == .done, "\(deletion.reply)")
+            #expect(!Entry.exists("\(ProbePolicy.stateRoot)/future"))
+        }
+
+        /// What no list names leaves a line in the kernel's log; what runtimes are known to try does not.
+        @Test func unlistedCallsAreLogged() throws {
+            let helper = try ProbePolicy.helper("future", "unlisted")
+            var start = ProgramStart(try Programs.kernelLog.get())
+            start.input = 0
+            start.readsOutput = true
+            let log = try Program(start)
+            #expect(try log.readLine() == "ready\n")
+            for id in ["future", "unlisted"] {
+                let target = RuntimeTarget(runtime: 0, id: try ContainerID(Array(id.utf8)))
+                #expect(try helper.ask(.runtimeState(target)).outcome == .done)
+            }
+            var calls: [String] = []
+            while calls.last != "315" {  // sched_getattr, the last one of the probe
+                let words = try log.readLine().split(whereSeparator: \.isWhitespace).map(String.init)
+                guard words.count == 2 else { break }
+                if words[0] == "probe" { calls.append(words[1]) }
+            }
+            #expect(calls == ["433"] + (600...615).map(String.init) + ["315"])  // 433: fspick
         }
 
         private func expectKilled(_ helper: TestHelper, _ id: String) throws {

@@ -57,10 +57,19 @@ public enum Confinement {
     }
 
     /// NO_NEW_PRIVS, so that no exec gives this process or its children more than they have, and the filter.
-    static func confine(_ rules: [SystemCallRule], defaultAllow: Bool = false) throws(Outcome) {
+    static func confine(_ filter: SystemCallRules) throws(Outcome) {
         try check(linux_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), .capset)
         try check(linux_prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), .capset)
-        let filter = try SystemCallFilter(defaultAllow: defaultAllow)
+        let isLogged = filter.rest == .absent
+        try load(filter.rest, filter.rules.filter { $0.action != filter.rest }, logs: isLogged)
+        // Of two filters with the same answer the newer one counts: what is known to be absent leaves no line in the log.
+        if isLogged { try load(.allow, filter.rules.filter { $0.action == .absent }, logs: false) }
+    }
+
+    private static func load(
+        _ rest: SystemCallRule.Action, _ rules: [SystemCallRule], logs: Bool
+    ) throws(Outcome) {
+        let filter = try SystemCallFilter(rest: rest, logs: logs)
         for rule in rules { try filter.add(rule) }
         try filter.load()
     }

@@ -2,19 +2,29 @@ internal import CLinux
 
 /// What a filter does with one system call. Why each is needed stands in `policy/seccomp`, and a test compares.
 struct SystemCallRule {
-    /// `absent` answers ENOSYS, as a kernel without the call.
-    enum Action { case allow, absent, kill }
+    /// `only` allows the call with the arguments that the tests want, and kills with all others; `absent` answers ENOSYS, as
+    /// a kernel without the call.
+    enum Action { case allow, only, absent, kill }
 
     /// A condition on an argument, counted from 0.
     struct Test {
         let argument: UInt32
         let mask: UInt64
         let value: UInt64
+        let isUnequal: Bool
 
-        init(_ argument: UInt32, equals value: UInt64, mask: UInt64 = .max) {
+        init(_ argument: UInt32, equals value: UInt64, mask: UInt64 = .max, isUnequal: Bool = false) {
             self.argument = argument
             self.value = value
             self.mask = mask
+            self.isUnequal = isUnequal
+        }
+
+        /// Conditions of which one holds exactly where this one does not. Of masks, only those whose value is 0 have them.
+        var opposites: [Test] {
+            if mask == .max { return [Test(argument, equals: value, isUnequal: true)] }
+            return (0..<64).map { UInt64(1) << $0 }.filter { mask & $0 != 0 }
+                .map { Test(argument, equals: $0, mask: $0) }
         }
     }
 
@@ -29,78 +39,103 @@ struct SystemCallRule {
     }
 }
 
-/// The rules of each process.
-enum SystemCallRules {
-    private static var noExecutableMemory: SystemCallRule.Test { .init(2, equals: 0, mask: 4) }
+/// The rules of one kind of process, and what becomes of every call that none of them is about.
+struct SystemCallRules {
+    let rest: SystemCallRule.Action
+    let rules: [SystemCallRule]
 
-    static var broker: [SystemCallRule] {
-        named([
-            "openat2", "statx", "fstatfs", "getdents64", "lseek", "pread64", "close", "unlinkat", "fchdir", "chdir",
-            "memfd_create", "sendmsg", "recvmsg", "poll", "capset", "capget", "brk", "munmap", "mremap", "madvise",
-            "futex",
-            "getrandom", "clock_gettime", "restart_syscall", "rt_sigreturn", "exit_group", "exit",
-        ]) + [
-            SystemCallRule("umount2", [.init(1, equals: UInt64(LINUX_UNMOUNT_FLAGS))]),
-            SystemCallRule("mount_setattr", [.init(2, equals: UInt64(LINUX_PRIVATE_FLAGS)), .init(4, equals: 32)]),
-            SystemCallRule("ioctl", [.init(1, equals: UInt64(LINUX_NS_GET_NSTYPE))]),
-            SystemCallRule("fcntl", [.init(1, equals: UInt64(LINUX_F_ADD_SEALS))]),
-            SystemCallRule("mmap", [noExecutableMemory]),
-        ]
+    static var broker: SystemCallRules {
+        SystemCallRules(
+            rest: .kill,
+            rules: named([
+                "openat2", "statx", "fstatfs", "getdents64", "lseek", "pread64", "close", "unlinkat", "fchdir", "chdir",
+                "memfd_create", "sendmsg", "recvmsg", "poll", "capset", "capget", "brk", "munmap", "mremap", "madvise",
+                "futex",
+                "getrandom", "clock_gettime", "restart_syscall", "rt_sigreturn", "exit_group", "exit",
+            ]) + [
+                SystemCallRule("umount2", [.init(1, equals: UInt64(LINUX_UNMOUNT_FLAGS))]),
+                SystemCallRule("mount_setattr", [.init(2, equals: UInt64(LINUX_PRIVATE_FLAGS)), .init(4, equals: 32)]),
+                SystemCallRule("ioctl", [.init(1, equals: UInt64(LINUX_NS_GET_NSTYPE))]),
+                SystemCallRule("fcntl", [.init(1, equals: UInt64(LINUX_F_ADD_SEALS))]),
+                SystemCallRule("mmap", [noExecutableMemory]),
+            ])
     }
 
-    /// The launcher and runc, which inherits its filter.
-    static var runc: [SystemCallRule] {
-        launcher + pinnedExec
-            + named([
-                "read", "write", "pread64", "lseek", "openat", "openat2", "newfstatat", "fstat", "statfs", "fstatfs",
-                "statx", "access", "faccessat2", "readlinkat", "getdents64", "unlinkat", "ioctl", "fcntl", "pipe2",
-                "dup3", "epoll_create1", "epoll_ctl", "epoll_pwait", "eventfd2", "sigaltstack", "rt_sigaction",
-                "nanosleep", "clock_nanosleep", "sched_yield", "sched_getaffinity", "tgkill", "getpid", "getppid",
-                "gettid", "geteuid", "getuid", "getegid", "getgid", "waitid", "uname", "getrlimit",
-                "mincore", "timer_create", "timer_settime", "timer_delete", "setitimer", "socket", "connect",
-                "getsockname", "getpeername", "setsockopt", "seccomp", "pidfd_send_signal",
-            ])
+    private static var noExecutableMemory: SystemCallRule.Test { .init(2, equals: 0, mask: 4) }
+
+    /// The launcher and runc, which inherits its filter. What a later runc calls besides is absent, so that it does without.
+    static var runc: SystemCallRules {
+        SystemCallRules(
+            rest: .absent,
+            rules: launcher + pinnedExec + killed + absent
+                + named([
+                    "read", "write", "pread64", "lseek", "openat", "openat2", "newfstatat", "fstat", "statfs",
+                    "fstatfs",
+                    "statx", "access", "faccessat", "faccessat2", "readlinkat", "getdents64", "unlinkat", "ioctl",
+                    "fcntl",
+                    "pipe2", "epoll_create1", "epoll_ctl", "epoll_pwait", "eventfd2", "sigaltstack", "rt_sigaction",
+                    "nanosleep", "clock_nanosleep", "sched_yield", "sched_getaffinity", "tgkill", "getpid", "getppid",
+                    "gettid", "geteuid", "getuid", "getegid", "getgid", "waitid", "uname", "getrlimit",
+                    "mincore", "timer_create", "timer_settime", "timer_delete", "setitimer", "socket", "connect",
+                    "bind", "getsockname", "getpeername", "getsockopt", "setsockopt", "ppoll",
+                ]))
     }
 
     /// The launcher and crun, which is executed from a sealed copy and so needs no other.
-    static var crun: [SystemCallRule] {
-        launcher + pinnedExec
-            + named([
-                "read", "write", "pread64", "lseek", "openat", "openat2", "newfstatat", "fstat", "statfs", "fstatfs",
-                "statx", "access", "readlink", "readlinkat", "getdents64", "unlink", "unlinkat", "rmdir", "mkdirat",
-                "ioctl", "fcntl", "umask", "uname", "rt_sigaction",
-                "getpid", "gettid", "geteuid", "getuid", "getegid", "getgid", "pidfd_send_signal", "nanosleep",
-                "clock_nanosleep", "socket", "connect", "epoll_create1", "epoll_ctl", "epoll_wait", "inotify_init1",
-                "inotify_add_watch",
-            ])
+    static var crun: SystemCallRules {
+        SystemCallRules(
+            rest: .absent,
+            rules: launcher + pinnedExec + killed + absent
+                + named([
+                    "read", "write", "pread64", "lseek", "openat", "openat2", "newfstatat", "fstat", "statfs",
+                    "fstatfs",
+                    "statx", "access", "faccessat", "faccessat2", "readlink", "readlinkat", "getdents64", "unlink",
+                    "unlinkat", "rmdir", "mkdirat",
+                    "ioctl", "fcntl", "dup", "umask", "uname", "rt_sigaction",
+                    "getpid", "gettid", "geteuid", "getuid", "getegid", "getgid", "nanosleep",
+                    "clock_nanosleep", "socket", "connect", "bind", "getsockname", "getpeername", "getsockopt",
+                    "setsockopt", "ppoll", "epoll_create1", "epoll_ctl", "epoll_wait", "inotify_init1",
+                    "inotify_add_watch",
+                ]))
     }
 
     /// A runtime whose hooks are allowed: they may be any program, so everything but what no hook has business with.
-    static var hooks: [SystemCallRule] {
-        forbidden.map { SystemCallRule($0, action: .kill) }
+    static var hooks: SystemCallRules {
+        SystemCallRules(rest: .allow, rules: killed + newMounts)
     }
 
-    private static var forbidden: [StaticString] {
-        [
-            "ptrace", "process_vm_readv", "process_vm_writev", "bpf", "perf_event_open", "userfaultfd", "kexec_load",
-            "kexec_file_load", "init_module", "finit_module", "delete_module", "mount", "move_mount", "open_tree",
-            "fsopen", "fsmount", "mount_setattr", "umount2", "pivot_root", "chroot", "setns", "unshare", "reboot",
-            "swapon", "swapoff", "add_key", "request_key", "keyctl", "open_by_handle_at", "io_uring_setup",
-            "acct", "quotactl", "settimeofday", "clock_settime", "iopl", "ioperm",
-        ]
+    /// What ends the process wherever it is called.
+    private static var killed: [SystemCallRule] {
+        named(
+            [
+                "ptrace", "process_vm_readv", "process_vm_writev", "pidfd_getfd", "bpf", "perf_event_open",
+                "userfaultfd", "kexec_load", "kexec_file_load", "init_module", "finit_module", "delete_module", "mount",
+                "move_mount", "fsmount", "mount_setattr", "umount2", "pivot_root", "chroot", "setns", "unshare",
+                "reboot", "swapon", "swapoff", "add_key", "request_key", "keyctl", "open_by_handle_at",
+                "io_uring_setup", "acct", "quotactl", "settimeofday", "clock_settime", "iopl", "ioperm",
+            ], .kill)
     }
+
+    /// What a runtime is known to try and to do without. It is not logged, unlike the rest.
+    private static var absent: [SystemCallRule] {
+        // Its flags lie in memory, where a filter cannot read them.
+        newMounts + named(["clone3"], .absent)
+    }
+
+    /// How newer runtimes begin to make a private /proc; without SYS_ADMIN the kernel refuses it, and they use /proc itself.
+    private static var newMounts: [SystemCallRule] { named(["open_tree", "fsopen"], .absent) }
 
     private static var launcher: [SystemCallRule] {
         named([
-            "recvmsg", "sendmsg", "poll", "pidfd_open", "vfork", "wait4", "kill", "setsid", "prctl",
+            "recvmsg", "sendmsg", "poll", "pidfd_open", "pidfd_send_signal", "vfork", "wait4", "kill", "setsid",
+            "prctl",
             "prlimit64", "setrlimit", "dup3", "close", "brk", "mmap", "munmap", "mremap", "madvise", "mprotect",
             "futex",
-            "getrandom", "clock_gettime", "set_robust_list", "set_tid_address", "rseq", "arch_prctl",
+            "getrandom", "clock_gettime", "set_robust_list", "set_tid_address", "rseq", "arch_prctl", "seccomp",
             "rt_sigprocmask", "rt_sigreturn", "restart_syscall", "exit_group", "exit", "capget",
         ]) + [
-            // Processes and threads, but no namespaces. clone3's flags lie in memory; libraries do without it.
-            SystemCallRule("clone", [.init(0, equals: 0, mask: UInt64(LINUX_CLONE_NAMESPACES))]),
-            SystemCallRule("clone3", action: .absent),
+            // Processes and threads, but no namespaces.
+            SystemCallRule("clone", [.init(0, equals: 0, mask: UInt64(LINUX_CLONE_NAMESPACES))], action: .only)
         ]
     }
 
@@ -111,9 +146,12 @@ enum SystemCallRules {
                 [
                     .init(0, equals: UInt64(LINUX_PROGRAM_DESCRIPTOR)), .isEmptyPath(1),
                     .init(4, equals: UInt64(LINUX_AT_EMPTY_PATH)),
-                ])
+                ], action: .only),
+            SystemCallRule("execve", action: .kill),
         ]
     }
 
-    private static func named(_ names: [StaticString]) -> [SystemCallRule] { names.map { SystemCallRule($0) } }
+    private static func named(
+        _ names: [StaticString], _ action: SystemCallRule.Action = .allow
+    ) -> [SystemCallRule] { names.map { SystemCallRule($0, action: action) } }
 }

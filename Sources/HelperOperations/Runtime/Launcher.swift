@@ -68,8 +68,8 @@ struct Launcher: ~Copyable {
 
 extension Policy.RuntimePolicy {
     /// What the runtime needs of the kernel: the filter of the launcher, which the runtime inherits.
-    var systemCallRules: [SystemCallRule] {
-        seen.hooks ? SystemCallRules.hooks : isCrun ? SystemCallRules.crun : SystemCallRules.runc
+    var systemCallRules: SystemCallRules {
+        seen.hooks ? .hooks : isCrun ? .crun : .runc
     }
 
     /// Whether the path ends in `/crun`.

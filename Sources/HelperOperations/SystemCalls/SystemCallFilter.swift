@@ -6,39 +6,57 @@ internal import HelperProtocol
 @safe struct SystemCallFilter: ~Copyable {
     private let context: scmp_filter_ctx
 
-    /// A filter that ends the process at every call that no rule allows.
-    init(defaultAllow: Bool = false) throws(Outcome) {
-        guard let context = unsafe seccomp_init(defaultAllow ? Self.allow : Self.kill)
-        else { throw .refused(.confinementFailed) }
+    /// - Parameters:
+    ///   - rest: What becomes of a call that no rule is about.
+    ///   - logs: Whether the kernel's audit log gets a line for every call that is not allowed. Where it cannot, it does not.
+    init(rest: SystemCallRule.Action, logs: Bool) throws(Outcome) {
+        guard let context = unsafe seccomp_init(Self.code(rest)) else { throw .refused(.confinementFailed) }
         unsafe self.context = context
+        // A call of another architecture ends the process, not only its thread.
+        _ = unsafe seccomp_attr_set(context, SCMP_FLTATR_ACT_BADARCH, Self.code(.kill))
+        _ = unsafe seccomp_attr_set(context, SCMP_FLTATR_CTL_LOG, logs ? 1 : 0)
     }
 
     deinit { unsafe seccomp_release(context) }
 
-    private static var kill: UInt32 { 0x8000_0000 }
-    private static var allow: UInt32 { 0x7fff_0000 }
-    private static var error: UInt32 { 0x0005_0000 }
-
-    /// Adds a rule. A call that this architecture or kernel does not have is passed over: it cannot be made.
-    func add(_ rule: SystemCallRule) throws(Outcome) {
-        let number = unsafe seccomp_syscall_resolve_name(
-            UnsafeRawPointer(rule.name.utf8Start).assumingMemoryBound(to: CChar.self))
-        if number == Int32(__NR_SCMP_ERROR) { return }
-        var action = Self.allow
-        var comparisons: [scmp_arg_cmp] = []
-        for test in rule.tests {
-            comparisons.append(
-                scmp_arg_cmp(
-                    arg: test.argument, op: test.mask == .max ? SCMP_CMP_EQ : SCMP_CMP_MASKED_EQ,
-                    datum_a: test.mask == .max ? test.value : test.mask, datum_b: test.value))
+    private static func code(_ action: SystemCallRule.Action) -> UInt32 {
+        switch action {
+        case .allow, .only: 0x7fff_0000
+        case .absent: 0x0005_0000 | UInt32(ENOSYS)
+        case .kill: 0x8000_0000
         }
-        switch rule.action {
-        case .allow: break
-        case .absent: action = Self.error | UInt32(ENOSYS)
-        case .kill: action = Self.kill
+    }
+
+    func add(_ rule: SystemCallRule) throws(Outcome) {
+        try add(rule.name, rule.action, rule.tests[...])
+        guard rule.action == .only else { return }
+        // All other arguments end the process: where they were answered with an error, a path's address could be guessed.
+        for count in rule.tests.indices {
+            for opposite in rule.tests[count].opposites {
+                try add(rule.name, .kill, rule.tests[..<count] + [opposite])
+            }
+        }
+    }
+
+    /// A call that this architecture or kernel does not have is passed over: it cannot be made.
+    private func add(
+        _ name: StaticString, _ action: SystemCallRule.Action, _ tests: ArraySlice<SystemCallRule.Test>
+    ) throws(Outcome) {
+        let number = unsafe seccomp_syscall_resolve_name(
+            UnsafeRawPointer(name.utf8Start).assumingMemoryBound(to: CChar.self))
+        if number == Int32(__NR_SCMP_ERROR) { return }
+        var comparisons: [scmp_arg_cmp] = []
+        for test in tests {
+            comparisons.append(
+                test.mask == .max
+                    ? scmp_arg_cmp(
+                        arg: test.argument, op: test.isUnequal ? SCMP_CMP_NE : SCMP_CMP_EQ, datum_a: test.value,
+                        datum_b: 0)
+                    : scmp_arg_cmp(
+                        arg: test.argument, op: SCMP_CMP_MASKED_EQ, datum_a: test.mask, datum_b: test.value))
         }
         let result = unsafe comparisons.withUnsafeBufferPointer {
-            unsafe seccomp_rule_add_array(context, action, number, UInt32($0.count), $0.baseAddress)
+            unsafe seccomp_rule_add_array(context, Self.code(action), number, UInt32($0.count), $0.baseAddress)
         }
         guard result == 0 else { throw .refused(.confinementFailed) }
     }
