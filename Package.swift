@@ -82,7 +82,7 @@ let unprivilegedTargets: [Target] = [
     .target(name: "SamplePod", dependencies: ["CLinux"], swiftSettings: strict),
     .executableTarget(
         name: "podreap",
-        dependencies: ["SandboxRemoval", "HelperProtocol", "SamplePod", "Settings", arguments],
+        dependencies: ["EventLoop", "SandboxRemoval", "HelperProtocol", "SamplePod", "Settings", arguments],
         swiftSettings: strict),
     .target(
         name: "Settings", dependencies: [.product(name: "TOMLKit", package: "TOMLKit")], swiftSettings: strict),
@@ -98,8 +98,9 @@ let unprivilegedTargets: [Target] = [
     .executableTarget(
         name: "podreapd",
         dependencies: [
-            "CRIService", "SandboxRemoval", "SandboxRegistry", "HelperClient", "HelperProtocol", "Settings", arguments,
-            logging, metrics,
+            "CRIService", "EventLoop", "SandboxRemoval", "SandboxRegistry", "HelperClient", "HelperProtocol",
+            "Settings",
+            arguments, logging, metrics,
         ] + lifecycle,
         swiftSettings: strict),
 ]

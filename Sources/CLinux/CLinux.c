@@ -9,6 +9,7 @@
 #include <sys/sendfile.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
+#include <sys/personality.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -25,6 +26,10 @@
 #endif
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x8U
+#endif
+
+#ifndef SO_PASSPIDFD
+#define SO_PASSPIDFD 76
 #endif
 
 #ifndef MFD_EXEC
@@ -125,13 +130,16 @@ int linux_raise_limit(int resource, uint64_t least) {
     return RESULT(setrlimit(resource, &limit));
 }
 int linux_reset_signals(void) {
-    struct sigaction standard = {.sa_handler = SIG_DFL};
+    struct sigaction ignored = {.sa_handler = SIG_IGN}, standard = {.sa_handler = SIG_DFL};
     sigset_t none;
-    for (int number = 1; number < NSIG; number++)
+    for (int number = 1; number < NSIG; number++) {
+        sigaction(number, &ignored, NULL);  // Drops what is pending.
         sigaction(number, &standard, NULL);  // KILL, STOP and libc's own say EINVAL, rightly
+    }
     sigemptyset(&none);
     return RESULT(sigprocmask(SIG_SETMASK, &none, NULL));
 }
+int linux_reset_personality(void) { return RESULT(personality(PER_LINUX)); }
 int linux_clear_environment(void) { return RESULT(clearenv()); }
 int linux_no_timers(void) {
     struct itimerval none = {0};
@@ -192,6 +200,12 @@ int linux_peer_uid(int socket, uint32_t *uid) {
     *uid = peer.uid;
     return 0;
 }
+void linux_pass_nothing(int socket) {
+    // One timestamp option stands for all that this kind of socket knows. What a kernel lacks is off.
+    const int options[] = {SO_PASSCRED, SO_PASSSEC, SO_PASSPIDFD, SO_TIMESTAMP}, off = 0;
+    for (size_t index = 0; index < sizeof options / sizeof *options; index++)
+        setsockopt(socket, SOL_SOCKET, options[index], &off, sizeof off);
+}
 int linux_poll(struct pollfd *set, unsigned count, int milliseconds) { return RESULT(poll(set, count, milliseconds)); }
 
 long linux_send_packet(int socket, const void *bytes, size_t size, const int descriptors[2]) {
@@ -214,16 +228,19 @@ long linux_send_packet(int socket, const void *bytes, size_t size, const int des
 long linux_receive_packet(int socket, void *bytes, size_t size, int descriptors[2], int *truncated) {
     struct iovec data = {.iov_base = bytes, .iov_len = size};
     _Alignas(struct cmsghdr) char control[CMSG_SPACE(2 * sizeof(int))] = {0};
-    struct msghdr message = {
-        .msg_iov = &data, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+    struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1};
+    if (descriptors) {
+        message.msg_control = control;
+        message.msg_controllen = sizeof control;
+        descriptors[0] = descriptors[1] = -1;
+    }
     long received = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
-    descriptors[0] = descriptors[1] = -1;
     if (received < 0)
         return -errno;
     for (struct cmsghdr *head = CMSG_FIRSTHDR(&message); head; head = CMSG_NXTHDR(&message, head))
         if (head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS)
             memcpy(descriptors, CMSG_DATA(head), head->cmsg_len - CMSG_LEN(0));
-    *truncated = (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0;
+    *truncated = message.msg_flags & MSG_TRUNC ? 2 : message.msg_flags & MSG_CTRUNC ? 1 : 0;
     return received;
 }
 

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -236,6 +237,8 @@ int client_wait(int set, int timer, int blocks, uint64_t *tokens, int most) {
 }
 
 const char *client_error_text(int number) { return strerror(number); }
+
+void client_forget_slack(void) { prctl(PR_SET_TIMERSLACK, 50000UL, 0UL, 0UL, 0UL); }
 
 int client_thread(void *(*body)(void *), void *argument) {
     pthread_attr_t attributes;

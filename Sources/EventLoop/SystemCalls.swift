@@ -51,6 +51,10 @@ func run(_ job: UnownedJob, on loop: EventLoop) {
     unsafe job.runSynchronously(on: loop.asUnownedTaskExecutor())
 }
 
+/// Has waits of this thread, and of threads that it starts, end on time: whoever started this process may have left it so much timer
+/// slack (PR_SET_TIMERSLACK) that they never end.
+public func forgetTimerSlack() { client_forget_slack() }
+
 /// Runs `body` on a thread of its own, with every signal blocked.
 func startThread(_ body: @escaping @Sendable () -> Void) throws(EventLoopError) {
     let box = unsafe Unmanaged.passRetained(ThreadBody(body))

@@ -1,4 +1,5 @@
 import ArgumentParser
+internal import EventLoop
 internal import HelperProtocol
 internal import SandboxRegistry
 internal import SandboxRemoval
@@ -58,7 +59,13 @@ extension Podreap {
 
 @main
 enum Start {
-    static func main() async {
+    /// On the first thread, before there are others: they inherit its timer slack.
+    @MainActor static func main() async {
+        forgetTimerSlack()
+        await run()
+    }
+
+    private static func run() async {
         do {
             var command = try Podreap.command()
             _ = try Configured.result.get()

@@ -1,5 +1,6 @@
 import ArgumentParser
 internal import CRIService
+internal import EventLoop
 internal import HelperProtocol
 internal import Settings
 
@@ -46,7 +47,13 @@ struct StartError: Error, CustomStringConvertible {
 
 @main
 enum Start {
-    static func main() async {
+    /// On the first thread, before there are others: they inherit its timer slack.
+    @MainActor static func main() async {
+        forgetTimerSlack()
+        await run()
+    }
+
+    private static func run() async {
         do {
             var command = try Podreapd.parseAsRoot()
             if var command = command as? any AsyncParsableCommand {

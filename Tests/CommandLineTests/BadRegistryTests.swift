@@ -87,4 +87,33 @@ import Testing
                 "the registry /nonexistent/x cannot be made: there is no directory /nonexistent; ")
         }
     }
+
+    /// Another process holds the registry's lock for a moment: it is waited for just so long, however late waits may end where
+    /// podreap comes from.
+    @Test func lockedForAMoment() throws {
+        try withPodNode { node in
+            #expect(try node.register(node.pod()).status == 0)
+            var start = ProgramStart(
+                "/usr/bin/env",
+                [
+                    "python3", "-c",
+                    """
+                    import sqlite3, time
+                    held = sqlite3.connect("\(node.registryPath)", isolation_level=None)
+                    held.execute("BEGIN IMMEDIATE")
+                    print("held", flush=True)
+                    time.sleep(1)
+                    held.execute("ROLLBACK")
+                    """,
+                ])
+            (start.environment, start.readsOutput, start.input) = (["PATH=/usr/bin:/bin"], true, 0)
+            let holder = try Program(start)
+            #expect(try holder.readLine() == "held\n")
+            let document = try node.write(try node.pod().registration, as: "second.json")
+            let podreap = try withTimerSlack(nanoseconds: 1_000_000_000_000) {
+                try node.start(["register", document])
+            }
+            #expect(try podreap.end(seconds: 30).status == 0)
+        }
+    }
 }

@@ -1,5 +1,14 @@
 internal import Foundation
 
+/// Runs `body` while waits of this thread, and of what it starts, may end that much too late (PR_SET_TIMERSLACK).
+public func withTimerSlack<Result>(nanoseconds: UInt64, _ body: () throws -> Result) throws -> Result {
+    let thread = try linkTarget("/proc/thread-self").split(separator: "/").last ?? ""
+    let file = URL(filePath: "/proc/\(thread)/timerslack_ns")
+    try Data("\(nanoseconds)".utf8).write(to: file)
+    defer { try? Data("50000".utf8).write(to: file) }
+    return try body()
+}
+
 /// What /proc says of a process.
 public struct NodeProcess: Sendable {
     public let pid: Int32

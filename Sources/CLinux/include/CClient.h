@@ -40,5 +40,7 @@ int client_wait(int set, int timer, int blocks, uint64_t *tokens, int most);
 // How many processors this process may use; 0: unknown.
 int client_processors(void);
 const char *client_error_text(int number);
+// Has this thread's waits end on time, and those of threads that it starts, whatever slack it has inherited (PR_SET_TIMERSLACK).
+void client_forget_slack(void);
 // Starts a detached thread with every signal blocked.
 int client_thread(void *(*body)(void *), void *argument);

@@ -68,7 +68,9 @@ int linux_seal(int memfd);
 int linux_prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d);
 int linux_set_limit(int resource, uint64_t soft, uint64_t hard);
 int linux_raise_limit(int resource, uint64_t least);
+// Every signal as it is by default, none blocked, none pending.
 int linux_reset_signals(void);
+int linux_reset_personality(void);
 int linux_clear_environment(void);
 int linux_no_timers(void);
 
@@ -93,8 +95,11 @@ int64_t linux_monotonic_milliseconds(void);
 int linux_socket_pair(int out[2]);
 int linux_socket_option(int socket, int option);
 int linux_peer_uid(int socket, uint32_t *uid);
+// Turns off all that would come along with packets besides descriptors (unix(7)).
+void linux_pass_nothing(int socket);
 int linux_poll(struct pollfd *set, unsigned count, int milliseconds);
-// One packet. descriptors: passed or received by SCM_RIGHTS, -1 where there is none. truncated: the packet was cut.
+// One packet. descriptors: passed or received by SCM_RIGHTS, -1 where there is none; NULL: none is taken, whatever is sent.
+// truncated: 2 where the packet was cut, 1 where more came along than was taken, else 0.
 long linux_send_packet(int socket, const void *bytes, size_t size, const int descriptors[2]);
 long linux_receive_packet(int socket, void *bytes, size_t size, int descriptors[2], int *truncated);
 int linux_system_log(void);

@@ -27,11 +27,20 @@ public enum Confinement {
         }
     }
 
-    /// Undoes what a hostile parent may have left: signals, masks, timers, environment, limits, working directory.
+    /// The kernel's own timer slack, in nanoseconds.
+    private static var usualSlack: UInt { 50_000 }
+
+    /// Undoes what a hostile parent may have left: signals, masks, timers, environment, limits, working directory. What
+    /// can only slow down or end this process stays: niceness, scheduling class, processors, what the kernel kills first.
     public static func forgetParent() throws(Outcome) {
         try check(linux_reset_signals(), .setrlimit)
-        _ = alarm(0)
         try check(linux_no_timers(), .setrlimit)
+        // With more, no wait ends by its deadline; 0 would be what was inherited.
+        try check(linux_prctl(PR_SET_TIMERSLACK, usualSlack, 0, 0, 0), .setrlimit)
+        try check(linux_reset_personality(), .setrlimit)
+        // Or what runtimes leave behind would be this process's to reap.
+        try check(linux_prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0), .setrlimit)
+        // Fails for a group's leader, whom a terminal can stop like whoever started it; launchers have sessions of their own.
         _ = setsid()
         try check(linux_clear_environment(), .setrlimit)
         try check(linux_prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), .capset)

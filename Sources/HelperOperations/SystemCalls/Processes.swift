@@ -17,10 +17,14 @@ struct Child: ~Copyable {
 
     enum End { case exited, peerGone, timeout }
 
-    /// fork(2). In the child, `body` runs and must not return.
+    /// fork(2). In the child, `body` runs and must not return. The child leads a session of its own, so that no terminal stops it:
+    /// setsid(2) refuses only a group's leader, which this process may be, and a new one is not.
     static func fork(_ body: () -> Never) throws(Outcome) -> Child {
         let pid = try check(linux_fork(), .fork)
-        if pid == 0 { body() }
+        if pid == 0 {
+            _ = setsid()
+            body()
+        }
         return Child(pid: pid, handle: Descriptor(owning: try check(linux_pidfd_open(pid), .fork)))
     }
 

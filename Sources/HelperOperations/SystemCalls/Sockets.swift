@@ -74,15 +74,22 @@ extension Descriptor {
         return set[0].revents != 0 ? .packet : .otherPacket
     }
 
-    /// Receives one packet into `buffer`, whose whole capacity is room; throws `malformed` where it was cut.
-    /// Requests carry no descriptors; any that came along are closed, and the packet is malformed.
+    /// Turns off whatever whoever made this socket may have turned on to come along with packets.
+    public func passNothing() { linux_pass_nothing(raw) }
+
+    /// Receives one packet into `buffer`, whose whole capacity is room; throws `malformed` where it was cut, or where anything
+    /// came along. That is never taken: not a descriptor more is open, whatever others who have this socket turn on meanwhile.
     public func receive(into buffer: inout [UInt8], size: Int) throws(Outcome) -> Int {
-        let packet = try receivePacket(into: &buffer, size: size)
-        guard !packet.first.isOpen, !packet.second.isOpen else { throw .malformed(.unexpectedDescriptor) }
-        return packet.count
+        var truncated: Int32 = 0
+        let result = unsafe buffer.withUnsafeMutableBytes {
+            unsafe linux_receive_packet(raw, $0.baseAddress, size, nil, &truncated)
+        }
+        try check(result, .socket)
+        guard truncated == 0 else { throw .malformed(truncated == 1 ? .unexpectedDescriptor : .tooLong) }
+        return result
     }
 
-    /// The same, with the descriptors that came along.
+    /// The same, with the one or two descriptors that came along.
     func receivePacket(into buffer: inout [UInt8], size: Int) throws(Outcome) -> ReceivedPacket {
         var passed: [2 of Int32] = [-1, -1]
         var truncated: Int32 = 0

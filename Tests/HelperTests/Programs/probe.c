@@ -121,6 +121,11 @@ void begin(long *stack) {
     else if (equal(id, "sleep-twice")) {
         call(__NR_clone, SIGCHLD, 0, 0, 0, 0);
         sleepForever();
+    } else if (equal(id, "orphan")) {
+        // Outlives its parent by a moment.
+        struct timespec moment = {.tv_sec = 2};
+        if (call(__NR_clone, SIGCHLD, 0, 0, 0, 0) == 0)
+            call(__NR_nanosleep, (long)&moment, 0, 0, 0, 0);
     } else if (equal(id, "output-100000") || equal(id, "output-endless")) {
         static char block[1000];
         for (int index = 0; index < 1000; index++)
