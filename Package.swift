@@ -112,6 +112,10 @@ let tests: [Target] = [
     .executableTarget(
         name: "library-example", dependencies: ["SandboxRemoval", "SandboxRegistry"], path: "Tests/LibraryExample",
         swiftSettings: strict),
+    // One of many processes that use one registry at once.
+    .executableTarget(
+        name: "podreap-load", dependencies: ["SandboxRemoval", "SandboxRegistry"], path: "Tests/Load",
+        swiftSettings: strict),
     .testTarget(name: "EventLoopTests", dependencies: ["EventLoop"], swiftSettings: strict),
     .testTarget(name: "SamplePodTests", dependencies: ["SamplePod"], swiftSettings: strict),
     .testTarget(

@@ -9,7 +9,7 @@ extension RPCError {
     init(_ error: RemovalError) {
         switch error {
         case .registry(let error): self.init(error)
-        case .helper, .busy: self.init(code: .unavailable, message: "\(error)")
+        case .helper, .busy, .overdue: self.init(code: .unavailable, message: "\(error)")
         case .invalid: self.init(code: .invalidArgument, message: "\(error)")
         default: self.init(code: .internalError, message: "\(error)")
         }

@@ -15,6 +15,10 @@ public final class Registry: Sendable {
     public static let keptReports = 1000
 
     public let path: String
+    /// Keeps two from working on one sandbox.
+    let lockFile: LockFile
+    /// The lock file, once it is known that no other of this registry is in use.
+    let onlyLockFile = Mutex<Descriptor.Identity?>(nil)
     private let database: DatabaseQueue
     /// What the connection is set to.
     private let current = Mutex<Durability?>(nil)
@@ -25,11 +29,17 @@ public final class Registry: Sendable {
     public init(path: String) throws(RegistryError) {
         try Self.prepareFile(path)
         self.path = path
+        // Whatever name it is opened by, SQLite's two files and the lock file lie beside the file itself.
+        let resolved = SystemCalls.resolved(path) ?? path
         do {
-            database = try Self.openPatiently(path)
+            lockFile = try LockFile(beside: resolved)
+            database = try Self.openPatiently(resolved)
+        } catch let error as LockError {
+            throw .notWritable(path: path, errno: error.errno)
         } catch {
             throw RegistryError(error, path: path)
         }
+        makeLockFile()
     }
 
     /// How much a transaction must outlive.

@@ -49,7 +49,7 @@ enum Schema {
     /// What is true of the registry for ever. Version 1 made no marks, and keeps no trace of a container that was removed alone: where
     /// it has registered anything, that may have been a short id.
     private static func version2(_ database: Database) throws {
-        try make(marks, database)
+        try make(marks + "\n" + lockFiles, database)
         try database.execute(
             sql: """
                 INSERT INTO mark (name) SELECT ? WHERE EXISTS (SELECT 1 FROM sandbox) OR EXISTS (SELECT 1 FROM report)
@@ -61,6 +61,15 @@ enum Schema {
         let library = try String.fetchOne(database, sql: "SELECT sqlite_version()") ?? ""
         try database.execute(sql: hasStrictTables(library) ? tables : loose(tables))
     }
+
+    /// The lock files that may be in use: one, unless somebody deletes it (RegistryLocks.swift).
+    static let lockFiles = """
+        CREATE TABLE lock_file (
+            file TEXT PRIMARY KEY NOT NULL,
+            device INTEGER NOT NULL,
+            inode INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        """
 
     /// Since SQLite 3.37. An older one makes and opens tables without, which are the same but that they would take a value of
     /// another type, which nothing here writes.

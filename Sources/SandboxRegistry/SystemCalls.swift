@@ -9,6 +9,8 @@ enum SystemCalls {
     static let readOnlyFilesystem = EROFS
     static let accessDenied = EACCES
     static let notPermitted = EPERM
+    static let noEntry = ENOENT
+    static let stale = ESTALE
 
     /// stat(2), following symbolic links.
     static func kind(of path: String) -> FileKind {
@@ -43,5 +45,155 @@ enum SystemCalls {
         defer { unsafe context_free(context) }
         guard let range = unsafe context_range_get(context) else { return "" }
         return unsafe String(cString: range)
+    }
+}
+
+/// An open file or directory, closed with its owner.
+struct Descriptor: ~Copyable, Sendable {
+    private let number: Int32
+
+    private init(_ number: Int32) { self.number = number }
+
+    deinit { close(number) }
+
+    /// Tells a file from every other one that is there at the same time.
+    struct Identity: Sendable, Equatable {
+        let device: UInt64
+        let inode: UInt64
+    }
+
+    /// A directory, only to open what is in it. Throws the errno.
+    static func directory(_ path: String) throws(LockError) -> Descriptor {
+        // Glibc shows O_PATH to C alone.
+        try Descriptor(checking: unsafe open(path, 0o10000000 | O_DIRECTORY | O_CLOEXEC))
+    }
+
+    /// What can be locked of a file in this directory: to be written where this process may. nil where there is none.
+    borrowing func file(_ name: String) throws(LockError) -> Descriptor? {
+        for access in [O_RDWR, O_RDONLY] {
+            let file = unsafe openat(number, name, access | O_NOFOLLOW | O_CLOEXEC)
+            if file >= 0 { return Descriptor(file) }
+            let error = errno
+            if error == ENOENT { return nil }
+            // A filesystem that is mounted read-only, or another's file.
+            guard access == O_RDWR, [EROFS, EACCES, EPERM].contains(error) else { throw LockError(error) }
+        }
+        return nil
+    }
+
+    /// Makes a file with mode 0600 in this directory, which belongs to whom `owner` belongs, where this process may give it away.
+    /// nil where there is one already.
+    borrowing func newFile(_ name: String, ownedLike owner: String) throws(LockError) -> Descriptor? {
+        let file = unsafe openat(number, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
+        guard file >= 0 else {
+            if errno == EEXIST { return nil }
+            throw LockError(errno)
+        }
+        var found = stat()
+        if geteuid() == 0, unsafe fstatat(number, owner, &found, 0) == 0 { fchown(file, found.st_uid, found.st_gid) }
+        return Descriptor(file)
+    }
+
+    /// Removes an empty directory in this one, if it is there and empty.
+    borrowing func removeDirectory(_ name: String) { _ = unsafe unlinkat(number, name, Int32(AT_REMOVEDIR)) }
+
+    var identity: Identity? {
+        var found = stat()
+        return unsafe fstat(number, &found) == 0 ? Identity(found) : nil
+    }
+
+    /// Of what a name in this directory means now.
+    borrowing func identity(of name: String) -> Identity? {
+        var found = stat()
+        return unsafe fstatat(number, name, &found, AT_SYMLINK_NOFOLLOW) == 0 ? Identity(found) : nil
+    }
+
+    borrowing func read(_ count: Int, at offset: Int64) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: count)
+        let read = unsafe pread(number, &bytes, count, off_t(offset))
+        return Array(bytes[..<max(0, read)])
+    }
+
+    /// Whether all of it was written.
+    @discardableResult
+    borrowing func write(_ bytes: [UInt8], at offset: Int64) -> Bool {
+        unsafe pwrite(number, bytes, bytes.count, off_t(offset)) == bytes.count
+    }
+
+    // MARK: Locks that belong to the open file, not to the process (fcntl(2), "Open file description locks")
+
+    // Glibc shows these to C alone.
+    private static let getLock: Int32 = 36
+    private static let setLock: Int32 = 37
+
+    /// Locks a byte so that others can do the same, and none can lock it alone. False where somebody has it alone.
+    borrowing func share(_ byte: Int64) throws(LockError) -> Bool {
+        if set(F_RDLCK, byte) { return true }
+        if errno == EAGAIN || errno == EACCES { return false }
+        throw LockError(errno)
+    }
+
+    borrowing func unlock(_ byte: Int64) { _ = set(F_UNLCK, byte) }
+
+    /// Whether a byte is locked through any other open file.
+    borrowing func isLockedByOther(_ byte: Int64) throws(LockError) -> Bool {
+        var lock = Self.flock(F_WRLCK, byte)
+        while unsafe fcntl(number, Self.getLock, &lock) != 0 {
+            if errno != EINTR { throw LockError(errno) }
+        }
+        return lock.l_type != Int16(F_UNLCK)
+    }
+
+    private borrowing func set(_ type: Int32, _ byte: Int64) -> Bool {
+        var lock = Self.flock(type, byte)
+        while unsafe fcntl(number, Self.setLock, &lock) != 0 {
+            if errno != EINTR { return false }
+        }
+        return true
+    }
+
+    private static func flock(_ type: Int32, _ byte: Int64) -> Glibc.flock {
+        Glibc.flock(
+            l_type: Int16(type), l_whence: Int16(SEEK_SET), l_start: off_t(byte), l_len: 1, l_pid: 0)
+    }
+
+    private init(checking number: Int32) throws(LockError) {
+        guard number >= 0 else { throw LockError(errno) }
+        self.number = number
+    }
+}
+
+extension Descriptor.Identity {
+    fileprivate init(_ found: stat) { self.init(device: UInt64(found.st_dev), inode: UInt64(found.st_ino)) }
+}
+
+/// An error number of a call on the lock file (errno(3)).
+package struct LockError: Error, Sendable, Equatable {
+    package let errno: Int32
+    package init(_ errno: Int32) { self.errno = errno }
+}
+
+extension SystemCalls {
+    /// The path without symbolic links (realpath(3)); nil where nothing is there.
+    static func resolved(_ path: String) -> String? {
+        guard let found = unsafe realpath(path, nil) else { return nil }
+        defer { unsafe free(found) }
+        return unsafe String(cString: found)
+    }
+
+    /// A text of the kernel's; nil where it cannot be read.
+    static func kernelText(_ path: String) -> [UInt8]? {
+        let file = unsafe open(path, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { return nil }
+        defer { close(file) }
+        var bytes: [UInt8] = []
+        var piece = [UInt8](repeating: 0, count: 16 << 10)
+        while true {
+            let count = unsafe read(file, &piece, piece.count)
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { return nil }
+            if count == 0 { return bytes }
+            bytes += piece[..<count]
+        }
     }
 }

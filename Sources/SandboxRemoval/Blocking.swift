@@ -1,13 +1,32 @@
-internal import Dispatch
+internal import EventLoop
 
-/// Runs what may wait for a disk or a lock on a thread of its own, because the event loop is one, and the pool that
-/// runs tasks has as many as there are processors. So has the pool of Dispatch's global queues, where a few that wait would
-/// hold up all others; a queue of its own gets a thread at once.
-func offPool<Value: Sendable, Failure>(
-    _ body: @escaping @Sendable () throws(Failure) -> Value
-) async throws(Failure) -> Value {
-    let result: Result<Value, Failure> = await withCheckedContinuation { continuation in
-        DispatchQueue(label: "podreap.blocking").async { continuation.resume(returning: Result(catching: body)) }
+/// Threads for what may wait for a disk, for the kernel or for another process: the event loop is one thread, and the pool that runs
+/// tasks has as many as there are processors. Each kind of work has its own, so that none holds up another.
+enum Threads {
+    /// Reads of the registry, and its lock file.
+    static let registry = BlockingPool("registry", threads: 4)
+    /// Writes of the registry, which happen one after the other anyway.
+    static let writing = BlockingPool("writing", threads: 1)
+    /// /proc, cgroups and mounts.
+    static let node = BlockingPool("node", threads: 4)
+    /// What looks long: explanations, garbage, processes that hold copies of mounts.
+    static let looking = BlockingPool("looking", threads: 2)
+    /// The ends of programs that have been waited for.
+    static let programs = BlockingPool("programs", threads: 2)
+}
+
+extension BlockingPool {
+    /// Runs `body` and waits for it, but not beyond the deadline: nil then. What it does happens all the same.
+    func run<Value: Sendable, Failure: Error>(
+        until deadline: ContinuousClock.Instant, _ body: @escaping @Sendable () throws(Failure) -> Value
+    ) async throws(Failure) -> Value? {
+        let first = FirstResult<Result<Value?, Failure>>()
+        start { first.finish(Result { () throws(Failure) -> Value? in try body() }) }
+        let timer = Task {
+            try? await Task.sleep(until: deadline, clock: .continuous)
+            first.finish(.success(nil))
+        }
+        defer { timer.cancel() }
+        return try await first.value().get()
     }
-    return try result.get()
 }

@@ -26,8 +26,9 @@ extension Orchestrator {
         let container = found.container.id
         return try await toItsEnd { () throws(RemovalError) in
             let (containers, mounts) = try await (self.recordsNow(of: found.sandbox), self.mountsSeen().get())
-            let report = try await Run(self, options, tell).carryOut(found.sandbox, containers, mounts, .stopContainer)
-            {
+            let report = try await Run(self, options, nil, tell).carryOut(
+                found.sandbox, containers, mounts, .stopContainer
+            ) {
                 RemovalPlan.stop(container: container, of: $0, $1, $2, grace: grace)
             }
             return .finished(report, joined: false)
@@ -43,25 +44,18 @@ extension Orchestrator {
     ) async throws(RemovalError) -> RemovalAnswer {
         guard let found = try find(container: id) else { return .unknown(id: id, last: nil) }
         let (sandbox, container) = (found.sandbox.id, found.container.id)
-        return try await toItsEnd { () throws(RemovalError) in
-            try await self.remove(container, of: sandbox, options, tell)
+        return try await alone(on: sandbox, Wanted(.removeContainer, container: container, options), options, tell) {
+            (work, mounts) throws(RemovalError) in
+            guard let sandbox = work.sandbox, work.containers.contains(where: { $0.id == container }) else {
+                return .unknown(id: container, last: nil)
+            }
+            let report = try await Run(self, options, work, tell).carryOut(
+                sandbox, work.containers, mounts, .removeContainer
+            ) {
+                RemovalPlan.remove(container: container, of: $0, $1, $2)
+            }
+            return .finished(report, joined: false)
         }
-    }
-
-    private func remove(
-        _ container: String, of sandbox: String, _ options: RemovalOptions,
-        _ tell: @escaping @Sendable (RemovalEvent) -> Void
-    ) async throws(RemovalError) -> RemovalAnswer {
-        let held = try await lock(sandbox, options, tell)
-        defer { held.lock.release() }
-        guard let sandbox = held.sandbox, held.containers.contains(where: { $0.id == container }) else {
-            return .unknown(id: container, last: nil)
-        }
-        let mounts = try await mountsSeen().get()
-        let report = try await Run(self, options, tell).carryOut(sandbox, held.containers, mounts, .removeContainer) {
-            RemovalPlan.remove(container: container, of: $0, $1, $2)
-        }
-        return .finished(report, joined: false)
     }
 
     /// In a task of its own: the caller's may be cancelled.

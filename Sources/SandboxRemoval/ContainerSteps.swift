@@ -50,7 +50,7 @@ extension Executor {
                 guard error.cause?.kind == .helper else { throw error }
                 _ = try await kill(container, signal: signal, all: false)
             }
-            if await handle.wait(until: min(deadline, .now + grace)) {
+            if await hasEnded(handle, within: grace) {
                 return StepSuccess(detail: try await endRemaining(container, initWas: pid).detail)
             }
         }
@@ -70,6 +70,16 @@ extension Executor {
         guard isGone else { throw try stuck(pid, container, answer) }
         let rest = try await endRemaining(container, initWas: pid)
         return StepSuccess(detail: rest.detail)
+    }
+
+    /// Gives a process time to end by itself: less where somebody waits who wants it to have none.
+    private func hasEnded(_ handle: borrowing ProcessHandle, within grace: Duration) async -> Bool {
+        let end = min(deadline, .now + grace)
+        while !isHurried() {
+            if await handle.wait(until: min(end, .now + .milliseconds(100))) { return true }
+            if end <= .now { break }
+        }
+        return handle.isGone
     }
 
     /// How long a process takes to end, unless something is wrong.

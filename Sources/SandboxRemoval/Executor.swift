@@ -1,3 +1,4 @@
+internal import EventLoop
 internal import HelperClient
 internal import HelperProtocol
 internal import SandboxRegistry
@@ -13,6 +14,8 @@ struct Executor: Sendable {
     /// When the removal began: records count from here.
     let start: ContinuousClock.Instant
     let deadline: ContinuousClock.Instant
+    /// Whether somebody waits who wants containers to have no more time to end.
+    let isHurried: @Sendable () -> Bool
     let tell: @Sendable (RemovalEvent) -> Void
     /// The report up to now, which goes with the sandbox when it is forgotten.
     let report: @Sendable ([StepRecord]) -> RemovalReport
@@ -166,7 +169,10 @@ struct Executor: Sendable {
         _ body: @escaping @Sendable (Registry) throws(RegistryError) -> Void
     ) async throws(StepFailure) {
         do throws(RegistryError) {
-            try await offPool { () throws(RegistryError) in try body(registry) }
+            let result: Void? = try await Threads.writing.run(until: deadline) { () throws(RegistryError) in
+                try body(registry)
+            }
+            guard result != nil else { throw RegistryError.busy(path: registry.path) }
         } catch {
             throw StepFailure(error)
         }

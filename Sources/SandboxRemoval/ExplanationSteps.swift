@@ -27,7 +27,14 @@ extension Explanation {
 extension PodFacts {
     var stateFindings: [Finding] {
         var findings: [Finding] = []
-        if let worker {
+        if let worker, isWorkerStopped {
+            findings.append(
+                Finding(
+                    .underWay, .blocks, "process \(worker) has it in work, and is stopped",
+                    [Finding.Evidence("it holds the sandbox's lock, and everybody else waits", pid: worker)],
+                    remedies: ["kill -CONT \(worker)", "kill -KILL \(worker); podreap remove \(sandbox.id.prefix(13))"])
+            )
+        } else if let worker {
             findings.append(
                 Finding(
                     .underWay, .note, "process \(worker) has it in work right now; what follows may change",

@@ -28,3 +28,17 @@ final class FirstResult<Value: Sendable>: Sendable {
         }
     }
 }
+
+/// What `body` returns, or nil at the deadline. Then it goes on, and its value is dropped.
+func within<Value: Sendable>(
+    _ deadline: ContinuousClock.Instant, _ body: @escaping @Sendable () async -> Value
+) async -> Value? {
+    let first = FirstResult<Value?>()
+    Task { first.finish(await body()) }
+    let timer = Task {
+        try? await Task.sleep(until: deadline, clock: .continuous)
+        first.finish(nil)
+    }
+    defer { timer.cancel() }
+    return await first.value()
+}

@@ -1,3 +1,4 @@
+internal import EventLoop
 import FoundationEssentials
 public import HelperClient
 public import HelperProtocol
@@ -98,7 +99,7 @@ public struct Installation: Sendable {
             registryDirectory: try fileIfVisible(directory), registryFile: try fileIfVisible(registry),
             registry: .notThereYet)
         // Opening a registry makes it; looking at one that is not there must not.
-        if found.registryFile != nil { found.registry = await offPool { verify(registry) } }
+        if found.registryFile != nil { found.registry = await Threads.looking.run { verify(registry) } }
         guard case .welcomed(let welcome) = start else { return found }
         for root in welcome.roots { found.roots.append(state(of: root.path.array.shown)) }
         for index in welcome.runtimes.indices { found.runtimes.append(await ask(UInt8(index), helpers)) }

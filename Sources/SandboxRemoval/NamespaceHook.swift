@@ -1,3 +1,4 @@
+internal import EventLoop
 internal import HelperClient
 internal import NodeObservation
 internal import SandboxRegistry
@@ -20,6 +21,7 @@ extension RemovalOptions {
     public mutating func runBeforeNamespaces(_ command: [String], timeout: Duration) {
         // The program is killed at its own deadline; the hook's is for one that never returns.
         beforeNamespacesTimeout = timeout + .seconds(5)
+        beforeNamespacesCommand = command
         beforeNamespaces = { sandbox in
             let pin = sandbox.namespaces.first { $0.kind == .network }
             let environment = [
@@ -36,7 +38,7 @@ extension RemovalOptions {
     {
         let name = command.first ?? "the command"
         let program: HookProgram
-        do throws(LockError) {
+        do throws(StartError) {
             program = try HookProgram(command, environment)
         } catch {
             throw NamespaceHookFailure("\(name) cannot be started: \(systemErrorText(error.errno))")
@@ -49,7 +51,7 @@ extension RemovalOptions {
         } catch {
             isInTime = false
         }
-        let end = await offPool { [isInTime] in program.end(kill: !isInTime) }
+        let end = await Threads.programs.run { [isInTime] in program.end(kill: !isInTime) }
         let output = end.output.isEmpty ? "" : ": \(printable(end.output))"
         if !isInTime { throw NamespaceHookFailure("\(name) was killed after \(timeout.formattedSeconds)\(output)") }
         if end.status != 0 { throw NamespaceHookFailure("\(name) \(describe(end.status))\(output)") }

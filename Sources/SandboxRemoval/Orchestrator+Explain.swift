@@ -11,11 +11,10 @@ extension Orchestrator {
         let containers = try records(of: sandbox)
         let report = try lastReport(of: sandbox.id).flatMap { RemovalReport($0) }
         do {
-            let lock = "\(registry.path).locks/\(sandbox.id)"
             return .of(
                 try .gather(
-                    sandbox, containers, report, lock: lock, patience: patience, serviceManager: helpers.serviceManager)
-            )
+                    sandbox, containers, report, worker: worker(on: sandbox.id), patience: patience,
+                    serviceManager: helpers.serviceManager))
         } catch {
             throw .observation(error)
         }

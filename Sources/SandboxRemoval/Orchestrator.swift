@@ -19,11 +19,22 @@ public enum RemovalAnswer: Sendable {
 public final class Orchestrator: Sendable {
     public let registry: Registry
     let helpers: HelperPool
+    /// Calls of this process for one sandbox, and what tells them of other processes'.
+    let queue = PodQueue()
+    let watch: LockWatch
+    /// How many sandboxes are worked on at once; more wait, without a thread or a descriptor.
+    let places: Places
+    let patientPlaces: Places
     private let mountsNow = SharedLook { () throws(ObservationError) in try MountTable.current() }
 
-    public init(registry: Registry, helpers: HelperPool) {
+    /// - Parameter atOnce: How many sandboxes are worked on at once, at least 1. More wait for one of them to end. Ten times as many
+    ///   may be stopped with a grace.
+    public init(registry: Registry, helpers: HelperPool, atOnce: Int = 64) {
         self.registry = registry
         self.helpers = helpers
+        watch = LockWatch(registry)
+        places = Places(atOnce)
+        patientPlaces = Places(max(1, atOnce) * 10)
     }
 
     /// Opens the registry at `path`, and starts helpers meanwhile.
@@ -94,20 +105,23 @@ public final class Orchestrator: Sendable {
         tell: @escaping @Sendable (RemovalEvent) -> Void = { _ in }
     ) async throws(RemovalError) -> RemovalAnswer {
         let hook = options.beforeNamespaces != nil
-        return try await exclusively(id, .remove, options, tell) { RemovalPlan.remove($0, $1, $2, hook: hook) }
+        return try await exclusively(id, Wanted(.remove, options), options, tell) {
+            RemovalPlan.remove($0, $1, $2, hook: hook)
+        }
     }
 
     /// Stops a sandbox's containers, deletes its namespaces and unmounts its shm; records and directories stay. Stopping twice is fine.
     ///
     /// - Parameters:
     ///   - id: As for `remove`.
-    ///   - grace: How long each container has after its stop signal before it is killed; zero kills at once.
+    ///   - grace: How long each container has after its stop signal before it is killed; zero kills at once. It ends early where
+    ///     somebody waits to remove the sandbox, or to stop it with less.
     public func stop(
         _ id: String, grace: Duration = .seconds(10), options: RemovalOptions = RemovalOptions(),
         tell: @escaping @Sendable (RemovalEvent) -> Void = { _ in }
     ) async throws(RemovalError) -> RemovalAnswer {
         let hook = options.beforeNamespaces != nil
-        return try await exclusively(id, .stop, options, tell) {
+        return try await exclusively(id, Wanted(.stop, grace: grace, options), options, tell) {
             RemovalPlan.stop($0, $1, $2, grace: grace, hook: hook)
         }
     }
@@ -115,92 +129,39 @@ public final class Orchestrator: Sendable {
     private typealias Planning = @Sendable (Sandbox, [Container], Observation) -> RemovalPlan
 
     private func exclusively(
-        _ id: String, _ purpose: RemovalPlan.Purpose, _ options: RemovalOptions,
+        _ id: String, _ wanted: Wanted, _ options: RemovalOptions,
         _ tell: @escaping @Sendable (RemovalEvent) -> Void, _ planning: @escaping Planning
     ) async throws(RemovalError) -> RemovalAnswer {
-        guard let found = try find(id) else {
-            SandboxLock.discard(id, registry: registry.path)
-            return .unknown(id: id, last: try lastReport(of: id))
+        let found = try await fromThreads(options.timeout) { () throws(RemovalError) in
+            let sandbox = try self.find(id)
+            return (sandbox: sandbox, last: sandbox == nil ? try self.lastReport(of: id) : nil)
         }
+        guard let sandbox = found.sandbox else { return .unknown(id: id, last: found.last) }
         helpers.warm(1)
-        // A task of its own: the caller's may be cancelled. What it does is mostly to wait.
-        let work = Task(executorPreference: EventLoop.preferred) { () -> Result<RemovalAnswer, RemovalError> in
-            do throws(RemovalError) {
-                return .success(try await self.work(on: found.id, purpose, options, tell, planning))
-            } catch {
-                return .failure(error)
-            }
+        return try await alone(on: sandbox.id, wanted, options, tell) { (work, mounts) throws(RemovalError) in
+            let run = Run(self, options, work, tell)
+            if let report = try await self.hookAlone(run, sandbox, work, wanted, mounts) { return report }
+            guard let sandbox = work.sandbox else { return .unknown(id: id, last: work.last) }
+            let report = try await run.carryOut(sandbox, work.containers, mounts, wanted.purpose, planning)
+            return .finished(report, joined: false)
         }
-        return try await work.value.get()
     }
 
-    private func work(
-        on id: String, _ purpose: RemovalPlan.Purpose, _ options: RemovalOptions,
-        _ tell: @escaping @Sendable (RemovalEvent) -> Void, _ planning: @escaping Planning
-    ) async throws(RemovalError) -> RemovalAnswer {
-        let asked = Date()
-        // While the records are read. Seen before others had the lock it would be too old.
-        async let mounts = mountsSeen()
-        let held = try await lock(id, options, tell)
-        defer { held.lock.release() }
-        if held.lock.hadToWait, let answer = answerOfOther(held.last, purpose, since: asked) { return answer }
-        guard let sandbox = held.sandbox else { return .unknown(id: id, last: held.last) }
-        let seen = try await (held.lock.hadToWait ? mountsSeen() : mounts).get()
-        let run = Run(self, options, tell)
-        return .finished(try await run.carryOut(sandbox, held.containers, seen, purpose, planning), joined: false)
-    }
-
-    /// A sandbox that no other removal works on, and what is known of it.
-    struct Held: Sendable {
-        let lock: SandboxLock
-        /// Nil: it is not registered any more.
-        let sandbox: Sandbox?
-        let containers: [Container]
-        /// The last report, where it was waited for or is not registered any more.
-        let last: StoredReport?
-    }
-
-    /// Takes a sandbox's lock, and waits for it, and reads the records.
-    ///
-    /// - Parameter id: The whole id.
-    func lock(
-        _ id: String, _ options: RemovalOptions, _ tell: @Sendable (RemovalEvent) -> Void
-    ) async throws(RemovalError) -> Held {
-        let first = try await offPool { () throws(RemovalError) -> Result<Held, SandboxLock.ByOther> in
-            switch try SandboxLock.attempt(id, registry: self.registry.path) {
-            case .success(let lock): .success(try self.read(id, lock))
-            case .failure(let other): .failure(other)
-            }
-        }
-        let other: SandboxLock.ByOther
-        switch first {
-        case .success(let held): return held
-        case .failure(let found): other = found
-        }
-        tell(.waiting(sandbox: id))
-        let lock = try await SandboxLock.wait(for: other, of: id, timeout: options.timeout)
-        return try await offPool { () throws(RemovalError) -> Held in try self.read(id, lock) }
-    }
-
-    private func read(_ id: String, _ lock: SandboxLock) throws(RemovalError) -> Held {
-        let sandbox = try find(id)
-        return Held(
-            lock: lock, sandbox: sandbox,
-            containers: try sandbox.map { (sandbox) throws(RemovalError) in try records(of: sandbox) } ?? [],
-            last: lock.hadToWait || sandbox == nil ? try lastReport(of: id) : nil)
-    }
-
-    /// The answer of the removal that this call has waited for, if that is an answer to this call.
-    private func answerOfOther(
-        _ last: StoredReport?, _ purpose: RemovalPlan.Purpose, since asked: Date
-    ) -> RemovalAnswer? {
-        guard let last, last.startedAt.addingTimeInterval(last.duration) >= asked,
-            let report = RemovalReport(last), report.purpose == purpose || report.outcome == .removed
+    /// Where another call has deleted the namespaces meanwhile without what this one wants called before, it is called now: CNI DEL
+    /// takes that. Nil where there is more to do, or nothing of this.
+    private func hookAlone(
+        _ run: Run, _ before: Sandbox, _ work: SoleWork, _ wanted: Wanted, _ mounts: MountTable
+    ) async throws(RemovalError) -> RemovalAnswer? {
+        guard wanted.hook != .none, before.namespaces.contains(where: { !$0.closed }),
+            work.sandbox?.namespaces.allSatisfy(\.closed) ?? true
         else { return nil }
-        return .finished(report, joined: true)
+        let report = try await run.carryOut(before, [], mounts, wanted.purpose) { sandbox, _, seen in
+            RemovalPlan.hook(wanted.purpose, of: sandbox, seen)
+        }
+        return work.sandbox == nil || report.outcome == .incomplete ? .finished(report, joined: false) : nil
     }
 
-    private func find(_ id: String) throws(RemovalError) -> Sandbox? {
+    func find(_ id: String) throws(RemovalError) -> Sandbox? {
         try fromRegistry { (registry) throws(RegistryError) in try registry.sandbox(id) }
     }
 
@@ -210,7 +171,18 @@ public final class Orchestrator: Sendable {
 
     /// The same for a task of the event loop.
     func recordsNow(of sandbox: Sandbox) async throws(RemovalError) -> [Container] {
-        try await offPool { () throws(RemovalError) -> [Container] in try self.records(of: sandbox) }
+        try await Threads.registry.run { () throws(RemovalError) -> [Container] in try self.records(of: sandbox) }
+    }
+
+    /// What has to wait for the registry, or a moment for the kernel: not longer than `limit`.
+    func fromThreads<Value: Sendable>(
+        _ limit: Duration, _ body: @escaping @Sendable () throws(RemovalError) -> Value
+    ) async throws(RemovalError) -> Value {
+        let limit = max(limit, Self.moment)
+        guard let value = try await Threads.registry.run(until: .now + limit, body) else {
+            throw .overdue("the registry's answer", after: limit)
+        }
+        return value
     }
 
     func lastReport(of id: String) throws(RemovalError) -> StoredReport? {
@@ -228,6 +200,11 @@ public final class Orchestrator: Sendable {
         do throws(ObservationError) { return .success(try await mountsNow.seen()) } catch {
             return .failure(.observation(error))
         }
+    }
+
+    /// The same; nil where it takes longer.
+    func mountsSeen(until deadline: ContinuousClock.Instant) async -> Result<MountTable, RemovalError>? {
+        await within(deadline) { await self.mountsSeen() }
     }
 
     func observe(_ sandbox: Sandbox, _ containers: [Container], _ mounts: MountTable) throws(RemovalError)

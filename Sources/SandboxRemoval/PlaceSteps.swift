@@ -1,3 +1,4 @@
+internal import EventLoop
 internal import HelperClient
 internal import HelperProtocol
 internal import NodeObservation
@@ -26,7 +27,7 @@ extension Executor {
         for _ in 0..<mountRounds {
             let table: MountTable
             do throws(ObservationError) {
-                table = try await offPool { () throws(ObservationError) in
+                table = try await Threads.node.run { () throws(ObservationError) in
                     try MountTable.ofNode(serviceManager: helpers.serviceManager)
                 }
             } catch {

@@ -82,6 +82,8 @@ public struct PodFacts: Sendable {
     public var isAfterReboot = false
     /// The podreap that has it in work.
     public var worker: Int32?
+    /// Whether that was stopped (^Z), so that it will not end by itself.
+    public var isWorkerStopped = false
     /// Whether this user sees other users' open files, namespaces and wait channels.
     public var isPrivileged = false
     public var members: [Member] = []

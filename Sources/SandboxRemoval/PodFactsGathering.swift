@@ -7,16 +7,17 @@ extension PodFacts {
     /// and for `patience` where a filesystem does not answer.
     ///
     /// - Parameters:
-    ///   - lock: The file that whoever works on the sandbox has locked.
+    ///   - worker: The process that works on the sandbox, and whether that is stopped.
     ///   - patience: Milliseconds that a filesystem has for its answer.
     ///   - serviceManager: Who starts the helpers, where that is not this process: its mounts are the node's.
     public static func gather(
-        _ sandbox: Sandbox, _ containers: [Container], _ report: RemovalReport?, lock: String,
-        patience: Int32 = 1000, serviceManager: Int32? = nil
+        _ sandbox: Sandbox, _ containers: [Container], _ report: RemovalReport?,
+        worker: (pid: Int32, isStopped: Bool)? = nil, patience: Int32 = 1000, serviceManager: Int32? = nil
     ) throws(ObservationError) -> PodFacts {
         var facts = PodFacts(sandbox: sandbox, containers: containers, report: report)
         facts.isAfterReboot = sandbox.isFromEarlierBoot(than: try Boot.id())
-        facts.worker = try FileLocks.holder(of: lock)
+        facts.worker = worker?.pid
+        facts.isWorkerStopped = worker?.isStopped ?? false
         facts.isPrivileged = try OwnProcess.current().seesInside
         let table = try MountTable.ofNode(serviceManager: serviceManager)
         if !facts.isAfterReboot {

@@ -11,8 +11,10 @@ public enum RemovalError: Error, Sendable, CustomStringConvertible {
     case invalid(field: String, problem: String)
     /// The file that keeps two removals of one sandbox apart cannot be used.
     case lock(path: String, errno: Int32)
-    /// Another removal of the sandbox did not end in time.
-    case busy(sandbox: String, after: Duration)
+    /// Another removal of the sandbox did not end in time. `holder` says who works on it, where that is known.
+    case busy(sandbox: String, after: Duration, holder: String?)
+    /// What a removal needs before it can begin was not to be had in time.
+    case overdue(String, after: Duration)
 
     public var description: String {
         switch self {
@@ -21,8 +23,11 @@ public enum RemovalError: Error, Sendable, CustomStringConvertible {
         case .observation(let error): "\(error)"
         case .invalid(let field, let problem): "\(field): \(problem)"
         case .lock(let path, let errno): "the lock file \(path) cannot be used: \(systemErrorText(errno))"
-        case .busy(let sandbox, let time):
-            "another podreap has been busy with the sandbox \(sandbox) for more than \(time.formattedSeconds)"
+        case .busy(let sandbox, let time, let holder):
+            """
+            \(holder ?? "another podreap") has been busy with the sandbox \(sandbox) for more than \(time.formattedSeconds)
+            """
+        case .overdue(let what, let time): "\(what) was not to be had within \(time.formattedSeconds)"
         }
     }
 }

@@ -2,7 +2,8 @@ public import SandboxRegistry
 
 /// Bounds of one removal or stop. Each defaults to what suits a node under load.
 public struct RemovalOptions: Sendable {
-    /// For the whole of it. What is not done by then fails, and the next call resumes.
+    /// For the whole of it, waiting for another removal of the sandbox included. What is not done by then fails, and the next call
+    /// resumes.
     public var timeout: Duration
     /// How long a call of the runtime may take.
     public var runtimeCall: Duration
@@ -19,6 +20,8 @@ public struct RemovalOptions: Sendable {
     /// What it throws is shown, and keeps the namespaces: the next call of `remove` or `stop` calls it again. It is also called
     /// again where a removal was interrupted after it, even if the namespaces are gone by then; CNI DEL takes both.
     public var beforeNamespaces: (@Sendable (Sandbox) async throws -> Void)?
+    /// The program that it runs, where `runBeforeNamespaces` has set it: by that it is known whether another call's does the same.
+    public internal(set) var beforeNamespacesCommand: [String]?
     /// How long that may take. Its task is cancelled then, and not waited for.
     public var beforeNamespacesTimeout: Duration
     /// Whether the report names processes that keep the pod's shm or a pinned namespace of it mounted in mount namespaces of

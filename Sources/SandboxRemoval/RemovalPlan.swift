@@ -48,6 +48,13 @@ public struct RemovalPlan: Sendable, Equatable {
         return plan
     }
 
+    /// Has done what the caller wants done before the namespaces are deleted, and nothing else: they are.
+    static func hook(_ purpose: Purpose, of sandbox: Sandbox, _ seen: Observation) -> RemovalPlan {
+        var plan = RemovalPlan(purpose, sandbox, [], seen, hook: true)
+        if !plan.isAfterReboot { plan.add(.sandbox(id: sandbox.id), .beforeNamespaces, after: []) }
+        return plan
+    }
+
     private let hasHook: Bool
 
     init(

@@ -54,6 +54,10 @@ public struct RemovalReport: Codable, Sendable, Equatable {
     /// In the order of the plan.
     public var steps: [StepRecord]
     public var warnings: [String]
+    /// The program that was to be run before the namespaces went, with its arguments; nil: none.
+    public var hook: [String]?
+    /// True where it is incomplete and its time was over: another call with more time may get further.
+    public var ranOutOfTime: Bool?
 
     /// The steps that failed: what is to be seen to. Those that were skipped for them are not among them.
     public var failures: [StepRecord] { steps.filter { $0.outcome == .failed } }

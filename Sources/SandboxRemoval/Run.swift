@@ -1,3 +1,4 @@
+internal import EventLoop
 import FoundationEssentials
 internal import HelperClient
 internal import HelperProtocol
@@ -5,20 +6,26 @@ internal import NodeObservation
 internal import SandboxRegistry
 internal import Synchronization
 
-/// One removal or stop, from its plan to its report. The sandbox's lock is held.
+/// One removal or stop, from its plan to its report.
 final class Run: Sendable {
     private let orchestrator: Orchestrator
     private let options: RemovalOptions
     private let tell: @Sendable (RemovalEvent) -> Void
+    private let isHurried: @Sendable () -> Bool
+    private let deadline: ContinuousClock.Instant
     private let startedAt = Date()
     private let start = ContinuousClock.now
     private let warnings = Mutex<[String]>([])
 
+    /// - Parameter work: Nil: others may work on the sandbox meanwhile.
     init(
-        _ orchestrator: Orchestrator, _ options: RemovalOptions, _ tell: @escaping @Sendable (RemovalEvent) -> Void
+        _ orchestrator: Orchestrator, _ options: RemovalOptions, _ work: SoleWork?,
+        _ tell: @escaping @Sendable (RemovalEvent) -> Void
     ) {
         self.orchestrator = orchestrator
         self.options = options
+        isHurried = if let work { work.isHurried } else { { false } }
+        deadline = work?.deadline ?? .now + options.timeout
         self.tell = tell
     }
 
@@ -37,22 +44,26 @@ final class Run: Sendable {
         // While the first runtime call is under way, so that what can be done side by side then finds them ready.
         orchestrator.helpers.warm(containers.count)
         while true {
-            let plan = planning(sandbox, containers, try orchestrator.observe(sandbox, containers, mounts))
+            let (known, table) = (containers, mounts)
+            let seen = try await Threads.node.run { [orchestrator] () throws(RemovalError) in
+                try orchestrator.observe(sandbox, known, table)
+            }
+            let plan = planning(sandbox, containers, seen)
             tell(.planned(plan))
-            let before = options.namesHolders ? await offPool { try? self.orchestrator.mounts() } : nil
+            let before = options.namesHolders ? await Threads.node.run { try? self.orchestrator.mounts() } : nil
             let records = await executor(plan, roots).run()
-            if let before { await offPool { self.nameHolders(of: plan, records, before) } }
+            if let before { await Threads.looking.run { self.nameHolders(of: plan, records, before) } }
             let report = report(plan, records)
             // The mark that keeps containers out is made side by side with the first steps, so one may have slipped in.
             let now = report.outcome == .incomplete ? try? await orchestrator.recordsNow(of: sandbox) : nil
-            let known = Set(containers.map(\.id))
-            if let now, purpose == .remove, now.contains(where: { !known.contains($0.id) }) {
+            let ids = Set(containers.map(\.id))
+            if let now, purpose == .remove, now.contains(where: { !ids.contains($0.id) }) {
                 warn("a container was registered while the removal began; going on with it")
                 containers = now
                 mounts = try await orchestrator.mountsSeen().get()
                 continue
             }
-            if report.outcome != .removed, purpose.isOfSandbox { await offPool { self.keep(report) } }
+            if report.outcome != .removed, purpose.isOfSandbox { await Threads.writing.run { self.keep(report) } }
             return report
         }
     }
@@ -60,17 +71,21 @@ final class Run: Sendable {
     private func executor(_ plan: RemovalPlan, _ roots: RootMap) -> Executor {
         Executor(
             plan: plan, registry: orchestrator.registry, helpers: orchestrator.helpers, roots: roots, options: options,
-            start: start, deadline: start + options.timeout, tell: tell, report: { self.report(plan, $0) })
+            start: start, deadline: deadline, isHurried: isHurried, tell: tell,
+            report: { self.report(plan, $0) })
     }
 
     private func report(_ plan: RemovalPlan, _ records: [StepRecord]) -> RemovalReport {
         // The mark is a means: what counts is that nothing is left.
         let left = records.contains { !$0.succeeded && $0.verb != "mark" }
-        return RemovalReport(
+        var report = RemovalReport(
             purpose: plan.purpose, sandbox: plan.sandbox, startedAt: startedAt,
             duration: (.now - start) / .seconds(1),
             outcome: left ? .incomplete : plan.purpose.removes ? .removed : .stopped, steps: records,
             warnings: warnings.withLock { $0 })
+        if plan.purpose.isOfSandbox { report.hook = options.beforeNamespacesCommand }
+        if left, deadline <= .now { report.ranOutOfTime = true }
+        return report
     }
 
     /// Forgetting a sandbox keeps its report in the same transaction; every other report is kept here, if there is room.

@@ -1,3 +1,4 @@
+internal import EventLoop
 internal import NodeObservation
 internal import Synchronization
 
@@ -25,7 +26,7 @@ final class SharedLook<Seen: Sendable>: Sendable {
                 defer { state.isLooking = true }
                 return !state.isLooking
             }
-            if isFirst { Task.detached { self.answer() } }
+            if isFirst { Threads.node.start { self.answer() } }
         }
         return try answer.get()
     }

@@ -1,56 +1,36 @@
 internal import Glibc
 
-/// An open file under an advisory lock (flock(2)), which ends with it.
-struct LockedFile: ~Copyable, Sendable {
-    private let descriptor: Int32
+/// Tells when a file that was open for writing is closed, by whomever (inotify(7)).
+struct CloseWatch: ~Copyable, Sendable {
+    private let queue: Int32
 
-    /// Opens a file, makes it if need be and `make` says so, and locks it. nil where another holds it and `wait` is false.
-    /// Throws the error number.
-    init?(_ path: String, wait: Bool, make: Bool = true) throws(LockError) {
-        while true {
-            let descriptor = unsafe open(path, O_RDWR | (make ? O_CREAT : 0) | O_CLOEXEC | O_NOFOLLOW, 0o600)
-            guard descriptor >= 0 else { throw LockError(errno) }
-            while flock(descriptor, wait ? LOCK_EX : LOCK_EX | LOCK_NB) != 0 {
-                let error = errno
-                if error == EINTR { continue }
-                close(descriptor)
-                if error == EWOULDBLOCK { return nil }
-                throw LockError(error)
-            }
-            // Who held it before may have deleted the file: then a lock on it keeps nobody out.
-            if Self.isStillThere(path, descriptor) {
-                self.descriptor = descriptor
-                return
-            }
-            close(descriptor)
-        }
+    /// Nil where this user has as many as he may have.
+    init?() {
+        let queue = inotify_init1(Int32(IN_CLOEXEC | IN_NONBLOCK))
+        guard queue >= 0 else { return nil }
+        self.queue = queue
     }
 
-    deinit { close(descriptor) }
+    deinit { close(queue) }
 
-    /// Deletes the file while it is locked, and lets go.
-    consuming func removeFile(_ path: String) { unsafe unlink(path) }
+    /// What is readable once the file of that path is closed; nil where it cannot be watched.
+    func watch(_ path: String) -> Int32? {
+        unsafe inotify_add_watch(queue, path, UInt32(IN_CLOSE_WRITE)) < 0 ? nil : queue
+    }
 
-    private static func isStillThere(_ path: String, _ descriptor: Int32) -> Bool {
-        var held = stat()
-        var found = stat()
-        return unsafe fstat(descriptor, &held) == 0 && lstat(path, &found) == 0
-            && held.st_dev == found.st_dev && held.st_ino == found.st_ino
+    /// Forgets what it has told.
+    func drain() {
+        var events = [UInt8](repeating: 0, count: 4096)
+        while unsafe read(queue, &events, events.count) > 0 {}
     }
 }
 
-/// An error number of a call on a lock file.
-struct LockError: Error, Sendable {
+var ownPID: Int32 { getpid() }
+
+/// An error number of a call that starts a program (errno(3)).
+struct StartError: Error, Sendable {
     let errno: Int32
     init(_ errno: Int32) { self.errno = errno }
-
-    /// Nothing can be made there: no space, or a filesystem that cannot be written.
-    var isNoRoom: Bool { [ENOSPC, EDQUOT, EROFS].contains(errno) }
-}
-
-/// Makes a directory for this user alone, unless it is there.
-func makePrivateDirectory(_ path: String) throws(LockError) {
-    if unsafe mkdir(path, 0o700) != 0, errno != EEXIST { throw LockError(errno) }
 }
 
 /// A program whose output is kept in the kernel, which takes some 200 KiB of it.
@@ -59,11 +39,11 @@ struct HookProgram: Sendable {
     private let output: Int32
 
     /// Starts it with fd 0 on /dev/null, and every signal unblocked and at its default.
-    init(_ command: [String], _ environment: [String]) throws(LockError) {
+    init(_ command: [String], _ environment: [String]) throws(StartError) {
         var ends: [Int32] = [-1, -1]
         // A socketpair, because its ends are never without close-on-exec.
         let type = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
-        guard unsafe socketpair(AF_UNIX, type, 0, &ends) == 0 else { throw LockError(errno) }
+        guard unsafe socketpair(AF_UNIX, type, 0, &ends) == 0 else { throw StartError(errno) }
         defer { close(ends[1]) }
         var actions = unsafe posix_spawn_file_actions_t()
         var attributes = posix_spawnattr_t()
@@ -93,7 +73,7 @@ struct HookProgram: Sendable {
         let error = unsafe posix_spawn(&pid, command.first ?? "", &actions, &attributes, &arguments, &variables)
         guard error == 0 else {
             close(ends[0])
-            throw LockError(error)
+            throw StartError(error)
         }
         self.pid = pid
         output = ends[0]

@@ -123,7 +123,7 @@ extension RemovalError {
         case .registry(let error): error.status
         case .helper, .observation, .lock: .unusable
         case .invalid: .badInput
-        case .busy: .incomplete
+        case .busy, .overdue: .incomplete
         }
     }
 }

@@ -160,8 +160,8 @@ final class CrashMatrix {
         expect(try orchestrator.registry.sandboxes().map(\.id) == [bystander.id], "the registry has something else")
         expect(bystander.leftovers().sorted() == bystanderBefore, "another sandbox was touched")
         expect(node.sample.volumeIsIntact, "a volume was emptied")
-        let locks = try FileManager.default.contentsOfDirectory(atPath: node.registryPath + ".locks")
-        expect(locks.isEmpty, "locks are left: \(locks)")
+        let abandoned = try orchestrator.registry.abandonedWork().map(\.sandbox.id)
+        expect(abandoned.isEmpty, "the lock file says that work was not finished: \(abandoned)")
         return problems
     }
 

@@ -6,19 +6,6 @@ import Testing
 
 /// What explanations and diagnoses are made of, as it is seen on this machine.
 @Suite(.serialized) struct ObservationTests {
-    @Test func seesWhoHoldsALock() throws {
-        try TestNode.shared()
-        let path = "/mnt/lock-\(UUID().uuidString)"
-        #expect(try FileLocks.holder(of: path) == nil)
-        try shell("touch \(path)")
-        #expect(try FileLocks.holder(of: path) == nil)
-        let holder = try Programs.script("exec 9<\(path); flock 9; echo ready; exec sleep 1000")
-        // flock(1) has taken the lock for the description that it shares with the shell, and is gone.
-        #expect(try FileLocks.holder(of: path) != nil)
-        holder.kill()
-        #expect(try soon { try FileLocks.holder(of: path) == nil })
-    }
-
     @Test func seesAFrozenCgroupOfVersion2AndWhatItIsBeneath() throws {
         let hierarchies = CgroupHierarchies(try .current())
         let root = try #require(

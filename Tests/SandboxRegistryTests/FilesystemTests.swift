@@ -16,6 +16,18 @@ final class SmallFilesystem: Sendable {
     }
 
     deinit { Filesystem.detach(directory.path) }
+
+    /// Leaves no `space`, or no `inodes`. What it makes for that begins with `fill`.
+    func fill(_ what: String) throws {
+        if what == "space" {
+            _ = try SandboxRegistryTests.fill(path + "/fill")
+        } else {
+            for number in 0..<100 {
+                guard FileManager.default.createFile(atPath: path + "/fill\(number)", contents: nil) else { return }
+            }
+            Issue.record("there are inodes left")
+        }
+    }
 }
 
 @Suite("Full and read-only filesystems")
@@ -67,7 +79,7 @@ struct FilesystemTests {
 }
 
 /// Writes until nothing fits any more.
-private func fill(_ path: String) throws -> String {
+func fill(_ path: String) throws -> String {
     try #require(FileManager.default.createFile(atPath: path, contents: nil))
     let file = try #require(FileHandle(forWritingAtPath: path))
     let block = Data(repeating: 0x78, count: 4096)

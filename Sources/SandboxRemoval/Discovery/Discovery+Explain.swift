@@ -11,7 +11,7 @@ extension Discovery {
         guard let (sandbox, containers) = try records(of: pod) else { return nil }
         do throws(ObservationError) {
             // No podreap works on it, so that there is no lock.
-            let facts = try PodFacts.gather(sandbox, containers, nil, lock: "", patience: patience)
+            let facts = try PodFacts.gather(sandbox, containers, nil, patience: patience)
             var explanation = Explanation.of(facts)
             // What helps with a registered sandbox is not what helps here.
             explanation.findings.removeAll { $0.cause == .notAsked }

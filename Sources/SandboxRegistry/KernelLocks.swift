@@ -1,0 +1,23 @@
+/// A lock of an open file as the kernel lists it (proc_locks(5)).
+struct KernelLock: Equatable {
+    /// Device and inode in the kernel's own words: `fe:00:16225130`. They are not always those of stat(2).
+    let file: String
+    /// The first byte.
+    let start: Int64
+
+    var inode: UInt64? { file.split(separator: ":").last.flatMap { UInt64($0) } }
+
+    /// Every such lock of the machine; nil where they cannot be seen.
+    static func all() -> [KernelLock]? { SystemCalls.kernelText("/proc/locks").map(parse) }
+
+    /// `1: OFDLCK ADVISORY  READ -1 fe:00:16225130 1099511627776 1099511627776`; `->` before the kind of one that waits.
+    static func parse(_ text: [UInt8]) -> [KernelLock] {
+        let kind = Array(" OFDLCK ".utf8)
+        return text.split(separator: UInt8(ascii: "\n")).compactMap { line in
+            guard line.dropFirst(line.prefix { $0 != kind[0] }.count).starts(with: kind) else { return nil }
+            let fields = line.split(separator: kind[0])
+            guard fields.count >= 8, let start = Int64(String(decoding: fields[6], as: UTF8.self)) else { return nil }
+            return KernelLock(file: String(decoding: fields[5], as: UTF8.self), start: start)
+        }
+    }
+}

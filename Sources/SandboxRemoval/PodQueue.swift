@@ -1,0 +1,96 @@
+internal import SandboxRegistry
+internal import Synchronization
+
+/// Lets one call of this process at a time work on a sandbox. The others wait in memory, and hear how its work ended.
+final class PodQueue: Sendable {
+    /// How a call's work ended.
+    struct Ended: Sendable {
+        let wanted: Wanted
+        let result: Result<RemovalAnswer, RemovalError>
+        /// Whether its time was over.
+        let ranOutOfTime: Bool
+
+        /// What that is to a call that has waited for it; nil: it has to work itself.
+        func answer(to other: Wanted) -> Result<RemovalAnswer, RemovalError>? {
+            guard wanted.container == other.container else { return nil }
+            switch result {
+            case .success(.finished(let report, _)):
+                return other.isAnswered(by: report) ? .success(.finished(report, joined: true)) : nil
+            case .success(.unknown): return other.hook == .none ? result : nil
+            case .failure: return ranOutOfTime || wanted.hook != other.hook ? nil : result
+            }
+        }
+    }
+
+    enum Turn: Sendable {
+        /// This call is to work, and to `leave` then.
+        case first
+        /// Another has worked meanwhile.
+        case ended(Ended)
+    }
+
+    private struct Waiter {
+        let continuation: CheckedContinuation<Turn?, Never>
+        /// Until when it lets the one at work give containers time to end.
+        let patience: ContinuousClock.Instant
+    }
+
+    private struct State {
+        /// Of each sandbox that is being worked on, who waits.
+        var pods: [String: [Int: Waiter]] = [:]
+        var lastTicket = 0
+
+        /// Whether nobody was at work: then this call is.
+        mutating func begin(_ id: String) -> Bool {
+            guard pods[id] == nil else { return false }
+            pods[id] = [:]
+            return true
+        }
+    }
+
+    private let state = Mutex(State())
+
+    /// Waits until no other call of this process works on a sandbox, or one has ended its work; nil at the deadline.
+    ///
+    /// - Parameter waiting: Called where it has to wait.
+    func enter(
+        _ id: String, _ wanted: Wanted, until deadline: ContinuousClock.Instant, waiting: @Sendable () -> Void
+    ) async -> Turn? {
+        let ticket = state.withLock { state -> Int? in
+            if state.begin(id) { return nil }
+            state.lastTicket += 1
+            return state.lastTicket
+        }
+        guard let ticket else { return .first }
+        waiting()
+        let timer = Task {
+            try? await Task.sleep(until: deadline, clock: .continuous)
+            state.withLock { $0.pods[id]?.removeValue(forKey: ticket) }?.continuation.resume(returning: nil)
+        }
+        defer { timer.cancel() }
+        return await withCheckedContinuation { continuation in
+            let turn: Turn?? = state.withLock { state in
+                if deadline <= .now { return .some(nil) }
+                if state.begin(id) { return .first }
+                // A removal gives no time, and who gives less does not wait for who gives more.
+                state.pods[id]?[ticket] = Waiter(continuation: continuation, patience: .now + wanted.grace)
+                return nil
+            }
+            if let turn { continuation.resume(returning: turn) }
+        }
+    }
+
+    /// Ends the work of the call that was first.
+    func leave(_ id: String, _ ended: Ended) {
+        let waiters = state.withLock { $0.pods.removeValue(forKey: id) } ?? [:]
+        for waiter in waiters.values { waiter.continuation.resume(returning: .ended(ended)) }
+    }
+
+    /// Whether a call waits for the sandbox that lets containers have no more time to end.
+    func isHurried(_ id: String) -> Bool {
+        state.withLock { state in
+            let now = ContinuousClock.now
+            return state.pods[id]?.values.contains { $0.patience <= now } ?? false
+        }
+    }
+}
