@@ -163,6 +163,10 @@ let tests: [Target] = [
         name: "LyingRuntimeTests",
         dependencies: ["TestPods", "TestNode", "SamplePod", "SandboxRemoval", "SandboxRegistry"],
         exclude: ["Programs"], swiftSettings: strict),
+    // Tests/NewestRuntimesTests/fetch gets them; packaging/test calls it.
+    .testTarget(
+        name: "NewestRuntimesTests", dependencies: ["TestPods", "TestNode", "SamplePod"],
+        exclude: ["fetch", "systemd", "systemd-node"], swiftSettings: strict),
     .testTarget(
         name: "SequenceTests",
         dependencies: ["TestPods", "TestNode", "SamplePod", "SandboxRemoval", "SandboxRegistry"],

@@ -18,7 +18,7 @@ public final class PodNode: Sendable {
     private static let isInUse = Mutex(false)
     static let policyDirectory = "/etc/podreap"
 
-    fileprivate init(base: String) throws {
+    fileprivate init(base: String, runtime: String = "/usr/sbin/runc") throws {
         try TestNode.shared()
         let isFirst = Self.isInUse.withLock { inUse in
             defer { inUse = true }
@@ -28,7 +28,7 @@ public final class PodNode: Sendable {
             throw PodNodeFailure("Two tests want /etc/podreap: run tests one after the other, as make does")
         }
         library = "/mnt/library"
-        sample = try SampleNode(base: base)
+        sample = try SampleNode(base: base, runtime: runtime)
         try sample.makeCgroupRoots()
         try shell(
             """
@@ -100,8 +100,10 @@ public func withPodNode(
 }
 
 /// The same for what does not wait.
-public func withPodNode(_ body: (PodNode) throws -> Void) throws {
-    let node = try PodNode(base: "/mnt/pods")
+///
+/// - Parameter runtime: The path of the OCI runtime that makes its pods and that its policy names.
+public func withPodNode(runtime: String = "/usr/sbin/runc", _ body: (PodNode) throws -> Void) throws {
+    let node = try PodNode(base: "/mnt/pods", runtime: runtime)
     let result = Result { try body(node) }
     try node.end()
     try result.get()

@@ -94,13 +94,17 @@ extension PodNode {
         return RunningPodreap(try Program(start), directory)
     }
 
-    /// The program as it was built with these tests, where the unprivileged user can start it.
-    private static let program = Result {
+    /// The program as it was built with these tests.
+    public static func builtProgram() throws -> String {
         guard let bundle = CommandLine.arguments.first(where: { $0.hasSuffix(".xctest") }) else {
             throw PodNodeFailure("The tests' bundle is not on the command line: run swift test")
         }
-        let built = URL(filePath: bundle).deletingLastPathComponent().appending(path: "podreap").path()
-        try shell("touch /mnt/podreap && mount --bind '\(built)' /mnt/podreap")
+        return URL(filePath: bundle).deletingLastPathComponent().appending(path: "podreap").path()
+    }
+
+    /// The same, where the unprivileged user can start it.
+    private static let program = Result {
+        try shell("touch /mnt/podreap && mount --bind '\(try builtProgram())' /mnt/podreap")
         return "/mnt/podreap"
     }
 }
