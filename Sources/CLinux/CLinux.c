@@ -100,6 +100,7 @@ int linux_close_range(unsigned first, unsigned last) { return RESULT((int)syscal
 int linux_open(const uint8_t *path, int flags) { return RESULT(open((const char *)path, flags | O_CLOEXEC)); }
 int linux_dup3(int from, int to, int flags) { return RESULT(dup3(from, to, flags)); }
 long linux_read(int file, void *buffer, size_t size) { return RESULT(read(file, buffer, size)); }
+long linux_write(int file, const void *bytes, size_t size) { return RESULT(write(file, bytes, size)); }
 long linux_pread(int file, void *buffer, size_t size, int64_t offset) { return RESULT(pread(file, buffer, size, offset)); }
 int linux_memfd(const uint8_t *name) {
     int made = memfd_create((const char *)name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);

@@ -25,6 +25,7 @@ extension Rule {
         case .notCgroup: "it is no cgroup\(named)"
         case .cgroupNotContainers:
             "the runtime's state does not name that cgroup as the container's\(named), and its cgroup-root in helper.conf lacks the word kill"
+        case .cgroupShared: "another living container has that cgroup too, or one above or beneath it\(named)"
         case .containerLives: "the process that the runtime's state names is alive\(named)"
         case .kernelTooOld: "the kernel lacks openat2(2) or mount roots in statx(2)\(named); Linux 5.8 has both"
         case .policyUnreadable: "helper.conf cannot be read\(named)"

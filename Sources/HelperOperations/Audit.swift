@@ -78,23 +78,19 @@ extension [UInt8] {
     private mutating func append(_ operation: StaticString, _ place: Place, _ policy: Policy) {
         append(operation)
         append(" place=")
-        if Int(place.root) < policy.roots.count { append(escaping: policy.roots[Int(place.root)].path) }
-        if place.depth > 1 {
-            append(0x2f)
-            append(escaping: place.parent)
-        }
+        if Int(place.root) < policy.roots.count { append(escaping: policy.roots[Int(place.root)].path.span) }
         append(0x2f)
-        append(escaping: place.name)
+        append(escaping: place.names.span)
     }
 
     private mutating func append(_ operation: StaticString, _ target: RuntimeTarget, _ policy: Policy) {
         append(operation)
         append(" runtime=")
         if Int(target.runtime) < policy.runtimes.count {
-            append(escaping: policy.runtimes[Int(target.runtime)].seen.name)
+            append(escaping: policy.runtimes[Int(target.runtime)].seen.name.span)
         }
         append(" container=")
-        append(escaping: target.id.bytes)
+        append(escaping: target.id.bytes.span)
     }
 
     private mutating func append(_ label: StaticString, _ number: UInt64) {
@@ -118,7 +114,7 @@ extension [UInt8] {
     }
 
     /// Printable ASCII but blank and backslash as it is, all else as `\xHH`: nobody writes log lines of their own.
-    private mutating func append<let capacity: Int>(escaping bytes: InlineBytes<capacity>) {
+    private mutating func append(escaping bytes: Span<UInt8>) {
         for index in 0..<bytes.count {
             let byte = bytes[index]
             if (0x21...0x7e).contains(byte), byte != 0x5c {

@@ -9,6 +9,8 @@ struct Broker: ~Copyable {
     /// One for each runtime of the policy, in its order.
     let launchers: [LauncherLink]
     let missing: CapabilitySet
+    /// `/proc/PID/mountinfo` of this process, or none.
+    let mountInfo: Descriptor
     let removal = DirectoryRemoval()
     private var audit: Audit
     /// The protocol version that Hello has found; 0 before it.
@@ -16,13 +18,15 @@ struct Broker: ~Copyable {
 
     init(
         _ policy: Policy, _ privileges: consuming Privileges, missing: CapabilitySet,
-        orchestrator: consuming Descriptor, launchers: [LauncherLink], audit: consuming Audit
+        orchestrator: consuming Descriptor, launchers: [LauncherLink], mountInfo: consuming Descriptor,
+        audit: consuming Audit
     ) {
         self.policy = policy
         self.privileges = privileges
         self.missing = missing
         self.orchestrator = orchestrator
         self.launchers = launchers
+        self.mountInfo = mountInfo
         self.audit = audit
     }
 
@@ -110,7 +114,7 @@ struct Broker: ~Copyable {
         case .runtimeDelete(let target, let intent):
             return try delete(target, intent, milliseconds)
         case .runtimeForget(let target, let only):
-            return try forget(target, only)
+            return try forget(target, only, Deadline(milliseconds: milliseconds))
         case .runtimeList(let runtime):
             return try list(runtime, milliseconds)
         }

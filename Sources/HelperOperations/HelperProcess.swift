@@ -6,6 +6,7 @@ public struct HelperProcess: ~Copyable {
     private let privileges: Privileges
     private let missing: CapabilitySet
     private let launchers: [LauncherLink]
+    private let mountInfo: Descriptor
     private let audit: Audit
 
     /// Prepares everything but reading from the socket. Throws the outcome that forbids serving; nothing is left
@@ -19,6 +20,8 @@ public struct HelperProcess: ~Copyable {
         let readable = privileges.permitted.intersection([.dacOverride])
         // A service manager starts it for somebody else.
         let audit = Audit(caller: socket.packetPeer() ?? Confinement.realUser)
+        // Not in every node's view there is a /proc; without it only what needs it fails.
+        let mountInfo = (try? Descriptor.ofProcess(ownProcess(), "mountinfo")) ?? .none
         let policy = try privileges.raised(readable) { () throws(Outcome) in try Policy(file: policyPath) }
         try Self.check(socket.packetPeer(), policy)
         var launchers: [LauncherLink] = []
@@ -32,13 +35,15 @@ public struct HelperProcess: ~Copyable {
         self.missing = missing
         self.privileges = privileges
         self.launchers = launchers
+        self.mountInfo = mountInfo
         self.audit = audit
     }
 
     /// Answers requests until the orchestrator is gone or breaks the protocol.
     public consuming func serve(_ socket: consuming Descriptor) {
         var broker = Broker(
-            policy, privileges, missing: missing, orchestrator: socket, launchers: launchers, audit: audit)
+            policy, privileges, missing: missing, orchestrator: socket, launchers: launchers,
+            mountInfo: mountInfo, audit: audit)
         broker.serve()
     }
 
@@ -58,7 +63,7 @@ public struct HelperProcess: ~Copyable {
                 var privileges = try Privileges()
                 try privileges.becomeRoot()
                 try privileges.keep(.launcher, effective: true, securebits: .rootPassesOn)
-                let launcher = Launcher(socket, runtime)
+                var launcher = Launcher(socket, runtime)
                 try Confinement.confine(runtime.systemCallRules)
                 guard privileges.isInForce() else { endProcess(1) }
                 try launcher.sayReady()

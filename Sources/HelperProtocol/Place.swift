@@ -11,6 +11,9 @@ public struct Place: Sendable, Equatable {
     /// The last component.
     public private(set) var name = InlineBytes<256>()
 
+    /// All components, joined with `/`.
+    public var names: [UInt8] { depth > 1 ? parent.array + [slash] + name.array : name.array }
+
     /// The root itself.
     public init(root: UInt8) { self.root = root }
 

@@ -92,6 +92,8 @@ public enum Rule: UInt16, Sendable, CaseIterable {
     case cgroupNotContainers = 18
     /// The process that the container's state names lives (version 2).
     case containerLives = 19
+    /// Another living container of the runtime has the cgroup too, or one above or beneath it (version 2).
+    case cgroupShared = 20
 
     // Reasons not to start, sent as the answer to Hello; `detail` names the file, line or value.
     case policyUnreadable = 100

@@ -11,9 +11,16 @@ import Testing
         ("{ \"hooks\" : {\n \"poststop\" :\t[ \n {\"path\":\"/x\"}]}}", true),
         ("{ \"poststop\": [ \n ], \"poststop\":[1]}", true),
         (#"{"annotation":"\"poststop\":[1]"}"#, false),
-        (#"{"poststop"#, false), (#"{"poststop":["#, false), ("", false), (#""""poststop":[1"#, true),
+        (#"{"\u0070oststop":[1]}"#, true), (#"{"poststop":"[1]"}"#, false), ("", false), (#""""poststop":[1"#, true),
+        (#"["poststop",[1]]"#, false), (#"{"a":"poststop","b":[1]}"#, false), (#"{"poststop":{"poststop":[1]}}"#, true),
     ])
     func poststopHooksAreFound(_ text: String, _ expected: Bool) {
-        #expect(namesPoststopHook(Array(text.utf8)) == expected)
+        #expect(namesPoststopHook(Array(text.utf8), ifDamaged: !expected) == expected)
+    }
+
+    /// What is cut off or no JSON could go on with hooks, where the runtime can read it all the same.
+    @Test(arguments: [#"{"poststop"#, #"{"poststop":["#, #"{"poststop":[/**/1]"#, "//"])
+    func damage(_ text: String) {
+        for answer in [false, true] { #expect(namesPoststopHook(Array(text.utf8), ifDamaged: answer) == answer) }
     }
 }

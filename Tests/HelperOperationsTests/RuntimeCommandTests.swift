@@ -12,6 +12,8 @@ import Testing
         RuntimeCommand(.list, id: nil, milliseconds: 5000),
         RuntimeCommand(.kill(signal: 9, all: true), id: id, milliseconds: 5000),
         RuntimeCommand(.kill(signal: 64, all: false), id: id, milliseconds: 5000),
+        RuntimeCommand(.signalCgroup(signal: 9, isExclusive: true, continues: false), id: nil, milliseconds: 5000),
+        RuntimeCommand(.signalCgroup(signal: 15, isExclusive: false, continues: true), id: nil, milliseconds: 1),
     ]
 
     @Test func everyCommandSurvivesTheWire() throws {

@@ -6,7 +6,7 @@ enum SecondVersionVectors {
     private static let cgroup = NodeIdentity(device: 0x1a, inode: 0x0102_0304, birth: 0)
 
     /// Numbers that version 1 does not have.
-    static let rules: [Rule] = [.notCgroup, .cgroupNotContainers, .containerLives]
+    static let rules: [Rule] = [.notCgroup, .cgroupNotContainers, .containerLives, .cgroupShared]
     static let calls: [Call] = [.signal, .write]
 
     static let requests: [Vector<RequestPacket>] = [

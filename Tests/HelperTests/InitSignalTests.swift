@@ -44,14 +44,19 @@ extension RealHelper {
         }
 
         enum Doubt: CaseIterable {
-            case noState, otherForm, otherID, laterStart, link, stopped, all
+            case noState, cutOff, otherID, laterStart, link, stopped, frozen, all
         }
 
         @Test(arguments: Doubt.allCases) func isTheRuntimesWhereAnythingIsInDoubt(_ doubt: Doubt) throws {
             let calls = try callsRuntime(signal: 9, all: doubt == .all) {
                 var text = try record(
                     id: doubt == .otherID ? "argument" : "arguments", later: doubt == .laterStart ? 1 : 0)
-                if doubt == .otherForm { text = text.replacing(",", with: ", ") }
+                if doubt == .cutOff { text.removeLast() }
+                if doubt == .frozen {
+                    let cgroup = "/mnt/node/frozen"
+                    try shell("mkdir -p \(cgroup); echo 1 >\(cgroup)/cgroup.freeze")
+                    text = text.replacing(#""created""#, with: #""cgroup_paths":{"":"\#(cgroup)"},"created""#)
+                }
                 let path = doubt == .link ? state + ".real" : state
                 if doubt != .noState { try Data(text.utf8).write(to: URL(filePath: path)) }
                 if doubt == .link {

@@ -31,6 +31,8 @@
 #define LINUX_CLONE_NEWIPC 0x08000000
 #define LINUX_CLONE_NEWUTS 0x04000000
 #define LINUX_NSFS_MAGIC 0x6e736673
+#define LINUX_CGROUP_MAGIC 0x27e0eb
+#define LINUX_CGROUP2_MAGIC 0x63677270
 #define LINUX_RESOLVE_NO_XDEV 0x01
 #define LINUX_RESOLVE_NO_MAGICLINKS 0x02
 #define LINUX_RESOLVE_NO_SYMLINKS 0x04
@@ -60,6 +62,7 @@ int linux_close_range(unsigned first, unsigned last);
 int linux_open(const uint8_t *path, int flags);
 int linux_dup3(int from, int to, int flags);
 long linux_read(int file, void *buffer, size_t size);
+long linux_write(int file, const void *bytes, size_t size);
 long linux_pread(int file, void *buffer, size_t size, int64_t offset);
 int linux_memfd(const uint8_t *name);
 int linux_program_memfd(void);

@@ -48,7 +48,9 @@ struct SystemCallRules {
         SystemCallRules(
             rest: .kill,
             rules: named([
-                "openat2", "statx", "fstatfs", "getdents64", "lseek", "pread64", "close", "unlinkat", "fchdir", "chdir",
+                "openat2", "statx", "fstatfs", "getdents64", "lseek", "pread64", "pidfd_open", "close", "unlinkat",
+                "fchdir",
+                "chdir",
                 "memfd_create", "sendmsg", "recvmsg", "poll", "capset", "capget", "brk", "munmap", "mremap", "madvise",
                 "futex",
                 "getrandom", "clock_gettime", "restart_syscall", "rt_sigreturn", "exit_group", "exit",

@@ -38,13 +38,6 @@ extension Broker {
             }
         }
     }
-
-    /// Detaches what is mounted beneath a directory, and nothing at it.
-    func unmountBeneath(
-        _ place: Place, only: NodeIdentity?, _ most: UInt32, _ deadline: Deadline
-    ) throws(Outcome) -> Answer {
-        throw .refused(.wrongRootKind)
-    }
 }
 
 extension Descriptor {

@@ -36,6 +36,14 @@ public struct Policy: Sendable, Equatable {
         return root
     }
 
+    /// What is signalled lies beneath a cgroup root, however deep.
+    func cgroupRoot(for place: Place) throws(Outcome) -> Welcome.Root {
+        let root = try root(place)
+        guard root.kind == .cgroup else { throw .refused(.wrongRootKind) }
+        guard place.depth > 0 else { throw .refused(.wrongDepth) }
+        return root
+    }
+
     /// Directories may be looked at anywhere, and removed at the depths that the root fixes.
     func directoryRoot(for place: Place, looking: Bool) throws(Outcome) -> Welcome.Root {
         let root = try root(place)

@@ -50,7 +50,7 @@ extension Descriptor {
     /// The whole file, which may not be larger than `limit` bytes.
     func readAll(limit: Int) throws(Outcome) -> [UInt8] {
         var all: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 4096)
+        var buffer = [UInt8](repeating: 0, count: 1 << 15)
         while true {
             let count = try read(into: &buffer, at: all.count)
             if count == 0 { return all }

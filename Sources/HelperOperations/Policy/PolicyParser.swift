@@ -112,21 +112,10 @@ extension Policy {
 }
 
 extension ArraySlice<UInt8> {
-    fileprivate func equals(_ text: StaticString) -> Bool {
-        guard count == text.utf8CodeUnitCount else { return false }
-        for (index, byte) in enumerated() where byte != text.byte(index) { return false }
-        return true
-    }
-
     /// Decimal digits alone, without a leading zero, up to a bound.
     fileprivate func number(upTo limit: UInt64) -> UInt64? {
-        guard let first, count <= 10, first != 0x30 || count == 1 else { return nil }
-        var value: UInt64 = 0
-        for byte in self {
-            guard (0x30...0x39).contains(byte) else { return nil }
-            value = value * 10 + UInt64(byte - 0x30)
-        }
-        return value <= limit ? value : nil
+        guard let first, first != 0x30 || count == 1, let number, number <= limit else { return nil }
+        return number
     }
 
     fileprivate var asPath: InlineBytes<256>? {

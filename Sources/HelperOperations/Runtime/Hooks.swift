@@ -1,8 +1,5 @@
 internal import HelperProtocol
 
-/// The largest state file that is searched, in bytes.
-private var stateFileLimit: Int { 4 << 20 }
-
 extension Broker {
     /// Whether the runtime would run programs of the bundle after the deletion: under the runtime's filter they would be
     /// lost in silence. Unreadable is as good as yes.
@@ -10,36 +7,31 @@ extension Broker {
         try privileges.raised([.dacOverride]) { () throws(Outcome) -> Bool in
             let root = try Descriptor.absolute(runtime.seen.stateRoot.terminated, .pathOfDirectory)
             let directory = try root.open(target.id.bytes.terminated, .pathOfDirectory)
-            // runc keeps the hooks in its state, crun in a copy of the bundle's configuration.
-            let files: [StaticString] = ["state.json", "config.json"]
-            for file in files {
-                do throws(Outcome) {
-                    let text = try directory.open(InlineBytes<256>(file).terminated, .file)
-                    if namesPoststopHook(try text.readAll(limit: stateFileLimit)) { return true }
-                } catch {
-                    if !error.isMissingEntry { throw error }
-                }
+            // runc keeps the hooks in its state, crun in a copy of the bundle's configuration. What runc cannot read has none; crun
+            // takes more for JSON than that is.
+            if let text = try directory.stateFile("state.json"), namesPoststopHook(text, ifDamaged: false) {
+                return true
             }
-            return false
+            guard let text = try directory.stateFile("config.json") else { return false }
+            return namesPoststopHook(text, ifDamaged: true)
         }
     }
 }
 
-/// Whether JSON text has a member `"poststop": [` that is not empty. Within a JSON string the quotes would be escaped,
-/// so this cannot be part of one.
-func namesPoststopHook(_ text: [UInt8]) -> Bool {
-    var key: [UInt8] = []
-    key.append("\"poststop\":[")
-    var matched = 0
-    for byte in text {
-        switch byte {
-        case 0x09, 0x0a, 0x0d, 0x20: continue
-        case _ where matched == key.count:
-            if byte != 0x5d { return true }
-            matched = 0
-        case key[matched]: matched += 1
-        default: matched = byte == key[0] ? 1 : 0
+/// Whether JSON text has, anywhere in it, a member `poststop` that is an array and not empty.
+func namesPoststopHook(_ text: [UInt8], ifDamaged: Bool) -> Bool {
+    var json = JSON(text)
+    do throws(JSON.Damage) {
+        while let token = try json.token() {
+            // Each of the eight letters takes one byte to six.
+            guard case .string(let name) = token, (8...48).contains(name.count),
+                try json.text(name).equals("poststop"), try json.token() == .colon, try json.token() == .open(0x5b)
+            else { continue }
+            guard let first = try json.token() else { return ifDamaged }
+            if first != .close(0x5d) { return true }
         }
+        return false
+    } catch {
+        return ifDamaged
     }
-    return false
 }

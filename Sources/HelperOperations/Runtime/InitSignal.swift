@@ -8,80 +8,83 @@ extension Policy.RuntimePolicy {
     func signalInit(of id: ContainerID, _ signal: UInt8) -> Bool {
         do throws(Outcome) {
             let root = try Descriptor.absolute(seen.stateRoot.terminated, .pathOfDirectory)
-            let container = try root.open(id.bytes.terminated, .pathOfDirectory)
-            let state = try container.open(InlineBytes<16>("state.json").terminated, .file).beginning()
-            guard let recorded = InitProcess(state: state, of: id) else { return false }
+            let state = try root.open(id.bytes.terminated, .pathOfDirectory).containerFacts(of: id)
+            guard state.state == .runc, state.pid > 0, try !state.isFrozen() else { return false }
+            let pid = Int32(state.pid)
             // Opened before it is compared: from then on no other process can be taken for it.
-            let process = try Descriptor.process(recorded.pid)
-            let found = InitProcess(stat: try Descriptor.processStatus(recorded.pid), recorded.pid)
-            return found == recorded && process.signal(signal)
+            let process = try Descriptor.process(pid)
+            guard let found = ProcessStat(try Descriptor.ofProcess(pid, "stat").beginning()),
+                found.startTime == state.startTime,
+                !found.isStoppedOrFrozen
+            else { return false }
+            return process.signal(signal)
         } catch {
             return false
         }
     }
 }
 
-/// A container's first process.
-struct InitProcess: Equatable {
-    let pid: Int32
-    /// Clock ticks after boot.
-    let startTime: UInt64
-
-    /// What libcontainer's `state.json` begins with; nil for anything else.
-    init?(state: [UInt8], of id: ContainerID) {
-        var text = Scanner(state)
-        guard text.skip("{\"id\":\""), text.skip(id.bytes.array), text.skip("\",\"init_process_pid\":"),
-            let pid = text.number(), (1...UInt64(Int32.max)).contains(pid), text.skip(",\"init_process_start\":"),
-            let startTime = text.number(), text.skip(",")
-        else { return nil }
-        self.pid = Int32(pid)
-        self.startTime = startTime
-    }
-
-    /// From `/proc/PID/stat` (proc_pid_stat(5)); nil where the process neither runs nor sleeps: what is frozen shows as `D`.
-    init?(stat: [UInt8], _ pid: Int32) {
-        // The name may hold any byte, so its last parenthesis counts.
-        guard let end = stat.lastIndex(of: 0x29) else { return nil }
-        var text = Scanner(Array(stat[(end + 1)...]))
-        guard text.skip(" R ") || text.skip(" S ") else { return nil }
-        for _ in 4..<22 { text.skipField() }
-        guard let startTime = text.number(), text.skip(" ") else { return nil }
-        self.pid = pid
-        self.startTime = startTime
+extension ContainerFacts {
+    /// Whether the container's own cgroup of version 2 is frozen. A signal would not thaw it; the runtime does so for KILL.
+    fileprivate func isFrozen() throws(Outcome) -> Bool {
+        for cgroup in cgroups where cgroup.controller.isEmpty {
+            var path = cgroup.path
+            path.append("/cgroup.freeze\0")
+            do throws(Outcome) {
+                return try Descriptor.absolute(path.span, .file).beginning().first == 0x31
+            } catch {
+                if !error.isMissingEntry { throw error }
+            }
+        }
+        return false
     }
 }
 
-/// Reads text from its beginning on.
-private struct Scanner {
-    private let bytes: [UInt8]
-    private var next = 0
-
-    init(_ bytes: [UInt8]) { self.bytes = bytes }
-
-    /// Whether `text` comes next; then it is passed.
-    mutating func skip(_ text: [UInt8]) -> Bool {
-        guard bytes.count - next >= text.count else { return false }
-        for index in text.indices where bytes[next + index] != text[index] { return false }
-        next += text.count
-        return true
-    }
-
-    mutating func skip(_ literal: StaticString) -> Bool { skip(text(literal)) }
-
-    /// To what follows the next blank.
-    mutating func skipField() {
-        while next < bytes.count, bytes[next] != 0x20 { next += 1 }
-        next = min(next + 1, bytes.count)
-    }
-
-    /// Decimal digits; nil where there are none, or more than fit.
-    mutating func number() -> UInt64? {
-        var value: UInt64 = 0
-        let start = next
-        while next < bytes.count, (0x30...0x39).contains(bytes[next]), next - start < 19 {
-            value = value * 10 + UInt64(bytes[next] - 0x30)
-            next += 1
+extension ContainerFacts {
+    /// Whether the process that the state names lives; what cannot be told counts as yes.
+    func processLives() throws(Outcome) -> Bool {
+        guard pid > 0 else { return false }
+        do throws(Outcome) {
+            _ = try Descriptor.process(Int32(pid))
+        } catch {
+            if error.errno == ErrorNumber.noProcess { return false }
+            throw error
         }
-        return next > start ? value : nil
+        do throws(Outcome) {
+            let stat = try Descriptor.ofProcess(Int32(pid), "stat").beginning()
+            guard let found = ProcessStat(stat) else { return true }
+            return found.startTime == startTime && !found.isDead
+        } catch {
+            // It may be hidden from this user (hidepid=), or end just now.
+            return true
+        }
+    }
+}
+
+/// What `/proc/PID/stat` (proc_pid_stat(5)) says of a process.
+struct ProcessStat {
+    /// One letter.
+    private let state: UInt8
+    private let threads: UInt64
+    /// Clock ticks after boot.
+    let startTime: UInt64
+
+    /// Stopped, traced, or in an uninterruptible sleep, as what is frozen by cgroup version 1 is.
+    var isStoppedOrFrozen: Bool { state == 0x44 || state == 0x54 || state == 0x74 }
+
+    /// Nothing of it runs any more. Of a process whose first thread alone has ended others do.
+    var isDead: Bool { (state == 0x5a || state == 0x58) && threads <= 1 }
+
+    init?(_ stat: [UInt8]) {
+        // The name may hold any byte, so its last parenthesis counts.
+        guard let end = stat.lastIndex(of: 0x29) else { return nil }
+        // The third of the fields, the state, is the first here.
+        let fields = stat[(end + 1)...].split(separator: 0x20)
+        guard fields.count > 20, fields[0].count == 1, let state = fields[0].first, let threads = fields[17].number,
+            let startTime = fields[19].number
+        else { return nil }
+        self.state = state
+        self.threads = threads
+        self.startTime = startTime
     }
 }

@@ -65,9 +65,13 @@ struct JSON {
         return start..<next
     }
 
-    /// Passes the beginning of an object.
-    mutating func enterObject() throws(Damage) {
-        guard try token() == .open(0x7b) else { throw Damage() }
+    /// Passes the beginning of an object; false where something else, like `null`, stands for it.
+    mutating func enterObject() throws(Damage) -> Bool {
+        switch try token() {
+        case .open(0x7b): return true
+        case .scalar: return false
+        default: throw Damage()
+        }
     }
 
     /// The name of the entered object's next member, whose value comes next; nil at the object's end.
@@ -87,12 +91,7 @@ struct JSON {
 
     /// A value that is a whole number.
     mutating func numberValue() throws(Damage) -> UInt64 {
-        guard case .scalar(let value) = try token(), value.count < 20 else { throw Damage() }
-        var number: UInt64 = 0
-        for index in value {
-            guard (0x30...0x39).contains(bytes[index]) else { throw Damage() }
-            number = number * 10 + UInt64(bytes[index] - 0x30)
-        }
+        guard case .scalar(let value) = try token(), let number = bytes[value].number else { throw Damage() }
         return number
     }
 

@@ -9,10 +9,16 @@ struct Launcher: ~Copyable {
     private let program: Descriptor
     /// Why the program could not be opened (errno(3)); 0 where it was.
     private let error: Int32
+    /// The helper's own: the launcher and its broker.
+    private let ownProcesses: [Int32]
+    /// Those of the request that is carried out, or was last.
+    private var signals: CgroupSignals
 
     init(_ socket: consuming Descriptor, _ runtime: Policy.RuntimePolicy) {
         self.socket = socket
         self.runtime = runtime
+        ownProcesses = [ownProcess(), parentProcess()]
+        signals = CgroupSignals(sparing: ownProcesses)
         do throws(Outcome) {
             let file = try Descriptor.absolute(runtime.path.terminated, .file)
             program = try (runtime.isCrun ? file.sealedCopy() : file).asProgram()
@@ -27,7 +33,7 @@ struct Launcher: ~Copyable {
     func sayReady() throws(Outcome) { try socket.send([1]) }
 
     /// Serves until the broker's end is closed; the process's exit status.
-    func serve() -> Int32 {
+    mutating func serve() -> Int32 {
         var packet = [UInt8](repeating: 0, count: RuntimeCommand.bytes + 1)
         do throws(Outcome) {
             while case .packet = try socket.wait() {
@@ -40,17 +46,23 @@ struct Launcher: ~Copyable {
         }
     }
 
-    private func run(_ packet: [UInt8], _ streams: borrowing ReceivedPacket) throws(Outcome) -> RuntimeEnd {
+    private mutating func run(_ packet: [UInt8], _ streams: borrowing ReceivedPacket) throws(Outcome) -> RuntimeEnd {
         let command: RuntimeCommand
         do throws(Malformed) {
             command = try RuntimeCommand(decoding: packet)
         } catch {
             throw .malformed(error)
         }
-        if error != 0 { return RuntimeEnd(.notStarted, status: error) }
-        if case .kill(let signal, all: false) = command.verb, let id = command.id, runtime.signalInit(of: id, signal) {
-            return RuntimeEnd(.ended, status: 0)
+        switch command.verb {
+        case .signalCgroup(let signal, let isExclusive, let continues):
+            if !continues { signals = CgroupSignals(sparing: ownProcesses) }
+            return signals.send(
+                signal, in: streams.first, isExclusive: isExclusive, Deadline(milliseconds: command.milliseconds))
+        case .kill(let signal, all: false):
+            if let id = command.id, runtime.signalInit(of: id, signal) { return RuntimeEnd(.ended, status: 0) }
+        default: break
         }
+        if error != 0 { return RuntimeEnd(.notStarted, status: error) }
         let arguments = command.arguments(runtime)
         var environment = ArgumentList()
         environment.append("PATH=/usr/sbin:/usr/bin:/sbin:/bin")

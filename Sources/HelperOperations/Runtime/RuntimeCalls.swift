@@ -35,7 +35,7 @@ extension Broker {
         return try run(RuntimeCommand(.list, id: nil, milliseconds: milliseconds), runtime)
     }
 
-    private func runtime(_ index: UInt8) throws(Outcome) -> Policy.RuntimePolicy {
+    func runtime(_ index: UInt8) throws(Outcome) -> Policy.RuntimePolicy {
         guard Int(index) < policy.runtimes.count else { throw .refused(.unknownRuntime) }
         return policy.runtimes[Int(index)]
     }
@@ -58,13 +58,29 @@ extension Broker {
         }
     }
 
+    /// What the container's state directory says; nil where there is none.
+    func containerFacts(_ target: RuntimeTarget) throws(Outcome) -> ContainerFacts? {
+        let root = try runtime(target.runtime).seen.stateRoot
+        return try privileges.raised([.dacOverride]) { () throws(Outcome) -> ContainerFacts? in
+            do throws(Outcome) {
+                let directory = try Descriptor.absolute(root.terminated, .pathOfDirectory)
+                return try directory.open(target.id.bytes.terminated, .pathOfDirectory).containerFacts(of: target.id)
+            } catch {
+                if error.isMissingEntry { return nil }
+                throw error.asResolution
+            }
+        }
+    }
+
     /// The answer where there is nothing to run: nothing is there, or it is only looked at.
     private func precheck(_ target: RuntimeTarget, _ intent: Intent<NodeIdentity>) throws(Outcome) -> Answer? {
         guard let found = try stateDirectory(target) else { return Answer(.alreadyDone) }
         switch intent {
         case .look where version < 2:
             return Answer(.done, .directory(DirectoryFacts(identity: found, children: [], next: 0)))
-        case .look: return Answer(.done, .container(ContainerFacts(directory: found, state: .notUnderstood)))
+        case .look:
+            guard let state = try containerFacts(target) else { return Answer(.alreadyDone) }
+            return Answer(.done, .container(state))
         case .act(let only?) where only != found: throw .refused(.identityMismatch)
         case .act: return nil
         }
@@ -86,14 +102,9 @@ extension Broker {
     }
 
     private func run(_ command: RuntimeCommand, _ runtime: UInt8) throws(Outcome) -> Answer {
-        guard missing.isDisjoint(with: .runtimes) else { throw .refused(.missingCapability) }
         let output = try Descriptor.memory()
         let errors = try Descriptor.memory()
-        var packet: [UInt8] = []
-        command.encode(into: &packet)
-        let launcher = launchers[Int(runtime)]
-        do throws(Outcome) { try launcher.socket.send(packet, output, errors) } catch { endProcess(1) }
-        let end = try awaitEnd(launcher.socket, command.milliseconds + launcherMargin)
+        let end = try self.command(command, runtime, output, errors)
         if end.how == .notStarted { throw Outcome(errno: end.status, .exec) }
         var facts = RuntimeFacts(
             status: end.status, stateDirectory: nil, errorOutput: try errors.tail(Limits.errorOutputBytes),
@@ -108,6 +119,18 @@ extension Broker {
         try output.seal()
         facts.output = .memfd(bytes: UInt32(truncatingIfNeeded: size))
         return Answer(outcome, .runtime(facts), attachment: output)
+    }
+
+    /// Has a runtime's launcher carry out a command with two descriptors.
+    func command(
+        _ command: RuntimeCommand, _ runtime: UInt8, _ first: borrowing Descriptor, _ second: borrowing Descriptor
+    ) throws(Outcome) -> RuntimeEnd {
+        guard missing.isDisjoint(with: .runtimes) else { throw .refused(.missingCapability) }
+        var packet: [UInt8] = []
+        command.encode(into: &packet)
+        let launcher = launchers[Int(runtime)]
+        do throws(Outcome) { try launcher.socket.send(packet, first, second) } catch { endProcess(1) }
+        return try awaitEnd(launcher.socket, command.milliseconds + launcherMargin)
     }
 
     /// Waits for the launcher, and for nothing else: without the orchestrator or the launcher there is no point in

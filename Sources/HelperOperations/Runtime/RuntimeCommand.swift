@@ -1,18 +1,28 @@
 internal import HelperProtocol
 
-/// What a launcher may be told to run: its runtime, with one of four verbs.
+/// What a launcher may be told: to run its runtime, with one of four verbs, or to signal what lives in a cgroup.
 enum RuntimeVerb: Equatable {
     case state, delete, list
     case kill(signal: UInt8, all: Bool)
+    /// `continues`: whoever the command before has signalled has got this signal already.
+    case signalCgroup(signal: UInt8, isExclusive: Bool, continues: Bool)
+
+    /// Whether it is about a container that the command names.
+    var hasContainer: Bool {
+        switch self {
+        case .state, .delete, .kill: true
+        case .list, .signalCgroup: false
+        }
+    }
 }
 
 /// A command from the broker to a launcher: a packet of fixed size on their private socket, together with two
-/// memfds for the runtime's standard output and error.
+/// memfds for the runtime's standard output and error, or with the cgroup's directory.
 struct RuntimeCommand: Equatable {
     static var bytes: Int { 7 + 129 }
 
     var verb: RuntimeVerb
-    /// Every verb's container but list's.
+    /// The container, where the verb has one.
     var id: ContainerID?
     var milliseconds: UInt32
 
@@ -29,6 +39,8 @@ struct RuntimeCommand: Equatable {
         case .delete: out += [2, 0, 0]
         case .list: out += [3, 0, 0]
         case .kill(let signal, let all): out += [4, signal, all ? 1 : 0]
+        case .signalCgroup(let signal, let isExclusive, let continues):
+            out += [5, signal, (isExclusive ? 1 : 0) | (continues ? 2 : 0)]
         }
         for index in 0..<4 { out.append(UInt8(truncatingIfNeeded: milliseconds >> UInt32(8 * index))) }
         let id = self.id?.bytes ?? InlineBytes()
@@ -44,13 +56,16 @@ struct RuntimeCommand: Equatable {
         case (2, 0, 0): verb = .delete
         case (3, 0, 0): verb = .list
         case (4, 1...64, 0...1): verb = .kill(signal: packet[1], all: packet[2] == 1)
+        case (5, 1...64, 0...3):
+            verb = .signalCgroup(
+                signal: packet[1], isExclusive: packet[2] & 1 != 0, continues: packet[2] & 2 != 0)
         default: throw .unknownKind
         }
         milliseconds = 0
         for index in 0..<4 { milliseconds |= UInt32(packet[3 + index]) << UInt32(8 * index) }
         guard (1...Limits.deadlineMilliseconds).contains(milliseconds) else { throw .badDeadline }
         let length = Int(packet[Self.bytes - 1])
-        guard length <= 128, (length == 0) == (verb == .list) else { throw .badContainerID }
+        guard length <= 128, (length > 0) == verb.hasContainer else { throw .badContainerID }
         id = length == 0 ? nil : try ContainerID(Array(packet[7..<(7 + length)]))
     }
 
@@ -73,21 +88,25 @@ struct RuntimeCommand: Equatable {
             if let id { list.append(id.bytes) }
             list.append(signal)
             return list
+        case .signalCgroup: break
         }
         if let id { list.append(id.bytes) }
         return list
     }
 }
 
-/// A launcher's answer, in 8 bytes.
+/// A launcher's answer, in 12 bytes.
 struct RuntimeEnd: Equatable {
     enum How: UInt8 { case ended = 0, timedOut = 1, notStarted = 2 }
 
-    static var bytes: Int { 8 }
+    static var bytes: Int { 12 }
 
     var how: How
-    /// Exit status, the negative number of the signal that ended it, or an error number.
+    /// Of a runtime: exit status, the negative number of the signal that ended it, or the error number of its start. Of a cgroup: the
+    /// error number of what failed first, or 0.
     var status: Int32
+    /// Processes of a cgroup that were signalled.
+    var count: UInt32 = 0
 
     init(_ how: How, status: Int32) {
         self.how = how
@@ -96,16 +115,18 @@ struct RuntimeEnd: Equatable {
 
     var encoded: [UInt8] {
         var out: [UInt8] = [how.rawValue, 0, 0, 0]
-        let bits = UInt32(bitPattern: status)
-        for index in 0..<4 { out.append(UInt8(truncatingIfNeeded: bits >> UInt32(8 * index))) }
+        for bits in [UInt32(bitPattern: status), count] {
+            for index in 0..<4 { out.append(UInt8(truncatingIfNeeded: bits >> UInt32(8 * index))) }
+        }
         return out
     }
 
     init(decoding packet: [UInt8], count: Int) throws(Outcome) {
         guard count == Self.bytes, let how = How(rawValue: packet[0]) else { throw .refused(.confinementFailed) }
-        var bits: UInt32 = 0
-        for index in 0..<4 { bits |= UInt32(packet[4 + index]) << UInt32(8 * index) }
+        var numbers: [2 of UInt32] = [0, 0]
+        for index in 0..<8 { numbers[index / 4] |= UInt32(packet[4 + index]) << UInt32(8 * (index % 4)) }
         self.how = how
-        status = Int32(bitPattern: bits)
+        status = Int32(bitPattern: numbers[0])
+        self.count = numbers[1]
     }
 }

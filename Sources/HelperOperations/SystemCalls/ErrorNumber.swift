@@ -13,4 +13,8 @@ enum ErrorNumber {
     static var notEmpty: Int32 { ENOTEMPTY }
     static var loop: Int32 { ELOOP }
     static var tooLarge: Int32 { EFBIG }
+    static var noProcess: Int32 { ESRCH }
+    static var noDevice: Int32 { ENODEV }
+    static var notSupported: Int32 { EOPNOTSUPP }
+    static var tooMany: Int32 { E2BIG }
 }

@@ -44,6 +44,8 @@ enum OpenMode {
     case path, pathOfDirectory
     case directory
     case file
+    /// An existing file, to write to.
+    case writing
 
     fileprivate var flags: UInt64 {
         switch self {
@@ -52,6 +54,7 @@ enum OpenMode {
         case .pathOfDirectory: UInt64(LINUX_O_PATH | O_DIRECTORY)
         case .directory: UInt64(O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK)
         case .file: UInt64(O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY)
+        case .writing: UInt64(O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY)
         }
     }
 }
@@ -150,6 +153,11 @@ extension Descriptor {
         var buffer = [UInt8](repeating: 0, count: 1024)
         let count = try read(into: &buffer)
         return Array(buffer[..<count])
+    }
+
+    /// write(2) of a short text.
+    func write(_ text: StaticString) throws(Outcome) {
+        try check(unsafe linux_write(raw, text.utf8Start, text.utf8CodeUnitCount), .write)
     }
 
     /// A file in memory that can be sealed.

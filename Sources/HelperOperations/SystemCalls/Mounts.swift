@@ -20,6 +20,12 @@ extension Descriptor {
         try check(linux_filesystem_type(raw), .fstatfs) == LINUX_NSFS_MAGIC
     }
 
+    /// Whether the open directory is a cgroup's, of either version.
+    func isCgroup() throws(Outcome) -> Bool {
+        let type = try check(linux_filesystem_type(raw), .fstatfs)
+        return type == LINUX_CGROUP_MAGIC || type == LINUX_CGROUP2_MAGIC
+    }
+
     /// Which kind of namespace the open file is (ioctl_ns(2), NS_GET_NSTYPE); nil for a kind no root is for.
     func namespaceKind() throws(Outcome) -> RootKind? {
         switch try check(linux_namespace_type(raw), .namespaceType) {

@@ -85,15 +85,20 @@ extension Descriptor {
     }
 
     /// pidfd_send_signal(2); false where it was not sent.
-    func signal(_ signal: UInt8) -> Bool { linux_pidfd_send_signal(raw, Int32(signal)) == 0 }
+    func signal(_ signal: UInt8) -> Bool { signalError(signal) == 0 }
 
-    /// What `/proc/PID/stat` says of a process.
-    static func processStatus(_ pid: Int32) throws(Outcome) -> [UInt8] {
+    /// The same; the error number, 0 where it was sent.
+    func signalError(_ signal: UInt8) -> Int32 { -linux_pidfd_send_signal(raw, Int32(signal)) }
+
+    /// A file that `/proc` has of a process.
+    static func ofProcess(_ pid: Int32, _ file: StaticString) throws(Outcome) -> Descriptor {
         var path: [UInt8] = []
         path.append("/proc/")
         path.append(decimal: UInt64(UInt32(bitPattern: pid)))
-        path.append("/stat\0")
-        return try absolute(path.span, .file).beginning()
+        path.append(0x2f)
+        path.append(file)
+        path.append(0)
+        return try absolute(path.span, .file)
     }
 
     /// A copy of this program in memory that nobody can change: for a runtime that would else make one of itself at
@@ -157,6 +162,9 @@ enum EmptyPath {
     private static let text: StaticString = ""
     static var address: UnsafePointer<UInt8> { unsafe text.utf8Start }
 }
+
+func ownProcess() -> Int32 { getpid() }
+func parentProcess() -> Int32 { getppid() }
 
 /// _exit(2).
 public func endProcess(_ status: Int32) -> Never { _exit(status) }

@@ -8,6 +8,27 @@ extension StaticString {
     }
 }
 
+extension Collection where Element == UInt8 {
+    func equals(_ text: StaticString) -> Bool {
+        guard count == text.utf8CodeUnitCount else { return false }
+        for (index, byte) in enumerated() where byte != text.byte(index) { return false }
+        return true
+    }
+}
+
+extension ArraySlice<UInt8> {
+    /// Decimal digits alone, at most 19; nil for anything else.
+    var number: UInt64? {
+        guard !isEmpty, count < 20 else { return nil }
+        var value: UInt64 = 0
+        for byte in self {
+            guard (0x30...0x39).contains(byte) else { return nil }
+            value = value * 10 + UInt64(byte - 0x30)
+        }
+        return value
+    }
+}
+
 extension [UInt8] {
     mutating func append(_ text: StaticString) {
         for index in 0..<text.utf8CodeUnitCount { append(text.byte(index)) }

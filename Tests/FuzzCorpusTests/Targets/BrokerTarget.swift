@@ -21,8 +21,8 @@ extension FuzzTarget {
     static func removeBrokerTree() { tree.withLock { $0.remove() } }
 }
 
-/// What an input holds for each request: u8 flags, u16 length, the packet, and with `launcher` 9 bytes: a length and the
-/// launcher's answer.
+/// What an input holds for each request: u8 flags, u16 length, the packet, and with `launcher` up to 14 bytes: a length and
+/// the launcher's answer.
 struct RecordedPacket {
     var packet: [UInt8]
     /// Sent at once with another copy of itself.
@@ -40,8 +40,10 @@ struct RecordedPacket {
         descriptor = flags & 0x0f == 2
         launcher = [UInt8](repeating: 0, count: RuntimeEnd.bytes)
         if flags & 0x10 != 0, let length = input.popFirst() {
-            launcher = Array(input.prefix(Int(length % 10)))
+            launcher = Array(input.prefix(Int(length % 14)))
             input = input.dropFirst(launcher.count)
+            // Recorded when an answer had no count.
+            if launcher.count == 8 { launcher += [0, 0, 0, 0] }
         }
         // A header that would be wrong in its magic or length alone is set right, so that more gets past it.
         guard flags & 0x20 != 0, packet.count >= Limits.headerBytes else { return }
@@ -75,7 +77,7 @@ struct BrokerSession: ~Copyable {
         launcherEnds = ends
         broker = Broker(
             tree.policy, try! Privileges(), missing: [], orchestrator: Descriptor(owning: orchestrator.1),
-            launchers: links, audit: Audit(caller: 61234))
+            launchers: links, mountInfo: .none, audit: Audit(caller: 61234))
     }
 
     /// Sends a packet and checks the answer; false where the broker has ended.

@@ -5,7 +5,7 @@ struct FuzzTarget: Sendable {
     let body: @Sendable ([UInt8]) -> Void
 
     /// All of them; `broker` changes its process (capabilities, working directory), so it wants one of its own.
-    static let all = [request, reply, policy, place, command, mountinfo, broker]
+    static let all = [request, reply, policy, place, command, state, mountinfo, broker]
 }
 
 /// Stops the process where a promise is broken; checked in optimised builds too.

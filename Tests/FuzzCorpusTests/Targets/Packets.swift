@@ -31,9 +31,12 @@ extension FuzzTarget {
         command.encode(into: &again)
         promise(again.count == bytes.count && (try! RuntimeCommand(decoding: again)) == command)
         promise((1...Limits.deadlineMilliseconds).contains(command.milliseconds))
-        promise((command.id == nil) == (command.verb == .list))
+        promise((command.id != nil) == command.verb.hasContainer)
         if let id = command.id { promise(isContainerID(id.bytes.array)) }
-        if case .kill(let signal, _) = command.verb { promise((1...64).contains(signal)) }
+        switch command.verb {
+        case .kill(let signal, _), .signalCgroup(let signal, _, _): promise((1...64).contains(signal))
+        case .state, .delete, .list: break
+        }
         _ = command.arguments(
             Policy.RuntimePolicy(
                 seen: Welcome.Runtime(name: InlineBytes(), stateRoot: InlineBytes(), hooks: false), path: InlineBytes())

@@ -1,6 +1,7 @@
-import HelperOperations
 import HelperProtocol
 import NodeObservation
+
+@testable import HelperOperations
 
 extension FuzzTarget {
     /// helper.conf, and behind the first byte 0xff the passwd(5) that its callers are looked up in.
@@ -30,6 +31,7 @@ extension FuzzTarget {
 
     /// mountinfo: container-chosen names, and tables that the kernel would never write.
     static let mountinfo = FuzzTarget(name: "mountinfo") { bytes in
+        for point in mountPoints(in: bytes, beneath: Array("/run/pods".utf8)) { promise(!point.isEmpty) }
         guard let table = try? MountTable.parse(bytes) else { return }
         let all = table.mounts(beneath: [0x2f])
         promise(all.count == table.mounts.count)

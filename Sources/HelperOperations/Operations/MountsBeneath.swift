@@ -1,0 +1,101 @@
+internal import HelperProtocol
+
+/// The largest list of mounts that is read, in bytes.
+private var mountInfoLimit: Int { 64 << 20 }
+
+extension Broker {
+    /// Detaches what is mounted beneath a directory, however deep, and nothing at it. Where mounts are, mountinfo says; each is
+    /// reached anew from the directory, through no link and no other mount, so that mountinfo is a hint and no more.
+    func unmountBeneath(
+        _ place: Place, only: NodeIdentity?, _ most: UInt32, _ deadline: Deadline
+    ) throws(Outcome) -> Answer {
+        let root = try policy.unmountRoot(for: place)
+        let path = root.path.array + [0x2f] + place.names
+        return try privileges.raised([.dacOverride, .sysAdmin]) { () throws(Outcome) -> Answer in
+            let directory: Descriptor
+            do throws(Outcome) {
+                directory = try place.openParent(beneath: root).open(place.name.terminated, .pathOfDirectory)
+            } catch {
+                if error.isMissingEntry { return Answer(.alreadyDone) }
+                if error.errno == ErrorNumber.crossDevice { throw .refused(.mountBeneath) }
+                throw error.asResolution
+            }
+            if let only, try directory.status().identity != only { throw .refused(.identityMismatch) }
+            var count: UInt64 = 0
+            while true {
+                let before = count
+                var obstacle: Outcome?
+                let points = mountPoints(in: try mountInfo.readAll(limit: mountInfoLimit), beneath: path)
+                if points.isEmpty { return count > 0 ? Answer(.done, .count(count)) : Answer(.alreadyDone) }
+                for point in points {
+                    let left = Int(most) - Int(count)
+                    if left <= 0 || count > 0 && deadline.isPast { return Answer(.inProgress, .count(count)) }
+                    do throws(Outcome) {
+                        count += try directory.unmountAll(beneath: point, left, deadline)
+                    } catch {
+                        // Mostly what lay in a mount that is detached by now, or lies beneath one that covers it so far.
+                        obstacle = obstacle ?? error.at(point)
+                    }
+                }
+                if count == before, let obstacle { throw obstacle }
+            }
+        }
+    }
+}
+
+extension Descriptor {
+    /// Detaches all mounts at a path beneath this directory, but at most so many; how many.
+    fileprivate func unmountAll(
+        beneath path: [UInt8], _ most: Int, _ deadline: Deadline
+    ) throws(Outcome) -> UInt64 {
+        var parent = try open(InlineBytes<2>(".").terminated, .pathOfDirectory)
+        let names = path.split(separator: 0x2f)
+        for name in names.dropLast() { parent = try parent.open((Array(name) + [0]).span, .pathOfDirectory) }
+        guard let name = InlineBytes<256>(names[names.count - 1]) else { return 0 }
+        return try parent.unmountAll(at: name, most, deadline)
+    }
+}
+
+extension Outcome {
+    /// The same, with the place beneath the request's.
+    fileprivate func at(_ path: [UInt8]) -> Outcome {
+        switch asResolution {
+        case .refused(let rule, _): .refused(rule, detail: path)
+        case .failed(let failure): .failed(Failure(errno: failure.errno, call: failure.call, detail: path))
+        case let other: other
+        }
+    }
+}
+
+/// Where mounts lie beneath a directory, as paths beneath it, from the text of `/proc/PID/mountinfo` (proc_pid_mountinfo(5)); mounts
+/// stacked on each other once.
+func mountPoints(in text: [UInt8], beneath directory: [UInt8]) -> [[UInt8]] {
+    var points: [[UInt8]] = []
+    for line in text.split(separator: 0x0a) {
+        let fields = line.split(separator: 0x20, maxSplits: 5)
+        guard fields.count > 5 else { continue }
+        let point = unescaped(fields[4])
+        guard point.count > directory.count + 1, point.starts(with: directory), point[directory.count] == 0x2f
+        else { continue }
+        let path = Array(point[(directory.count + 1)...])
+        if points.last != path { points.append(path) }
+    }
+    return points
+}
+
+/// A field without its escapes, each a backslash and three octal digits.
+private func unescaped(_ field: ArraySlice<UInt8>) -> [UInt8] {
+    var bytes: [UInt8] = []
+    var index = field.startIndex
+    while index < field.endIndex {
+        let digits = field[index...].dropFirst().prefix(3)
+        if field[index] == 0x5c, digits.count == 3, digits.allSatisfy({ (0x30...0x37).contains($0) }) {
+            bytes.append(digits.reduce(0) { $0 << 3 | ($1 & 7) })
+            index += 4
+        } else {
+            bytes.append(field[index])
+            index += 1
+        }
+    }
+    return bytes
+}

@@ -1,0 +1,192 @@
+internal import HelperProtocol
+
+/// Signals to all that lives in cgroups, sent by a launcher, which has the capability for it; to each process once, though it is in a
+/// cgroup of every hierarchy.
+///
+/// Nothing is decided here: the broker has found out whether a cgroup may be signalled in, and hands its directory over.
+struct CgroupSignals {
+    private static var kill: UInt8 { 9 }
+    /// How many processes are held at once.
+    private static var batch: Int { 64 }
+    /// How many cgroups are looked at. With more, the kernel's own kill, where it has one, is what reaches the rest.
+    private static var cgroups: Int { 10_000 }
+
+    private let spared: [Int32]
+    private var signal: UInt8 = 0
+    private var isExclusive = false
+    /// Those that have got it.
+    private var signalled = ProcessList()
+    private var metSpared = false
+    /// The first error number; 0: none.
+    private var error: Int32 = 0
+
+    /// - Parameter spared: Processes that are not signalled, as process 1 never is.
+    init(sparing spared: [Int32]) { self.spared = spared }
+
+    /// Signals whoever is in a cgroup, and looks again until nobody is who was not signalled.
+    ///
+    /// - Parameter isExclusive: Whether all beneath the cgroup is meant too.
+    mutating func send(
+        _ signal: UInt8, in cgroup: borrowing Descriptor, isExclusive: Bool, _ deadline: Deadline
+    ) -> RuntimeEnd {
+        self.signal = signal
+        self.isExclusive = isExclusive
+        metSpared = false
+        error = 0
+        let first = signalled.pids.count
+        var end = RuntimeEnd(.ended, status: 0)
+        var before: Int
+        repeat {
+            before = signalled.pids.count
+            do throws(Outcome) { try pass(cgroup) } catch { note(error.errno) }
+            if deadline.isPast, signalled.pids.count > before { end.how = .timedOut }
+        } while signalled.pids.count > before && end.how == .ended
+        end.status = error
+        end.count = UInt32(signalled.pids.count - first)
+        return end
+    }
+
+    private mutating func note(_ number: Int32) { if error == 0 { error = number } }
+
+    /// Once over the cgroup, and all beneath it.
+    private mutating func pass(_ top: borrowing Descriptor) throws(Outcome) {
+        var paths: [[UInt8]] = [[0x2e]]
+        var next = 0
+        while next < paths.count {
+            let path = paths[next]
+            next += 1
+            do throws(Outcome) {
+                let cgroup = try top.open((path + [0]).span, .directory)
+                try signalMembers(of: cgroup, isTop: next == 1)
+                if signal == Self.kill { try finishKill(cgroup, isTop: next == 1) }
+                guard isExclusive else { return }
+                var entries = EntryReader()
+                while let entry = try entries.next(cgroup) {
+                    guard entry.seemsDirectory else { continue }
+                    guard paths.count < Self.cgroups else { throw Outcome(errno: ErrorNumber.tooMany, .getdents) }
+                    paths.append(path + [0x2f] + entries.name(of: entry).array)
+                }
+            } catch {
+                if !error.isGoneCgroup { throw error }
+            }
+        }
+    }
+
+    private mutating func signalMembers(of cgroup: borrowing Descriptor, isTop: Bool) throws(Outcome) {
+        let found = try cgroup.members(isTop: isTop).pids.filter { !signalled.contains($0) }
+        for start in stride(from: 0, to: found.count, by: Self.batch) {
+            var held: [HeldProcess] = []
+            for pid in found[start..<min(start + Self.batch, found.count)] {
+                if pid <= 1 || spared.contains(pid) {
+                    metSpared = true
+                    note(pid == 0 ? ErrorNumber.noProcess : ErrorNumber.notPermitted)
+                } else if let process = HeldProcess(pid) {
+                    held.append(process)
+                }
+            }
+            // Whoever is listed now, while its handle is open, is in the cgroup, or has ended: its pid is no other's.
+            let listed = try cgroup.members(isTop: isTop)
+            for process in held where listed.contains(process.pid) {
+                switch process.handle.signalError(signal) {
+                case 0: signalled.insert(process.pid)
+                case ErrorNumber.noProcess: break
+                case let number: note(number)
+                }
+            }
+        }
+    }
+
+    /// What is frozen by version 1 ends only when it is thawed, and version 2 would leave the empty cgroup frozen. The kernel's own
+    /// kill reaches whoever was made meanwhile.
+    private func finishKill(_ cgroup: borrowing Descriptor, isTop: Bool) throws(Outcome) {
+        if isTop, isExclusive, !metSpared { try cgroup.tell("cgroup.kill", "1") }
+        if try !cgroup.tell("freezer.state", "THAWED") { try cgroup.tell("cgroup.freeze", "0") }
+    }
+}
+
+/// A process that its pidfd keeps from being taken for another.
+private final class HeldProcess {
+    let pid: Int32
+    let handle: Descriptor
+
+    /// Nil where there is none any more.
+    init?(_ pid: Int32) {
+        do throws(Outcome) { handle = try Descriptor.process(pid) } catch { return nil }
+        self.pid = pid
+    }
+}
+
+/// Process ids, each once, in ascending order.
+private struct ProcessList {
+    private(set) var pids: [Int32] = []
+
+    private func place(of pid: Int32) -> Int {
+        var (low, high) = (0, pids.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if pids[middle] < pid { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+
+    func contains(_ pid: Int32) -> Bool {
+        let place = place(of: pid)
+        return place < pids.count && pids[place] == pid
+    }
+
+    mutating func insert(_ pid: Int32) { if !contains(pid) { pids.insert(pid, at: place(of: pid)) } }
+}
+
+extension Outcome {
+    /// The cgroup was removed meanwhile.
+    fileprivate var isGoneCgroup: Bool { isMissingEntry || errno == ErrorNumber.noDevice }
+}
+
+extension Descriptor {
+    /// The processes that are directly in this cgroup (cgroups(7)). A threaded one of version 2 does not tell: its processes belong to
+    /// a cgroup above it. Where that one is not looked at too, they are found by their threads here.
+    fileprivate func members(isTop: Bool) throws(Outcome) -> ProcessList {
+        var list = ProcessList()
+        do throws(Outcome) {
+            for pid in try numbers(in: "cgroup.procs") { list.insert(pid) }
+        } catch {
+            guard error.errno == ErrorNumber.notSupported else { throw error }
+            guard isTop else { return list }
+            for thread in try numbers(in: "cgroup.threads") {
+                if let pid = try Descriptor.leader(of: thread) { list.insert(pid) }
+            }
+        }
+        return list
+    }
+
+    private func numbers(in file: StaticString) throws(Outcome) -> [Int32] {
+        let text = try open(InlineBytes<32>(file).terminated, .file).readAll(limit: 16 << 20)
+        return text.split(separator: 0x0a).map { Int32(clamping: $0.number ?? 0) }
+    }
+
+    /// The process of a thread; nil where it has ended.
+    private static func leader(of thread: Int32) throws(Outcome) -> Int32? {
+        do throws(Outcome) {
+            let status = try ofProcess(thread, "status").beginning()
+            for line in status.split(separator: 0x0a) where line.starts(with: text("Tgid:\t")) {
+                return line.dropFirst(6).number.map { Int32(clamping: $0) }
+            }
+            return nil
+        } catch {
+            if error.isMissingEntry || error.errno == ErrorNumber.noProcess { return nil }
+            throw error
+        }
+    }
+
+    /// Writes to a file of this cgroup; false where it has none of that name, or not for this cgroup.
+    @discardableResult
+    fileprivate func tell(_ file: StaticString, _ text: StaticString) throws(Outcome) -> Bool {
+        do throws(Outcome) {
+            try open(InlineBytes<32>(file).terminated, .writing).write(text)
+            return true
+        } catch {
+            if error.isMissingEntry || error.errno == ErrorNumber.notSupported { return false }
+            throw error
+        }
+    }
+}
