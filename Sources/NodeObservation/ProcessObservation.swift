@@ -21,11 +21,13 @@ public struct ProcessObservation: Sendable, Equatable, Codable {
     public var pidNamespace: UInt64?
     /// It has let go of its memory: it has ended, but for what it waits for.
     public var isExiting: Bool
+    /// The process that traces it, or one of its threads (ptrace(2)); nil: none.
+    public var tracer: Int32?
 
     public init(
         pid: Int32, name: String, command: String? = nil, state: String = "S", parent: Int32 = 1,
         startTime: UInt64 = 0, waitChannel: String? = nil, cgroups: [String] = [], namespacePIDs: [Int32] = [],
-        pidNamespace: UInt64? = nil, isExiting: Bool = false
+        pidNamespace: UInt64? = nil, isExiting: Bool = false, tracer: Int32? = nil
     ) {
         self.pid = pid
         self.name = name
@@ -38,6 +40,7 @@ public struct ProcessObservation: Sendable, Equatable, Codable {
         self.namespacePIDs = namespacePIDs
         self.pidNamespace = pidNamespace
         self.isExiting = isExiting
+        self.tracer = tracer
     }
 
     public var isZombie: Bool { state == "Z" || state == "X" }
@@ -54,7 +57,7 @@ public struct ProcessObservation: Sendable, Equatable, Codable {
             pid: pid, name: status.name, state: waiting != nil ? "D" : String(status.state), parent: status.parent,
             startTime: status.startTime, cgroups: try hierarchies.directories(of: pid),
             namespacePIDs: try ProcessStatus.namespacePIDs(of: pid), pidNamespace: namespace("pid", of: pid),
-            isExiting: try hasNoMemory(pid))
+            isExiting: try hasNoMemory(pid), tracer: try ProcessStatus.tracer(of: pid))
         found.waitChannel = waitChannel(of: waiting ?? pid, in: pid)
         // The command line is in the process's memory, whose lock a thread that hangs may hold.
         if waiting == nil, let command = commandLine(of: pid) { found.command = command }

@@ -33,6 +33,19 @@ public struct ProcessStatus: Sendable, Equatable {
         return line.dropFirst(key.count).split(separator: UInt8(ascii: "\t")).compactMap { $0.number() }
     }
 
+    /// The process that traces one of its threads (`TracerPid` of proc_pid_status(5)); nil: none, or no such process.
+    public static func tracer(of pid: Int32) throws(ObservationError) -> Int32? {
+        let key = Array("TracerPid:".utf8)
+        for thread in try subdirectories(of: Array("/proc/\(pid)/task".utf8)) {
+            guard let bytes = try contents(of: Array("/proc/\(pid)/task/".utf8) + thread + Array("/status".utf8)),
+                let line = bytes[...].fields(separatedBy: newline).first(where: { $0.starts(with: key) })
+            else { continue }
+            let tracer = line.dropFirst(key.count).drop { $0 == space || $0 == UInt8(ascii: "\t") }
+            if let tracer = tracer.number(as: Int32.self), tracer > 0 { return tracer }
+        }
+        return nil
+    }
+
     /// The name stands in parentheses and may itself hold any byte, parentheses and spaces too: the last one ends it.
     init?(pid: Int32, stat bytes: [UInt8]) {
         guard let opening = bytes.firstIndex(of: UInt8(ascii: "(")),

@@ -262,3 +262,10 @@ func credentials() -> (user: UInt32, groups: [UInt32]) {
     let count = unsafe getgroups(Int32(groups.count), &groups)
     return (geteuid(), [getegid()] + groups[..<max(0, Int(count))])
 }
+
+/// Which of these processes live in the network namespace that is pinned at a path; nil: that could not be asked.
+func networkMembers(_ path: String, _ pids: [Int32]) -> [Int32]? {
+    var inside = [UInt8](repeating: 0, count: pids.count)
+    let result = unsafe observe_network_members(path, pids, &inside, UInt32(pids.count))
+    return result == 0 ? zip(pids, inside).filter { $0.1 == 1 }.map(\.0) : nil
+}

@@ -183,6 +183,10 @@ extension Executor {
                 "\(container.runtime) does not know the container any more, but its \(process) lives\(place)")
         }
         var text = "its \(process) lives\(place) after KILL"
+        if let tracer = try orFail({ () throws(ObservationError) in try ProcessStatus.tracer(of: pid) }) {
+            text +=
+                ": process \(tracer) traces it, and has to go on or to end: kill -CONT \(tracer); kill -KILL \(tracer)"
+        }
         if status?.state == "D" { text += ": it waits in the kernel, for a disk or a network filesystem" }
         let frozen = try orFail { () throws(ObservationError) -> FrozenCgroup? in
             for directory in container.cgroups {

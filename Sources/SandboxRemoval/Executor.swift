@@ -1,6 +1,7 @@
 internal import EventLoop
 internal import HelperClient
 internal import HelperProtocol
+internal import NodeObservation
 internal import SandboxRegistry
 
 /// Carries out a plan: every step as soon as those that it depends on have succeeded, side by side as far as there are
@@ -16,6 +17,8 @@ struct Executor: Sendable {
     let deadline: ContinuousClock.Instant
     /// Whether somebody waits who wants containers to have no more time to end.
     let isHurried: @Sendable () -> Bool
+    /// Network namespaces of which it is wanted to know who keeps them.
+    let networks: [NetworkNamespace]
     let tell: @Sendable (RemovalEvent) -> Void
     /// The report up to now, which goes with the sandbox when it is forgotten.
     let report: @Sendable ([StepRecord]) -> RemovalReport

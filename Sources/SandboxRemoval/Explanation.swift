@@ -25,6 +25,8 @@ public struct Finding: Sendable, Equatable, Codable {
         case waitingProcess
         /// A process's cgroup is frozen.
         case frozenCgroup
+        /// A process is traced, so that it does not end.
+        case tracedProcess
         /// A process has died, but its parent does not reap it; so its PID namespace stays.
         case unreapedProcess
         /// A process lives.

@@ -18,11 +18,12 @@ extension PodFacts {
         let frozenPIDs = Set(frozen.flatMap(\.pids))
         let waiting = members.filter { $0.process.isWaiting && !frozenPIDs.contains($0.process.pid) }
         let exiting = exitingInits.map(\.process.pid)
+        let traced = members.filter { $0.process.tracer != nil }
         let others = members.filter {
             !$0.process.isWaiting && !$0.process.isZombie && !frozenPIDs.contains($0.process.pid)
-                && !exiting.contains($0.process.pid)
+                && !exiting.contains($0.process.pid) && $0.process.tracer == nil
         }
-        return frozen.map(finding) + waiting.map(finding) + zombieFindings
+        return frozen.map(finding) + waiting.map(finding) + traced.map(tracedFinding) + zombieFindings
             + Dictionary(grouping: others, by: \.container).sorted { $0.key < $1.key }.map(livingFinding)
     }
 
@@ -53,6 +54,19 @@ extension PodFacts {
             .waitingProcess, .blocks, of: subject(member.container),
             "a process waits in the kernel and cannot be ended before what it waits for comes, or fails",
             [evidence(process)], remedies: remedies + [again])
+    }
+
+    /// A debugger's stop holds up even the end of a process that was killed; nothing that is done to the process itself helps.
+    private func tracedFinding(_ member: Member) -> Finding {
+        let pid = member.process.tracer ?? 0
+        let tracer = tracers[pid]
+        let isStopped = tracer?.state == "T"
+        let name = tracer.map { " (\(shown($0.command)))" } ?? ""
+        return Finding(
+            .tracedProcess, .blocks, of: subject(member.container),
+            "process \(pid)\(name) traces a process of the container\(isStopped ? " and is stopped" : ""): what it traces ends only when it goes on or ends",
+            [evidence(member.process)] + (tracer.map { [evidence($0)] } ?? []),
+            remedies: (isStopped ? ["kill -CONT \(pid)"] : []) + ["kill -KILL \(pid)", again])
     }
 
     /// An init of a PID namespace that has let go of its memory and waits for the last process in there to be reaped.
@@ -118,7 +132,7 @@ extension PodFacts {
     }
 
     /// The command that goes on with it.
-    var again: String { "podreap \(report?.purpose == .stop ? "stop" : "remove") \(sandbox.id.prefix(13))" }
+    var again: String { "podreap \(report?.purpose == .stop ? "stop" : "remove") \(sandbox.id)" }
 
     private static let stateNames = [
         "D": "waits in the kernel", "Z": "dead, not reaped", "T": "stopped", "t": "traced", "R": "runs", "S": "sleeps",

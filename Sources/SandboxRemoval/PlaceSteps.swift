@@ -147,8 +147,23 @@ extension Executor {
                 try registry.closeNamespace(pin.path, of: plan.sandbox.id)
             }
         }
-        return reply.outcome == .alreadyDone ? .alreadyDone : .done
+        return StepSuccess(already: reply.outcome == .alreadyDone, detail: await inhabitants(of: pin))
     }
+
+    /// Who keeps the namespace without its pin; nil: nobody, or it was not looked for.
+    private func inhabitants(of pin: NamespacePin) async -> String? {
+        guard let network = networks.first(where: { $0.path == pin.path }) else { return nil }
+        let found = await Threads.looking.run { (try? network.inhabitants()) ?? [] }
+        if found.isEmpty { return nil }
+        let named = found.prefix(Self.maximumNamed).map { "\($0.pid) (\(printable(Array($0.name.utf8))))" }
+        let more = found.count > named.count ? " and \(found.count - named.count) more" : ""
+        return """
+            the pin is gone, but not the namespace, with its interfaces and addresses: \(found.count == 1 ? "process" : "processes") \
+            \(named.joined(separator: ", "))\(more) \(found.count == 1 ? "lives" : "live") in it
+            """
+    }
+
+    private static var maximumNamed: Int { 16 }
 
     /// The file that is left where somebody has unmounted the namespace: it is not what was registered, and holds nothing.
     private func unmountedPin(_ place: Place) async throws(StepFailure) -> NodeIdentity? {

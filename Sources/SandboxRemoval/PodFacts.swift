@@ -22,7 +22,7 @@ public struct PodFacts: Sendable {
     public struct Zombie: Sendable, Equatable {
         public var process: ProcessObservation
         public var parent: ProcessObservation?
-        /// Whether it is in one of the pod's PID namespaces for sure; only root may know.
+        /// Whether it is in one of the pod's PID namespaces for sure; only root may know. Else it is in one of the pod's cgroups.
         public var isCertain: Bool
     }
 
@@ -89,6 +89,8 @@ public struct PodFacts: Sendable {
     public var members: [Member] = []
     public var frozen: [Frozen] = []
     public var zombies: [Zombie] = []
+    /// Those who trace members, by pid.
+    public var tracers: [Int32: ProcessObservation] = [:]
     public var mounts: [Mounted] = []
     public var copies: [Copy] = []
     public var namespaceHolders: [NamespaceHolder] = []

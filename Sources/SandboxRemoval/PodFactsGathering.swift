@@ -2,6 +2,15 @@ internal import HelperClient
 public import NodeObservation
 public import SandboxRegistry
 
+extension ProcessObservation {
+    /// Whether it may live in the PID namespace of which `first` is the first process: else it has no pid there, or is itself the
+    /// first of another one.
+    fileprivate func isInNamespace(of first: ProcessObservation) -> Bool {
+        let depth = first.namespacePIDs.count
+        return namespacePIDs.count >= depth && namespacePIDs[depth - 1] != 1
+    }
+}
+
 extension PodFacts {
     /// Looks at the node: read-only, and never at what could hang but through a child process. Blocks for a few milliseconds,
     /// and for `patience` where a filesystem does not answer.
@@ -61,6 +70,9 @@ extension PodFacts {
                 members.append(Member(container: container.id, isInit: index < inits, process: process))
             }
         }
+        for pid in Set(members.compactMap(\.process.tracer)) {
+            tracers[pid] = try ProcessObservation.of(pid: pid, hierarchies)
+        }
         try findFrozen()
     }
 
@@ -79,14 +91,18 @@ extension PodFacts {
         frozen = found.values.sorted { $0.cgroup.directory < $1.cgroup.directory }
     }
 
-    /// A zombie has left its cgroup, so what tells whose it is is its PID namespace, which only root sees. For others it may
-    /// be any that is younger than the pod, in a PID namespace beneath this one, with a parent that is not.
+    /// Dead processes of the pod's PID namespaces whose parents are outside. The namespace tells whose they are, which only root
+    /// sees; to others the zombie's cgroup does (of version 2, which it keeps until it is reaped). Whatever may be another's is
+    /// not told of but as something that was not seen.
     private mutating func findZombies(_ hierarchies: CgroupHierarchies) throws(ObservationError) {
         let inits = members.filter { $0.process.namespacePIDs.count > 1 }
         guard !inits.isEmpty else { return }
         let namespaces = Set(inits.compactMap(\.process.pidNamespace))
+        let cgroups = Set(members.flatMap(\.process.cgroups) + containers.flatMap(\.cgroups))
+            .subtracting(hierarchies.roots)
         let oldest = inits.map(\.process.startTime).min() ?? 0
         let own = memberPIDs
+        var others = 0
         for pid in try ProcessTable.pids() where !own.contains(pid) {
             guard let status = try? ProcessStatus.of(pid: pid), status.state == "Z", status.startTime >= oldest,
                 let process = try? ProcessObservation.of(pid: pid, hierarchies), process.namespacePIDs.count > 1,
@@ -94,10 +110,21 @@ extension PodFacts {
             else { continue }
             let parent = try? ProcessObservation.of(pid: process.parent, hierarchies)
             guard parent.map({ $0.namespacePIDs.count < process.namespacePIDs.count }) ?? true else { continue }
-            let isCertain = process.pidNamespace.map(namespaces.contains) ?? false
-            if isCertain || process.pidNamespace == nil || namespaces.isEmpty {
-                zombies.append(Zombie(process: process, parent: parent, isCertain: isCertain))
+            if let namespace = process.pidNamespace, !namespaces.isEmpty {
+                guard namespaces.contains(namespace) else { continue }
+                zombies.append(Zombie(process: process, parent: parent, isCertain: true))
+            } else if inits.contains(where: { process.isInNamespace(of: $0.process) }) {
+                if cgroups.isDisjoint(with: process.cgroups) {
+                    others += 1
+                } else {
+                    zombies.append(Zombie(process: process, parent: parent, isCertain: false))
+                }
             }
+        }
+        if others > 0 {
+            unseen.append(
+                "whether \(count(others, "dead process", "dead processes")) that nobody reaps \(others == 1 ? "is" : "are") in a PID namespace of the pod: only root sees it"
+            )
         }
     }
 

@@ -100,8 +100,8 @@ extension PodFacts {
                 }
             }
         }
-        guard isPrivileged else { return }
         let own = memberPIDs
+        guard isPrivileged else { return try findInhabitants(pins.filter { $0.kind == .network }.map(\.path), table) }
         for pid in try ProcessTable.pids() where !own.contains(pid) && pid != ProcessTable.own {
             for pin in pins where !isAfterReboot {
                 guard ProcessObservation.namespace(pin.kind.link, of: pid) == pin.inode,
@@ -118,6 +118,19 @@ extension PodFacts {
                     how: found.map { Int($0.how) == nil ? $0.how : "descriptor \($0.how)" }, path: first.path.shown))
         }
     }
+
+    /// Who lives in a network namespace is known without privilege too.
+    private mutating func findInhabitants(_ pins: [String], _ table: MountTable) throws(ObservationError) {
+        if isAfterReboot { return }
+        for path in pins where table.isNamespace(at: path) {
+            guard let network = try NetworkNamespace(pinnedAt: path) else { continue }
+            let own = memberPIDs
+            for pid in network.pids where !own.contains(pid) {
+                guard let status = try ProcessStatus.of(pid: pid) else { continue }
+                namespaceHolders.append(.process(pin: path, pid: pid, name: status.name))
+            }
+        }
+    }
 }
 
 extension PodFacts.Mounted {
@@ -129,6 +142,13 @@ extension PodFacts.Mounted {
         waitingRequests =
             mount.type.hasPrefix("fuse") ? FilesystemProbe.waitingRequests(ofConnection: mount.device.minor) : nil
         self.isOwn = isOwn
+    }
+}
+
+extension MountTable {
+    /// Whether the topmost mount at a path is a namespace's pin.
+    func isNamespace(at path: String) -> Bool {
+        mounts.last { $0.mountPoint == Array(path.utf8) }?.type == "nsfs"
     }
 }
 

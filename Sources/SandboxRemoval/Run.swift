@@ -51,7 +51,9 @@ final class Run: Sendable {
             let plan = planning(sandbox, containers, seen)
             tell(.planned(plan))
             let before = options.namesHolders ? await Threads.node.run { try? self.orchestrator.mounts() } : nil
-            let records = await executor(plan, roots).run()
+            let networks =
+                if let before { await Threads.node.run { self.networks(plan, before) } } else { [NetworkNamespace]() }
+            let records = await executor(plan, roots, networks).run()
             if let before { await Threads.looking.run { self.nameHolders(of: plan, records, before) } }
             let report = report(plan, records)
             // The mark that keeps containers out is made side by side with the first steps, so one may have slipped in.
@@ -68,10 +70,10 @@ final class Run: Sendable {
         }
     }
 
-    private func executor(_ plan: RemovalPlan, _ roots: RootMap) -> Executor {
+    private func executor(_ plan: RemovalPlan, _ roots: RootMap, _ networks: [NetworkNamespace]) -> Executor {
         Executor(
             plan: plan, registry: orchestrator.registry, helpers: orchestrator.helpers, roots: roots, options: options,
-            start: start, deadline: deadline, isHurried: isHurried, tell: tell,
+            start: start, deadline: deadline, isHurried: isHurried, networks: networks, tell: tell,
             report: { self.report(plan, $0) })
     }
 
@@ -94,6 +96,18 @@ final class Run: Sendable {
             try orchestrator.registry.keepReport(report.stored)
         } catch {
             warn("the report could not be kept: \(error)")
+        }
+    }
+
+    /// Who lives in the pod's network namespaces before the first step; a namespace lives on with them.
+    private func networks(_ plan: RemovalPlan, _ mounts: MountTable) -> [NetworkNamespace] {
+        plan.steps.compactMap { step in
+            // Only what is mounted as a namespace is opened.
+            guard case .deleteNamespace(let pin) = step.action, pin.kind == .network, mounts.isNamespace(at: pin.path)
+            else { return nil }
+            if let network = try? NetworkNamespace(pinnedAt: pin.path) { return network }
+            warn("who lives in the network namespace at \(pin.path) is not known to this user; root sees it")
+            return nil
         }
     }
 

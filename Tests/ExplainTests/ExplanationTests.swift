@@ -97,6 +97,21 @@ struct ExplanationTests {
         #expect(!explanation.has(.livingProcess))
     }
 
+    /// KILL to what is traced does not help, so that is not advised.
+    @Test(arguments: ["T", "S"]) func aTracerIsNamed(_ state: String) throws {
+        var facts = Facts.stuck("end", "it lives")
+        facts.members = [Facts.member(10, state: "t")]
+        facts.members[0].process.tracer = 50
+        facts.tracers[50] = ProcessObservation(pid: 50, name: "strace", command: "strace -p 10", state: state)
+        let explanation = Explanation.of(facts)
+        let finding = try explanation.first(.tracedProcess)
+        #expect(finding.weight == .blocks)
+        #expect(finding.text.hasPrefix("process 50 (strace -p 10) traces a process of the container"))
+        let end = ["kill -KILL 50", "podreap remove p"]
+        #expect(finding.remedies == (state == "T" ? ["kill -CONT 50"] + end : end))
+        #expect(!explanation.has(.livingProcess))
+    }
+
     @Test func aDeadProcessKeepsAPIDNamespace() throws {
         var facts = Facts.stuck("end", "it lives")
         var initial = Facts.member(10)

@@ -49,11 +49,9 @@ import Testing
             #expect(soon { (try? NodeProcess(pid).status()["TracerPid"]) == "\(tracer.pid)" })
             tracer.kill(SIGSTOP)
             let removed = try node.podreap(["remove", "p1"])
-            #expect(removed.status == 1)
+            #expect(removed.status == 1 && removed.errors.names(tracer.pid), "\(removed)")
             let explained = try node.podreap(["explain", "p1"])
-            withKnownIssue("explain does not look for a tracer") {
-                #expect(explained.status == 1 && explained.output.names(tracer.pid), "\(explained.output)")
-            }
+            #expect(explained.status == 1 && explained.output.names(tracer.pid), "\(explained.output)")
             tracer.kill(SIGCONT)
             try node.expectRemoval(of: "p1", ["c1"])
         }

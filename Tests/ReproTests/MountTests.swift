@@ -19,9 +19,7 @@ import Testing
             let place = "\(node.directory(of: "c1"))/vol"
             node.addEnding("while umount -l \(place) 2>/dev/null; do :; done")
             try shell("mkdir \(place); \(try Programs.stack.get()) \(node.sample.volume) \(place) 2000")
-            withKnownIssue("more than 512 are taken for mounts that keep appearing") {
-                try node.expectRemoval(of: "p1", ["c1"])
-            }
+            try node.expectRemoval(of: "p1", ["c1"])
             expectVolume(node)
         }
     }

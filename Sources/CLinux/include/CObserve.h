@@ -16,5 +16,9 @@ int observe_limit(int resource, uint64_t *soft, uint64_t *hard);
 int observe_mount_attributes(void);
 // openat(2) to read. Not openat2(2), which systemd's RestrictSUIDSGID= takes away.
 int observe_open_at(int directory, const uint8_t *name);
+// Which of these processes live in the network namespace that is pinned at a path: 1 for each that does. A child in a user and a
+// network namespace of its own asks (rtnetlink(7), RTM_GETNSID), which takes no privilege; -EPERM, -EUSERS, -ENOSPC and others: there
+// may be none here.
+int observe_network_members(const char *path, const int32_t *pids, uint8_t *inside, unsigned count);
 int observe_execute(const char *path);
 int observe_log(const char *path);

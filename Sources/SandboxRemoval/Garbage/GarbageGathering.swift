@@ -14,6 +14,8 @@ struct GarbageGathering {
     private(set) var facts = GarbageFacts()
 
     private static let patience: Duration = .seconds(20)
+    /// DT_DIR and DT_UNKNOWN of readdir(3).
+    private static let (directoryType, unknownType): (UInt8, UInt8) = (4, 0)
 
     init(_ helpers: HelperPool) async throws(RemovalError) {
         self.helpers = helpers
@@ -82,7 +84,7 @@ struct GarbageGathering {
         if children.isEmpty { return }
         let users: NamespaceUsers
         do throws(ObservationError) { users = try .observe(word) } catch { throw .observation(error) }
-        for child in children {
+        for child in children.map(\.name) {
             let place = "\(path)/\(child)"
             // Others' names are nobody's business.
             guard let target = try? roots.place(place, for: .deleteNamespace, in: [root.kind]),
@@ -102,9 +104,9 @@ struct GarbageGathering {
     private mutating func addDirectories(
         _ place: Place, _ root: Welcome.Root, _ path: String
     ) async throws(RemovalError) {
-        let names = try await children(of: place, path)
-        let storage = names.contains { ["containers.json", "volatile-containers.json"].contains($0) }
-        for name in names {
+        let children = try await children(of: place, path)
+        let storage = children.contains { ["containers.json", "volatile-containers.json"].contains($0.name) }
+        for name in children.filter(\.mayBeDirectory).map(\.name) {
             var child = place
             guard (try? child.append(Array(name.utf8))) != nil else { continue }
             let isDeepEnough = child.depth >= Int(root.minimumDepth)
@@ -202,20 +204,34 @@ struct GarbageGathering {
 
     // MARK: Asking
 
-    /// The names in a directory that are UTF-8, all pages of them. A root that does not exist has none.
-    private mutating func children(of place: Place, _ path: String) async throws(RemovalError) -> [String] {
-        var names: [String] = []
+    /// A name in a directory.
+    private struct Child {
+        var name: String
+        /// False where the directory itself says that it is a file, a link or the like.
+        var mayBeDirectory: Bool
+    }
+
+    /// The names in a directory that are UTF-8, all pages of them. A root that does not exist has none, and what is no directory
+    /// has none either: where a root is several levels deep, files lie on the way.
+    private mutating func children(of place: Place, _ path: String) async throws(RemovalError) -> [Child] {
+        var found: [Child] = []
         var cursor: UInt64 = 0
         repeat {
             let reply = try await ask(.removeDirectory(place, .look(cursor: cursor)))
             guard case .directory(let page) = reply.facts else {
-                if !reply.isSuccess { facts.problems.append("\(path): \(StepFailure(reply).reason)") }
-                return names
+                if !reply.isSuccess, !(place.depth > 0 && reply.outcome.isNotDirectory) {
+                    facts.problems.append("\(path): \(StepFailure(reply).reason)")
+                }
+                return found
             }
-            names += page.children.compactMap { String(validating: $0.name, as: UTF8.self) }
+            found += page.children.compactMap { child in
+                String(validating: child.name, as: UTF8.self).map {
+                    Child(name: $0, mayBeDirectory: [Self.directoryType, Self.unknownType].contains(child.type))
+                }
+            }
             cursor = page.next
         } while cursor != 0
-        return names.sorted()
+        return found.sorted { $0.name < $1.name }
     }
 
     private func ask(_ request: Request) async throws(RemovalError) -> Reply {
@@ -234,6 +250,13 @@ struct GarbageGathering {
     }
 
     private func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
+}
+
+extension Outcome {
+    fileprivate var isNotDirectory: Bool {
+        guard case .refused(.notDirectory, _) = self else { return false }
+        return true
+    }
 }
 
 /// What `runc list --format json` prints, and crun.

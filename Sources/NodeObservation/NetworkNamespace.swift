@@ -1,0 +1,56 @@
+/// The processes that live in a network namespace, also those of other users.
+public struct NetworkNamespace: Sendable {
+    /// A process that lived in it.
+    private struct Member: Sendable {
+        var pid: Int32
+        var startTime: UInt64
+        /// Of a file in /proc/PID/net: all processes of one network namespace have the same, and no others while one of them lives.
+        var mark: UInt64
+    }
+
+    public let path: String
+    private let members: [Member]
+
+    /// Looks at all processes for those in the namespace that is pinned at a path, where a namespace must be mounted. nil where
+    /// this user cannot find out: neither may it look into processes, nor have a user namespace.
+    public init?(pinnedAt path: String) throws(ObservationError) {
+        let pids = try ProcessTable.pids()
+        guard let inside = networkMembers(path, pids) ?? Self.seen(path, pids) else { return nil }
+        self.path = path
+        var members: [Member] = []
+        for pid in inside {
+            guard let startTime = try ProcessStatus.startTime(of: pid), let mark = Self.mark(pid) else { continue }
+            members.append(Member(pid: pid, startTime: startTime, mark: mark))
+        }
+        self.members = members
+    }
+
+    public var pids: [Int32] { members.map(\.pid) }
+
+    /// Who lives in it now, whether it is still pinned or not: it lives on as long as one who did.
+    public func inhabitants() throws(ObservationError) -> [ProcessStatus] {
+        var marks: Set<UInt64> = []
+        for member in members where Self.mark(member.pid) == member.mark {
+            if try ProcessStatus.startTime(of: member.pid) == member.startTime { marks.insert(member.mark) }
+        }
+        if marks.isEmpty { return [] }
+        var found: [ProcessStatus] = []
+        for pid in try ProcessTable.pids() {
+            guard let mark = Self.mark(pid), marks.contains(mark), let status = try ProcessStatus.of(pid: pid),
+                !"ZX".contains(status.state)
+            else { continue }
+            found.append(status)
+        }
+        return found
+    }
+
+    private static func mark(_ pid: Int32) -> UInt64? { (try? FileObservation.of("/proc/\(pid)/net/dev"))?.inode }
+
+    /// For who may look into processes.
+    private static func seen(_ path: String, _ pids: [Int32]) -> [Int32]? {
+        guard (try? OwnProcess.current().seesInside) == true, let pin = try? FileObservation.of(path) else {
+            return nil
+        }
+        return pids.filter { ProcessObservation.namespace("net", of: $0) == pin.inode }
+    }
+}
