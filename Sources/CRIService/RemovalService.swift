@@ -111,10 +111,10 @@ struct RemovalService: Podreap_V1_Removal.SimpleServiceProtocol {
     ) async throws -> Podreap_V1_ResolveResponse {
         switch request.beginning {
         case .podSandbox(let text):
-            guard let sandbox = try await core.sandbox(text, .forPeople) else { throw RPCError.unknown(sandbox: text) }
+            guard let sandbox = try await core.sandbox(text, .any) else { throw RPCError.unknown(sandbox: text) }
             return .with { $0.podSandboxID = sandbox.id }
         case .container(let text):
-            guard let found = try await core.container(text, .forPeople) else {
+            guard let found = try await core.container(text, .any) else {
                 throw RPCError.unknown(container: text)
             }
             return .with {

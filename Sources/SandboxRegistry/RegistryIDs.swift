@@ -12,8 +12,8 @@ public enum Beginnings: Sendable {
     case forActing
     /// For what only looks, and is called by people and by programs: the same from the first digit on.
     case forLooking
-    /// For what shows something to people: any that only one id has.
-    case forPeople
+    /// Any that only one id has: to ask which id somebody means, and nothing else.
+    case any
 
     /// Whether such a text may be a beginning at all.
     fileprivate func take(_ text: String) -> Bool {
@@ -21,7 +21,7 @@ public enum Beginnings: Sendable {
         case .none: false
         case .forActing: 12...63 ~= text.utf8.count && text.utf8.allSatisfy(RecordRules.isLowercaseHexDigit)
         case .forLooking: text.utf8.count <= 63 && text.utf8.allSatisfy(RecordRules.isLowercaseHexDigit)
-        case .forPeople: true
+        case .any: true
         }
     }
 

@@ -79,7 +79,7 @@ extension Orchestrator {
 
     /// The workload container that a person means by an id or the beginning of one, and its sandbox; as `resolve` finds sandboxes.
     public func resolve(
-        container text: String, _ beginnings: Beginnings = .forPeople
+        container text: String, _ beginnings: Beginnings = .any
     ) throws(RemovalError) -> (sandbox: Sandbox, container: Container)? {
         try fromRegistry { (registry) throws(RegistryError) in try registry.resolve(container: text, beginnings) }
     }

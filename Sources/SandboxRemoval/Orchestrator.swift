@@ -76,7 +76,7 @@ public final class Orchestrator: Sendable {
     ///
     /// - Throws: `RegistryError.invalidID` where no id can begin so; `.ambiguous` where several do.
     public func resolve(
-        _ text: String, _ beginnings: Beginnings = .forPeople
+        _ text: String, _ beginnings: Beginnings = .any
     ) throws(RemovalError) -> Sandbox? {
         try fromRegistry { (registry) throws(RegistryError) in try registry.resolve(text, beginnings) }
     }

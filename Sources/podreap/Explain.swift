@@ -21,7 +21,7 @@ struct Explain: ParsableCommand {
     @Option(help: ArgumentHelp("How long a filesystem may take for an answer.", valueName: "seconds"))
     var patience = Seconds(.seconds(1))
 
-    @Argument(help: "A sandbox's id, a beginning that no other has, or a pod's NAMESPACE/NAME.")
+    @Argument(help: "A sandbox's id, digits that only one of 64 begins with, or a pod's NAMESPACE/NAME.")
     var pod: String
 
     func run() throws {

@@ -6,7 +6,7 @@ struct Inspect: ParsableCommand {
 
     @OptionGroup var common: CommonOptions
 
-    @Argument(help: "A sandbox's id, or a beginning that no other has.")
+    @Argument(help: "A sandbox's id, or digits that only one of 64 begins with.")
     var id: String
 
     func run() throws {

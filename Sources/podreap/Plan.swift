@@ -13,7 +13,7 @@ struct Plan: ParsableCommand {
     @OptionGroup var common: CommonOptions
     @OptionGroup var foreign: ForeignOptions
 
-    @Argument(help: "A sandbox's id, or a beginning that no other has.")
+    @Argument(help: "A sandbox's id, or digits that only one of 64 begins with.")
     var id: String
 
     func run() throws {

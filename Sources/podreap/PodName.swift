@@ -21,25 +21,30 @@ extension Registry {
         return "ids that begin so: \(list). Give the whole one"
     }
 
-    /// The one sandbox to show, by an id or any beginning that no other has.
+    /// The one sandbox to show, by an id, or a beginning that cannot be one. What is gone does not come back as another.
     func require(_ text: String) throws(RegistryError) -> Sandbox {
-        guard let sandbox = try resolve(text, .forPeople) else { throw .unknownSandbox(id: text) }
-        sayWhatWasMeant(text, sandbox.id)
-        return sandbox
+        if let sandbox = try find(id: text) { return sandbox }
+        if let hint = hint(instead: text) { complain(hint) }
+        throw .unknownSandbox(id: text)
     }
 
-    /// The same, or by a pod's NAMESPACE/NAME; nil where there is none.
+    /// The same, or by a pod's NAMESPACE/NAME; nil where there is none. Throws where the text begins several ids.
     func find(_ text: String) throws(RegistryError) -> Sandbox? {
-        let found: Sandbox?
-        if let (namespace, name) = podName(text) {
-            let pods = try sandboxes().filter { $0.metadata.namespace == namespace && $0.metadata.name == name }
-            if pods.count > 1 { throw .ambiguous(prefix: text, candidates: pods.map(\.id)) }
-            found = pods.first
-        } else {
-            found = try resolve(text, .forPeople)
+        guard let (namespace, name) = podName(text) else { return try find(id: text) }
+        let pods = try sandboxes().filter { $0.metadata.namespace == namespace && $0.metadata.name == name }
+        if pods.count > 1 { throw .ambiguous(prefix: text, candidates: pods.map(\.id)) }
+        if let pod = pods.first { sayWhatWasMeant(text, pod.id) }
+        return pods.first
+    }
+
+    private func find(id text: String) throws(RegistryError) -> Sandbox? {
+        if let sandbox = try resolve(text, .forLooking) {
+            sayWhatWasMeant(text, sandbox.id)
+            return sandbox
         }
-        if let found { sayWhatWasMeant(text, found.id) }
-        return found
+        let longer = try sandboxIDs(beginning: text)
+        if longer.count > 1 { throw .ambiguous(prefix: text, candidates: longer) }
+        return nil
     }
 
     /// The newest reports, newest first, of the sandboxes that are meant by an id, a pod's name or NAMESPACE/NAME, or any

@@ -29,6 +29,12 @@ import Testing
             #expect(try node.leftovers(of: "web-10", ["c10"]) == other)
             #expect(try node.podreap(["inspect", "web-10"]).output == record.output)
             #expect(try node.leftovers(of: "web-1", ["c1"]) == [])
+            for command in ["inspect", "plan"] {
+                let gone = try node.podreap([command, "web-1"])
+                #expect(gone.status == 2 && gone.output == "", "\(gone)")
+                #expect(gone.errors.hasSuffix("podreap: no sandbox web-1 is registered\n"))
+            }
+            #expect(try node.podreap(["explain", "web-1"]).output.contains("web-1 was removed"))
             #expect(try node.podreap(["remove", "web-10"]).status == 0)
             #expect(try node.leftovers(of: "web-10", ["c10"]) == [])
         }
@@ -60,7 +66,7 @@ import Testing
             let ended = try node.podreap(["remove", String(second.id.prefix(13))])
             #expect(ended.status == 0 && ended.errors.contains("ids that begin so: \(second.id). Give the whole one"))
             #expect(second.leftovers() == before)
-            #expect(try node.podreap(["inspect", String(second.id.prefix(5))]).status == 0)
+            #expect(try node.podreap(["inspect", String(second.id.prefix(13))]).status == 2)
             #expect(try node.podreap(["remove", second.id]).status == 0)
             #expect(second.leftovers() == [])
         }

@@ -32,7 +32,7 @@ struct IDTests {
         }
         #expect(try registry.container("c1") == nil)
         #expect(try registry.resolve(container: "c1", .forActing) == nil)
-        #expect(try meant("web-1", .forPeople) == "web-10")
+        #expect(try meant("web-1", .any) == "web-10")
         #expect(try registry.sandboxIDs(beginning: "web-1") == ["web-10"])
     }
 
@@ -90,7 +90,7 @@ struct IDTests {
             #expect(try again.resolve(text, .forActing) == nil)
             #expect(try again.resolve(text, .forLooking) == nil)
             #expect(try again.resolve(container: text, .forActing) == nil)
-            #expect(try again.resolve(text, .forPeople)?.id == Self.whole)
+            #expect(try again.resolve(text, .any)?.id == Self.whole)
         }
         #expect(try again.resolve(Self.whole, .forActing)?.id == Self.whole)
     }

@@ -37,21 +37,21 @@ struct RegistryTests {
         #expect(sandbox.usesHostShm)
     }
 
-    @Test func peopleFindSandboxesByAnyBeginning() throws {
+    @Test func sandboxesAreFoundByAnyBeginning() throws {
         for id in ["abc", "abd", "ab", "zz"] { try registry.register(.sample(id), []) }
-        #expect(try registry.resolve("z", .forPeople)?.id == "zz")
-        #expect(try registry.resolve("abd", .forPeople)?.id == "abd")
-        #expect(try registry.resolve("ab", .forPeople)?.id == "ab", "the id itself wins over longer ones")
-        #expect(try registry.resolve("x", .forPeople) == nil)
-        #expect(try registry.resolve("abcd", .forPeople) == nil)
-        let error = #expect(throws: RegistryError.self) { try registry.resolve("a", .forPeople) }
+        #expect(try registry.resolve("z", .any)?.id == "zz")
+        #expect(try registry.resolve("abd", .any)?.id == "abd")
+        #expect(try registry.resolve("ab", .any)?.id == "ab", "the id itself wins over longer ones")
+        #expect(try registry.resolve("x", .any) == nil)
+        #expect(try registry.resolve("abcd", .any) == nil)
+        let error = #expect(throws: RegistryError.self) { try registry.resolve("a", .any) }
         #expect(error == .ambiguous(prefix: "a", candidates: ["ab", "abc", "abd"]))
         #expect(error?.description == "the id a is ambiguous; it could be ab, abc, abd")
     }
 
     @Test func candidatesAreBounded() throws {
         for number in 10..<40 { try registry.register(.sample("p\(number)"), []) }
-        let error = #expect(throws: RegistryError.self) { try registry.resolve("p", .forPeople) }
+        let error = #expect(throws: RegistryError.self) { try registry.resolve("p", .any) }
         guard case .ambiguous(_, let candidates) = error else {
             return #expect(Bool(false), "\(String(describing: error))")
         }
