@@ -108,8 +108,10 @@ extension Registry {
         return id
     }
 
+    /// Also where a registry of version 1 can only be read: that has no marks.
     private static func isSet(_ mark: Mark, _ database: Database) throws -> Bool {
-        try database.row(sql: "SELECT 1 FROM mark WHERE name = ?", arguments: [mark.rawValue]) != nil
+        guard try database.tableExists("mark") else { return true }
+        return try database.row(sql: "SELECT 1 FROM mark WHERE name = ?", arguments: [mark.rawValue]) != nil
     }
 
     private static func sandbox(ofWorkload id: String, _ database: Database) throws -> String? {

@@ -48,12 +48,12 @@ extension PodNode {
         #expect(result.status == 0, "\(result)", sourceLocation: location)
     }
 
-    /// The container's member whose command line has this word.
+    /// The container's member whose last argument is this word: not the shell that is about to start it.
     func process(of container: String, with word: String) throws -> Int32 {
         for cgroup in cgroups(of: container) {
             for line in try String(contentsOfFile: "\(cgroup)/cgroup.procs", encoding: .utf8).split(separator: "\n") {
-                guard let pid = Int32(line), try NodeProcess(pid).read("cmdline").contains(word) else { continue }
-                return pid
+                guard let pid = Int32(line) else { continue }
+                if try NodeProcess(pid).read("cmdline").split(separator: "\0").last == word[...] { return pid }
             }
         }
         throw PodNodeFailure("no process of \(container) has \(word)")
