@@ -14,8 +14,7 @@ import Testing
             try node.expectRegistration(of: "p1", ["c1"])
             #expect(soon { (try? node.process(of: "c1", with: "6666")) != nil })
             let child = try node.process(of: "c1", with: "6666")
-            let inner = "/sys/fs/cgroup/freezer/\(node.name(ofCgroup: "c1"))/in"
-            try shell("mkdir \(inner); echo \(child) >\(inner)/cgroup.procs; echo FROZEN >\(inner)/freezer.state")
+            let thaw = try node.freeze(child, of: "c1", in: "in")
             // Of a namespace of its own, and of another pod's container.
             let other = try node.run("c2")
             let strangers = [
@@ -27,7 +26,7 @@ import Testing
                 let explained = try node.podreap(["explain", "p1"]).output
                 for stranger in strangers { #expect(!explained.names(stranger.pid), "\(explained)") }
                 #expect(explained.lowercased().contains("frozen"), "\(explained)")
-                try shell("echo THAWED >\(inner)/freezer.state")
+                try shell(thaw)
                 #expect(try node.podreap(["remove", "p1"]).status == 0)
             }
             try node.expectGone("p1", ["c1"])
@@ -37,7 +36,8 @@ import Testing
     /// Where a root is more than one level deep, as in the default helper.conf, files on the way are no leftovers.
     @Test func garbageSaysNothingOnACleanNodeAndListsAnOrphan() throws {
         try withReproNode { node in
-            let root = "/sys/fs/cgroup/pids\(SampleNode.cgroup)"
+            let roots = node.sample.cgroupRoots
+            let root = roots.first { $0.contains("/pids/") } ?? roots[0]
             let policy = node.deepPolicy.split(separator: "\n").filter { !$0.hasPrefix("cgroup-root") }
             try node.setPolicy((policy + ["cgroup-root = \(root) depth 2-3", ""]).joined(separator: "\n"))
             node.addEnding("rmdir \(root)/kubepods-burstable.slice || true")

@@ -5,7 +5,9 @@ import TestPods
 import Testing
 
 /// A node for one of the cases that happen on real nodes: with crun too, and roots as deep as a distribution's policy has them.
+/// PODREAP_CGROUP_VERSION=2: and with cgroup version 2 alone.
 func withReproNode(_ body: (PodNode) throws -> Void) throws {
+    if ProcessInfo.processInfo.environment["PODREAP_CGROUP_VERSION"] == "2" { try Cgroups.seeVersion2Alone() }
     try withPodNode { node in
         try shell("mkdir -m 711 \(node.crunRoot)")
         try node.setPolicy(node.deepPolicy)
@@ -59,8 +61,16 @@ extension PodNode {
         throw PodNodeFailure("no process of \(container) has \(word)")
     }
 
-    /// A cgroup of the node by its name beneath a hierarchy.
-    func name(ofCgroup cgroup: String) -> String { "\(SampleNode.cgroup.dropFirst())/\(cgroup)" }
+    /// Puts a process of a container's into a cgroup beneath the container's, and freezes that; the command that thaws it.
+    func freeze(_ pid: Int32, of container: String, in name: String) throws -> String {
+        let own = cgroups(of: container).first { Cgroups.isVersion2Alone || $0.contains("/freezer/") }
+        guard let own else { throw PodNodeFailure("\(container) is in no hierarchy that freezes") }
+        let inner = "\(own)/\(name)"
+        let (file, frozen, thawed) =
+            Cgroups.isVersion2Alone ? ("cgroup.freeze", "1", "0") : ("freezer.state", "FROZEN", "THAWED")
+        try shell("mkdir -p \(inner); echo \(pid) >\(inner)/cgroup.procs; echo \(frozen) >\(inner)/\(file)")
+        return "[ ! -d \(inner) ] || echo \(thawed) >\(inner)/\(file)"
+    }
 
     func state(of container: String) -> String { "\(sample.runtimeRoot)/\(container)" }
 }

@@ -133,6 +133,7 @@ extension PodNode {
         """
         for n in $(seq 50); do
             find \(roots.joined(separator: " ")) -name freezer.state 2>/dev/null | while read f; do echo THAWED >$f || true; done
+            find \(roots.joined(separator: " ")) -name cgroup.freeze 2>/dev/null | while read f; do echo 0 >$f || true; done
             pids=$(find \(roots.joined(separator: " ")) -name cgroup.procs -exec cat {} + 2>/dev/null | sort -u)
             [ -n "$pids" ] || break
             kill -9 $pids 2>/dev/null || true
