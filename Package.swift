@@ -146,7 +146,7 @@ let tests: [Target] = [
     // A node with podreap on it and real pods, for the tests of removals and of the program.
     .target(
         name: "TestPods", dependencies: ["TestNode", "SamplePod", "SandboxRemoval", "SandboxRegistry"],
-        path: "Tests/TestPods", swiftSettings: strict),
+        path: "Tests/TestPods", exclude: ["Programs"], swiftSettings: strict),
     .testTarget(
         name: "PodRemovalTests",
         dependencies: ["TestPods", "TestNode", "SamplePod", "SandboxRemoval", "SandboxRegistry"],

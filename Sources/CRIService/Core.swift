@@ -24,12 +24,14 @@ struct Core: Sendable {
     let orchestrator: Orchestrator
     let limits: ServiceLimits
     let works: Works
+    let readiness: Readiness
     let logger: Logger
 
     init(_ orchestrator: Orchestrator, _ limits: ServiceLimits, _ logger: Logger) {
         self.orchestrator = orchestrator
         self.limits = limits
         self.logger = logger
+        readiness = Readiness(orchestrator)
         works = Works(atOnce: limits.atOnce, waiting: limits.waiting, observer: WorkLog(logger: logger))
     }
 

@@ -28,7 +28,14 @@ struct RuntimeService: Runtime_V1_RuntimeService.SimpleServiceProtocol {
             $0.status = true
         }
         do {
-            runtimes = try await core.orchestrator.runtimes()
+            let calls = try await core.readiness.runtimes()
+            runtimes = calls.map(\.name)
+            ready.message = calls.notCalled
+            if let problem = calls.whyNotReady {
+                ready.status = false
+                ready.reason = "RuntimesDoNotWork"
+                ready.message = problem
+            }
             _ = try await core.registry { (registry) throws(RegistryError) in try registry.reports(limit: 1) }
         } catch {
             ready.status = false

@@ -115,15 +115,6 @@ extension Orchestrator {
         }
     }
 
-    /// What the helper's policy lists, and that there is a helper at all: throws where none can be started.
-    public func runtimes() async throws(RemovalError) -> [String] {
-        do throws(HelperError) {
-            return try await helpers.welcome().runtimes.map { printable($0.name.array) }
-        } catch {
-            throw .helper(error)
-        }
-    }
-
     /// Registers a further container of a registered sandbox, as `register` does with the first ones.
     ///
     /// - Parameter sandbox: The whole id.

@@ -10,7 +10,7 @@ public struct Check: Sendable, Equatable, Codable {
         /// It works, but not as it should, or not all of it.
         case warning
         case failed
-        /// Another check has to succeed before.
+        /// It could not be made: another has to succeed before, or there is nothing yet to make it with.
         case skipped
     }
 

@@ -46,17 +46,24 @@ extension Installation {
                     remedy: "add to helper.conf: runtime = runc /usr/sbin/runc /run/runc")
             ]
         }
-        return zip(welcome.runtimes, runtimes).map { runtime, problem in
+        return zip(welcome.runtimes, runtimes).map { runtime, answer in
             let name = shown(runtime.name.array.shown)
             let root = shown(runtime.stateRoot.array.shown)
-            guard let problem else {
-                return Check("runtime \(name)", .good, "\(name) lists the containers of \(root)")
+            return switch answer {
+            case .answered: Check("runtime \(name)", .good, "\(name) lists the containers of \(root)")
+            case .notCalled:
+                Check(
+                    "runtime \(name)", .skipped,
+                    "\(name) was not called: \(root) is not there yet, so it has no container")
+            case .killedByFilter:
+                Check("runtime \(name)", .failed, "\(name) \(RuntimeCall.killed)", remedy: RuntimeCall.whenKilled)
+            case .failed(let reason):
+                Check(
+                    "runtime \(name)", .failed, "\(name) does not work: \(reason)",
+                    remedy:
+                        "see its line in helper.conf (program, then state directory), and try as root: \(name) --root \(quoted(root)) list"
+                )
             }
-            return Check(
-                "runtime \(name)", .failed, "\(name) does not work: \(problem)",
-                remedy:
-                    "see its line in helper.conf (program, then state directory), and try as root: \(name) --root \(quoted(root)) list"
-            )
         }
     }
 

@@ -44,8 +44,8 @@ public struct Installation: Sendable {
     public var start: Start
     /// In the order of the Welcome.
     public var roots: [RootState]
-    /// What each runtime said when it was asked for its containers: nil where all was well.
-    public var runtimes: [String?]
+    /// What came of calling each runtime, in the order of the Welcome.
+    public var runtimes: [RuntimeAnswer]
     public var registryPath: String
     public var registryDirectory: InstalledFile?
     public var registryFile: InstalledFile?
@@ -54,7 +54,7 @@ public struct Installation: Sendable {
     public init(
         helperPath: String, helper: InstalledFile?, socketPath: String? = nil, socket: InstalledFile? = nil,
         daemons: [DaemonProcess] = [], process: OwnProcess, kernel: KernelFeatures,
-        limits: [ResourceLimit], start: Start, roots: [RootState] = [], runtimes: [String?] = [],
+        limits: [ResourceLimit], start: Start, roots: [RootState] = [], runtimes: [RuntimeAnswer] = [],
         registryPath: String, registryDirectory: InstalledFile?, registryFile: InstalledFile?, registry: RegistryState
     ) {
         self.helperPath = helperPath
@@ -102,7 +102,7 @@ public struct Installation: Sendable {
         if found.registryFile != nil { found.registry = await Threads.looking.run { verify(registry) } }
         guard case .welcomed(let welcome) = start else { return found }
         for root in welcome.roots { found.roots.append(state(of: root.path.array.shown)) }
-        for index in welcome.runtimes.indices { found.runtimes.append(await ask(UInt8(index), helpers)) }
+        found.runtimes = await helpers.callRuntimes(welcome)
         return found
     }
 
@@ -133,14 +133,5 @@ public struct Installation: Sendable {
         guard let found = try? FileObservation.of(path) else { return .missing }
         // What is mounted at a root has been asked for its mount alone.
         return found.kind == .directory || found.isMountRoot == true ? .there : .notADirectory
-    }
-
-    private static func ask(_ runtime: UInt8, _ helpers: HelperPool) async -> String? {
-        do throws(HelperError) {
-            let reply = try await helpers.call(.runtimeList(runtime: runtime), deadline: .seconds(20))
-            return reply.isSuccess ? nil : StepFailure(reply).reason
-        } catch {
-            return "\(error)"
-        }
     }
 }

@@ -51,15 +51,22 @@ extension Facts {
     var runtimeMessage: String? {
         guard case .runtime(let runtime) = self else { return nil }
         let how =
-            runtime.status < 0
-            ? "the runtime was ended by signal \(-runtime.status)"
-            : runtime.status > 0
-                ? "the runtime exited with status \(runtime.status)"
-                : "the runtime exited with status 0, but its state is still there"
+            runtime.isKilledByFilter
+            ? "the runtime was killed at a system call that the helper's filter forbids (ausearch -m SECCOMP, or dmesg, names it)"
+            : runtime.status < 0
+                ? "the runtime was ended by signal \(-runtime.status)"
+                : runtime.status > 0
+                    ? "the runtime exited with status \(runtime.status)"
+                    : "the runtime exited with status 0, but its state is still there"
         let lines = runtime.errorOutput.split(separator: UInt8(ascii: "\n"))
         guard let last = lines.last else { return how }
         return "\(how): \(printable(Array(last)))"
     }
+}
+
+extension RuntimeFacts {
+    /// SIGSYS (seccomp(2)).
+    var isKilledByFilter: Bool { status == -31 }
 }
 
 /// An error of a layer below, whose description is a step's reason to fail.

@@ -20,6 +20,44 @@ import Testing
         }
     }
 
+    /// Ready is only what was really called, once for many Statuses; and one that its filter kills is told with what to do.
+    @Test func statusCallsRuntimes() throws {
+        let stubborn = try StubbornRuntime()
+        func condition(_ answer: Answer) throws -> [String: Any] {
+            try #require((answer.status["conditions"] as? [[String: Any]])?.first)
+        }
+        for isKilled in [false, true] {
+            if isKilled { try stubborn.setKilled(true) }
+            let before = try stubborn.calls()
+            try withPodNode { node in
+                try node.setPolicy(
+                    node.policy + "\(stubborn.policyLine)\nruntime = later \(stubborn.path) /mnt/programs/nothing\n")
+                let daemon = try Daemon(node, settings: "")
+                let answers = try daemon.calls((0..<10).map { _ in [Call("Status"), Call("Status")] })
+                for answer in answers {
+                    let ready = try condition(answer)
+                    #expect(ready["status"] as? Bool ?? false == !isKilled, "\(ready)")
+                    let message = ready["message"] as? String ?? ""
+                    #expect(message.contains(isKilled ? "stubborn was killed at a system call" : "later has no state"))
+                    #expect(message.contains("ausearch -m SECCOMP") == isKilled)
+                }
+                #expect(try stubborn.calls() == before + 1)
+                _ = try daemon.end()
+            }
+        }
+    }
+
+    @Test func noRuntimeThatWasCalled() throws {
+        try withPodNode { node in
+            try node.setPolicy(node.policy.replacing(node.sample.runtimeRoot, with: "/mnt/nothing"))
+            let daemon = try Daemon(node, settings: "")
+            let ready = try #require((try daemon.call("Status").status["conditions"] as? [[String: Any]])?.first)
+            #expect(ready["status"] as? Bool != true)
+            #expect((ready["message"] as? String)?.contains("no runtime could be called: runc has no state") == true)
+            _ = try daemon.end()
+        }
+    }
+
     @Test func whatIsNotPodreapsJobSaysWhoseItIs() async throws {
         try await withDaemon { daemon, _ in
             let answers = try daemon.calls([

@@ -27,7 +27,7 @@ struct DiagnosisTests {
             helperPath: "/h", helper: InstalledFile(path: "/h", group: 1000, capabilities: needed),
             process: OwnProcess(), kernel: KernelFeatures(release: "6.8"),
             limits: [ResourceLimit(name: "NOFILE", hard: 1024, least: 256)], start: .welcomed(welcome),
-            roots: [.there, .there], runtimes: [nil], registryPath: "/lib/r",
+            roots: [.there, .there], runtimes: [.answered], registryPath: "/lib/r",
             registryDirectory: InstalledFile(path: "/lib", mode: 0o700, owner: 1000),
             registryFile: InstalledFile(path: "/lib/r", mode: 0o600, owner: 1000), registry: .good(sandboxes: 2))
     }
@@ -101,7 +101,11 @@ struct DiagnosisTests {
         #expect(
             try check("root /run/sandbox") { $0.roots[0] = .notADirectory }.remedy?.contains("sandbox-root") == true)
         #expect(try check("root /run/sandbox") { $0.roots[0] = .hidden }.status == .good)
-        #expect(try check("runtime runc") { $0.runtimes[0] = "it hangs" }.text == "runc does not work: it hangs")
+        #expect(
+            try check("runtime runc") { $0.runtimes[0] = .failed("it hangs") }.text == "runc does not work: it hangs")
+        #expect(try check("runtime runc") { $0.runtimes[0] = .notCalled }.status == .skipped)
+        let killed = try check("runtime runc") { $0.runtimes[0] = .killedByFilter }
+        #expect(killed.status == .failed && killed.remedy?.contains("ausearch -m SECCOMP") == true)
     }
 
     @Test func whatIsWrongWithTheRegistry() throws {

@@ -49,6 +49,31 @@ import Testing
         }
     }
 
+    /// Good is only what was really called: a runtime without a state directory is not, and one that its filter kills is told so.
+    @Test func callsEveryRuntime() throws {
+        try withPodNode { node in
+            let stubborn = try StubbornRuntime()
+            try node.setPolicy(
+                node.policy + "\(stubborn.policyLine)\nruntime = later \(stubborn.path) /mnt/programs/nothing\n")
+            let lines = try node.podreap(["doctor", "--json"]).lines()
+            func check(_ name: String, _ lines: [[String: any Sendable]]) throws -> [String: any Sendable] {
+                try #require(lines.first { $0["name"] as? String == "runtime \(name)" })
+            }
+            #expect(try check("runc", lines)["status"] as? String == "good")
+            #expect(try check("stubborn", lines)["status"] as? String == "good")
+            #expect(try stubborn.calls() == 1)
+            #expect(try check("later", lines)["status"] as? String == "skipped")
+
+            try stubborn.setKilled(true)
+            let killed = try node.podreap(["doctor", "--json"])
+            #expect(try failed(killed) == ["runtime stubborn"])
+            let text = try check("stubborn", try killed.lines())
+            #expect(
+                (text["text"] as? String)?.contains("killed at a system call that the helper's filter forbids") == true)
+            #expect((text["remedy"] as? String)?.contains("ausearch -m SECCOMP") == true)
+        }
+    }
+
     @Test func findsAHelperWithoutCapabilities() throws {
         try withPodNode { node in
             for (capabilities, failures) in [

@@ -1,0 +1,70 @@
+internal import HelperClient
+internal import HelperProtocol
+
+/// What came of calling an OCI runtime, under the helper's filter: of having it list its containers.
+public enum RuntimeAnswer: Sendable, Equatable {
+    /// It was executed, and has answered.
+    case answered
+    /// It was not executed: it has no state directory, so it has no container, and it would make one.
+    case notCalled
+    /// The kernel ended it at a system call that the helper's filter forbids (SIGSYS).
+    case killedByFilter
+    /// Why it did not answer.
+    case failed(String)
+}
+
+/// A runtime of the helper's policy, and what came of calling it.
+public struct RuntimeCall: Sendable, Equatable {
+    public var name: String
+    public var answer: RuntimeAnswer
+
+    /// What is wrong, and what to do; nil where nothing is known to be.
+    public var problem: String? {
+        switch answer {
+        case .answered, .notCalled: nil
+        case .killedByFilter: "\(name) \(Self.killed); \(Self.whenKilled)"
+        case .failed(let reason): "\(name) does not work: \(reason)"
+        }
+    }
+
+    static let killed =
+        "was killed at a system call that the helper's filter forbids, so its containers cannot be ended"
+    static let whenKilled =
+        "as root, ausearch -m SECCOMP (or dmesg) names the call: use another version of the runtime, and report it to podreap's makers"
+}
+
+extension Orchestrator {
+    /// Calls every runtime of the helper's policy. Changes nothing, and takes as long as they take to list their containers.
+    public func callRuntimes() async throws(RemovalError) -> [RuntimeCall] {
+        do throws(HelperError) {
+            let welcome = try await helpers.welcome()
+            let answers = await helpers.callRuntimes(welcome)
+            return zip(welcome.runtimes, answers).map { RuntimeCall(name: printable($0.name.array), answer: $1) }
+        } catch {
+            throw .helper(error)
+        }
+    }
+}
+
+extension HelperPool {
+    /// In the policy's order.
+    func callRuntimes(_ welcome: Welcome) async -> [RuntimeAnswer] {
+        var answers: [RuntimeAnswer] = []
+        for index in welcome.runtimes.indices { answers.append(await callRuntime(UInt8(index))) }
+        return answers
+    }
+
+    private func callRuntime(_ runtime: UInt8) async -> RuntimeAnswer {
+        do throws(HelperError) {
+            let reply = try await call(.runtimeList(runtime: runtime), deadline: .seconds(20))
+            switch (reply.outcome, reply.facts) {
+            case (.done, _): return .answered
+            case (.alreadyDone, _): return .notCalled
+            case (_, .runtime(let facts)) where facts.isKilledByFilter: return .killedByFilter
+            default: return .failed(StepFailure(reply).reason)
+            }
+        } catch {
+            return .failed("\(error)")
+        }
+    }
+}
