@@ -26,7 +26,12 @@ extension RealHelper {
             // The right call with the wrong arguments.
             "166 0 0 umount2", "166 0 2 umount2-detach-following-links", "166 0 8 umount2-at-once",
             "166 0 1 umount2-force",
-            "9 0 4096 5 0x22 -1 mmap-executable", "16 0 0x5413 ioctl", "16 0 0xb702 ioctl-parent-namespace",
+            "9 0 4096 5 0x22 -1 mmap-executable", "9 0 4096 3 0x1 0 mmap-file-shared", "9 0 4096 1 0x2 0 mmap-file",
+            "9 0 4096 3 0x21 -1 mmap-shared", "9 0 4096 3 0x32 -1 mmap-fixed",
+            "46 0 0 0 sendmsg-with-signal", "46 0 0 0x4001 sendmsg-out-of-band", "47 0 0 0 recvmsg-without-cloexec",
+            "47 0 0 0x40000002 recvmsg-peek", "319 0 0 memfd-without-cloexec", "319 0 7 memfd-hugetlb",
+            "319 0 0x13 memfd-executable", "332 -100 0 0 0 0 statx-through-links", "15 rt_sigreturn", "60 exit",
+            "16 0 0x5413 ioctl", "16 0 0xb702 ioctl-parent-namespace",
             "72 0 4 0 fcntl-set-flags", "72 0 0 0 fcntl-duplicate",
         ])
         func broker(_ call: String) throws {
@@ -40,6 +45,11 @@ extension RealHelper {
         @Test func allowedCallReturns() throws {
             let helper = try TestHelper()
             #expect(try Self.inject(helper.process.pid, "228 1 0") == "returned -14\n")  // clock_gettime, EFAULT
+            // mmap as malloc makes it; the descriptor as an int of 32 or of 64 bits.
+            for descriptor in ["-1", "0xffffffff"] {
+                let mapped = try Self.inject(helper.process.pid, "9 0 4096 3 0x22 \(descriptor)")
+                #expect(mapped.hasPrefix("returned 1"), "\(mapped)")
+            }
             #expect(try helper.ask(.lookAt(.at(0))).outcome == .done)
         }
 

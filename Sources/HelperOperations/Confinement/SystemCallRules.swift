@@ -48,22 +48,34 @@ struct SystemCallRules {
         SystemCallRules(
             rest: .kill,
             rules: named([
-                "openat2", "statx", "fstatfs", "getdents64", "lseek", "pread64", "pidfd_open", "close", "unlinkat",
-                "fchdir",
-                "chdir",
-                "memfd_create", "sendmsg", "recvmsg", "poll", "capset", "capget", "brk", "munmap", "mremap", "madvise",
-                "futex",
-                "getrandom", "clock_gettime", "restart_syscall", "rt_sigreturn", "exit_group", "exit",
+                "openat2", "fstatfs", "getdents64", "lseek", "pread64", "pidfd_open", "close", "unlinkat", "fchdir",
+                "chdir", "poll",
+                "capset", "capget", "brk", "munmap", "mremap", "madvise", "futex", "getrandom", "clock_gettime",
+                "restart_syscall", "exit_group",
             ]) + [
+                SystemCallRule("statx", [flags(2, UInt64(LINUX_STATX_FLAGS), or: UInt64(LINUX_STATX_MORE_FLAGS))]),
+                SystemCallRule(
+                    "memfd_create", [flags(1, UInt64(LINUX_MEMFD_FLAGS), or: UInt64(LINUX_MFD_NOEXEC_SEAL))]),
+                SystemCallRule("sendmsg", [.init(2, equals: UInt64(LINUX_MSG_NOSIGNAL))]),
+                SystemCallRule("recvmsg", [.init(2, equals: UInt64(LINUX_MSG_CMSG_CLOEXEC))]),
                 SystemCallRule("umount2", [.init(1, equals: UInt64(LINUX_UNMOUNT_FLAGS))]),
                 SystemCallRule("mount_setattr", [.init(2, equals: UInt64(LINUX_PRIVATE_FLAGS)), .init(4, equals: 32)]),
                 SystemCallRule("ioctl", [.init(1, equals: UInt64(LINUX_NS_GET_NSTYPE))]),
                 SystemCallRule("fcntl", [.init(1, equals: UInt64(LINUX_F_ADD_SEALS))]),
-                SystemCallRule("mmap", [noExecutableMemory]),
+                // Anonymous, private and never executable: a file that is mapped shared is written to.
+                SystemCallRule(
+                    "mmap",
+                    [
+                        .init(2, equals: 0, mask: 4), .init(3, equals: UInt64(LINUX_ANONYMOUS_MEMORY)),
+                        .init(4, equals: 0xffff_ffff, mask: 0xffff_ffff),
+                    ]),
             ])
     }
 
-    private static var noExecutableMemory: SystemCallRule.Test { .init(2, equals: 0, mask: 4) }
+    /// Flags that must be there, and others that may be; no further ones.
+    private static func flags(_ argument: UInt32, _ needed: UInt64, or more: UInt64) -> SystemCallRule.Test {
+        .init(argument, equals: needed, mask: ~more)
+    }
 
     /// The launcher and runc, which inherits its filter. What a later runc calls besides is absent, so that it does without.
     static var runc: SystemCallRules {
