@@ -48,6 +48,8 @@ let privilegedTargets: [Target] = [
 ]
 
 let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
+// SQLite itself, for what GRDB does not wrap.
+let sqlite: Target.Dependency = .product(name: "GRDBSQLite", package: "GRDB.swift")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
 // gRPC is built for podreapd alone: what only needs the command line, such as `make demo`, does not compile it.
@@ -73,7 +75,7 @@ let unprivilegedTargets: [Target] = [
     .systemLibrary(name: "CSELinux", pkgConfig: "libselinux", providers: [.apt(["libselinux1-dev"])]),
     .target(name: "EventLoop", dependencies: ["CLinux"], swiftSettings: strict),
     .target(name: "HelperClient", dependencies: ["EventLoop", "HelperProtocol", "CLinux"], swiftSettings: strict),
-    .target(name: "SandboxRegistry", dependencies: ["CSELinux", grdb], swiftSettings: strict),
+    .target(name: "SandboxRegistry", dependencies: ["CSELinux", grdb, sqlite], swiftSettings: strict),
     .target(name: "NodeObservation", dependencies: ["EventLoop", "CLinux"], swiftSettings: strict),
     .target(
         name: "SandboxRemoval",

@@ -19,13 +19,11 @@ public final class Registry: Sendable {
     let lockFile: LockFile
     /// The lock file, once it is known that no other of this registry is in use.
     let onlyLockFile = Mutex<Descriptor.Identity?>(nil)
-    private let database: DatabaseQueue
-    /// What the connection is set to.
-    private let current = Mutex<Durability?>(nil)
+    private let connections: Connections
 
     /// Opens the registry at `path`, or makes it with mode 0600 in a directory that must exist. SQLite keeps two
-    /// files beside it (`-wal`, `-shm`), so its directory must be writable too. Where a full filesystem leaves no room
-    /// for them, the registry can be read, by one process at a time.
+    /// files beside it (`-wal`, `-shm`), so its directory must be writable too. On a full filesystem, and on one that is mounted
+    /// read-only, the registry can be read, and what would be written throws `.full` or `.notWritable`.
     public init(path: String) throws(RegistryError) {
         try Self.prepareFile(path)
         self.path = path
@@ -33,7 +31,7 @@ public final class Registry: Sendable {
         let resolved = SystemCalls.resolved(path) ?? path
         do {
             lockFile = try LockFile(beside: resolved)
-            database = try Self.openPatiently(resolved)
+            connections = try Connections(resolved)
         } catch let error as LockError {
             throw .notWritable(path: path, errno: error.errno)
         } catch {
@@ -48,46 +46,19 @@ public final class Registry: Sendable {
         case processes
         /// A power loss, too: waits for the disk once.
         case power
+        /// Damage of SQLite's log as well: waits for the disk twice more.
+        case medium
     }
 
     /// One transaction that `body` writes nothing in.
     func read<Value>(_ body: (Database) throws -> Value) throws(RegistryError) -> Value {
-        do {
-            // GRDB's own would have SQLite refuse to write, which takes longer than most of what is read here.
-            return try database.unsafeRead { try Self.transaction(.deferred, $0, body) }
-        } catch {
-            throw RegistryError(error, path: path)
-        }
+        do { return try connections.read(body) } catch { throw RegistryError(error, path: path) }
     }
 
     func write<Value>(
         _ durability: Durability = .processes, _ body: (Database) throws -> Value
     ) throws(RegistryError) -> Value {
-        do {
-            return try database.writeWithoutTransaction { database in
-                // Synchronous FULL syncs the log when a transaction commits, and with it all that were before.
-                // It cannot be set inside a transaction.
-                if current.withLock({ $0 }) != durability {
-                    try database.execute(sql: "PRAGMA synchronous = \(durability == .power ? "FULL" : "NORMAL")")
-                    current.withLock { $0 = durability }
-                }
-                return try Self.transaction(.immediate, database, body)
-            }
-        } catch {
-            throw RegistryError(error, path: path)
-        }
-    }
-
-    private static func transaction<Value>(
-        _ kind: Database.TransactionKind, _ database: Database, _ body: (Database) throws -> Value
-    ) throws -> Value {
-        var value: Result<Value, any Error>?
-        try database.inTransaction(kind) {
-            value = .success(try body(database))
-            return .commit
-        }
-        guard let value else { throw DatabaseError(message: "no transaction took place") }
-        return try value.get()
+        do { return try connections.write(durability, body) } catch { throw RegistryError(error, path: path) }
     }
 
     /// Closing a descriptor of the file drops every lock that this process has on it (fcntl(2)), SQLite's too;
@@ -101,7 +72,10 @@ public final class Registry: Sendable {
         guard SystemCalls.kind(of: directory) == .directory else {
             throw .noDirectory(path: path, directory: directory)
         }
-        if let errno = SystemCalls.refusal(toWrite: directory, search: true) {
+        // What is on a filesystem that cannot be written can be read.
+        let isThere = SystemCalls.kind(of: path) == .regular
+        func isInTheWay(_ errno: Int32) -> Bool { !(isThere && errno == SystemCalls.readOnlyFilesystem) }
+        if let errno = SystemCalls.refusal(toWrite: directory, search: true), isInTheWay(errno) {
             throw .notWritable(path: directory, errno: errno)
         }
         let failure = creating.withLock { _ in
@@ -110,57 +84,10 @@ public final class Registry: Sendable {
         if let failure { throw .notWritable(path: path, errno: failure) }
         guard SystemCalls.kind(of: path) == .regular else { throw .notAFile(path: path) }
         for file in [path, path + "-wal", path + "-shm"] where SystemCalls.kind(of: file) != .missing {
-            if let errno = SystemCalls.refusal(toWrite: file, search: false) {
+            if let errno = SystemCalls.refusal(toWrite: file, search: false), isInTheWay(errno) {
                 throw .notWritable(path: file, errno: errno)
             }
         }
-    }
-
-    /// SQLite waits for a lock as long as it was told, but not where processes that open a new file both want to
-    /// change its journal mode: then one is refused at once, and has only to try again.
-    private static func openPatiently(_ path: String) throws -> DatabaseQueue {
-        let clock = ContinuousClock()
-        let deadline = clock.now + .seconds(busyTimeout)
-        while true {
-            do {
-                return try open(path, alone: false)
-            } catch let error as DatabaseError where lacksSharedMemory(error) {
-                return try open(path, alone: true)
-            } catch let error as DatabaseError where error.resultCode == .SQLITE_BUSY && clock.now < deadline {
-                Thread.sleep(forTimeInterval: 0.01)
-            }
-        }
-    }
-
-    /// Whether the 32 KiB of `-shm` that processes coordinate by could not be had: the filesystem is full. A removal
-    /// must be able to read its records nevertheless, and may be what makes room.
-    private static func lacksSharedMemory(_ error: DatabaseError) -> Bool {
-        [.SQLITE_IOERR_SHMSIZE, .SQLITE_IOERR_SHMMAP].contains(error.extendedResultCode)
-    }
-
-    /// `alone` needs no shared memory, and locks other processes out until this registry is released.
-    private static func open(_ path: String, alone: Bool) throws -> DatabaseQueue {
-        var configuration = Configuration()
-        if alone {
-            configuration.prepareDatabase { try $0.execute(sql: "PRAGMA locking_mode = EXCLUSIVE") }
-        }
-        configuration.busyMode = .timeout(busyTimeout)
-        configuration.label = "podreap.registry"
-        // Not the pool and not its WAL set-up: that writes to the file each time it is opened. Transactions here take
-        // tens of microseconds, and one connection does them in turn.
-        let database = try DatabaseQueue(path: path, configuration: configuration)
-        try database.writeWithoutTransaction { database in
-            switch try Schema.look(database) {
-            case .foreign: throw RegistryError.foreign(path: path)
-            case .registry(let version) where version > Schema.version:
-                throw RegistryError.newerSchema(path: path, found: version, known: Schema.version)
-            case .registry(let version) where version == Schema.version: break
-            case .registry, .empty:
-                try database.execute(sql: "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")
-                try Schema.migrate(database)
-            }
-        }
-        return database
     }
 
     /// Reads the whole file and throws `.corrupt` with SQLite's first finding where it is damaged.

@@ -1,4 +1,6 @@
 internal import CSELinux
+internal import GRDB
+internal import GRDBSQLite
 internal import Glibc
 
 /// The module's only calls into C.
@@ -174,6 +176,12 @@ package struct LockError: Error, Sendable, Equatable {
 }
 
 extension SystemCalls {
+    /// Whether a file has nothing to say.
+    static func isMissingOrEmpty(_ path: String) -> Bool {
+        var found = stat()
+        return unsafe lstat(path, &found) != 0 ? errno == ENOENT : found.st_size == 0
+    }
+
     /// The path without symbolic links (realpath(3)); nil where nothing is there.
     static func resolved(_ path: String) -> String? {
         guard let found = unsafe realpath(path, nil) else { return nil }
@@ -196,4 +204,15 @@ extension SystemCalls {
             bytes += piece[..<count]
         }
     }
+}
+
+extension Database {
+    /// Has SQLite keep its log and the index of that when the last connection is closed (SQLITE_FCNTL_PERSIST_WAL).
+    func keepLog() {
+        var isKept: Int32 = 1
+        _ = unsafe sqlite3_file_control(sqliteConnection, nil, SQLITE_FCNTL_PERSIST_WAL, &isKept)
+    }
+
+    /// Whether SQLite could open the file for reading alone.
+    var isReadOnlyFile: Bool { unsafe sqlite3_db_readonly(sqliteConnection, "main") == 1 }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import GRDB
 import Glibc
 import Testing
 
@@ -16,6 +17,12 @@ final class SmallFilesystem: Sendable {
     }
 
     deinit { Filesystem.detach(directory.path) }
+
+    func empty() throws {
+        for name in try FileManager.default.contentsOfDirectory(atPath: path) where name.hasPrefix("fill") {
+            try FileManager.default.removeItem(atPath: path + "/" + name)
+        }
+    }
 
     /// Leaves no `space`, or no `inodes`. What it makes for that begins with `fill`.
     func fill(_ what: String) throws {
@@ -69,12 +76,91 @@ struct FilesystemTests {
         #expect(try first.sandboxes() == [.sample("a")])
     }
 
-    @Test func aReadOnlyFilesystemIsNamed() throws {
-        _ = try Registry(path: filesystem.registry)
+    /// Also where the two other files are not there: an earlier podreap deleted them.
+    @Test(arguments: ["space", "inodes"], [true, false])
+    func nothingIsLeft(_ what: String, _ hasOtherFiles: Bool) throws {
+        let path = filesystem.registry
+        try Registry(path: path).register(.sample("a"), [])
+        if !hasOtherFiles { for end in ["-wal", "-shm"] { try FileManager.default.removeItem(atPath: path + end) } }
+        try filesystem.fill(what)
+        let registry = try Registry(path: path)
+        let second = try Registry(path: path)
+        for _ in 0..<2 {
+            #expect(try registry.sandboxes() == [.sample("a")])
+            #expect(try second.sandboxes() == [.sample("a")])
+        }
+        // With its files, and room in the file itself, it may even be written.
+        do throws(RegistryError) { try registry.markRemoving("a") } catch { #expect(error == .full(path: path)) }
+        try filesystem.empty()
+        try registry.markRemoving("a")
+        #expect(try second.sandboxes().map(\.state) == [.removing])
+        #expect(try second.forgetSandbox("a", report: .sample("a")))
+        try registry.verify()
+    }
+
+    /// With and without what SQLite has in its log alone.
+    @Test(arguments: ["log", "no log", "no files"]) func aReadOnlyFilesystemIsRead(_ what: String) async throws {
+        let path = filesystem.registry
+        if what == "log" {
+            // A process that is killed leaves its log.
+            await #expect(processExitsWith: .signal(SIGKILL)) { [path = path as String] in
+                let registry = try Registry(path: path)
+                try registry.register(.sample("a"), [])
+                try registry.markNotReady("a")
+                raise(SIGKILL)
+            }
+            #expect(!SystemCalls.isMissingOrEmpty(path + "-wal"))
+        } else {
+            let registry = try Registry(path: path)
+            try registry.register(.sample("a"), [])
+            try registry.markNotReady("a")
+        }
+        if what == "no files" {
+            for end in ["-wal", "-shm"] { try FileManager.default.removeItem(atPath: path + end) }
+        }
         try #require(Filesystem.remountReadOnly(filesystem.path))
-        let error = #expect(throws: RegistryError.self) { try Registry(path: filesystem.registry) }
-        #expect(error == .notWritable(path: filesystem.path, errno: EROFS))
-        #expect(error?.description == "\(filesystem.path) cannot be written: its filesystem is mounted read-only")
+        let registry = try Registry(path: path)
+        #expect(try registry.sandboxes().map(\.state) == [.notReady])
+        let error = #expect(throws: RegistryError.self) { try registry.markRemoving("a") }
+        #expect(error == .notWritable(path: path, errno: EROFS))
+        #expect(error?.description == "\(path) cannot be written: its filesystem is mounted read-only")
+        let own = LockHolder(pid: getpid(), startTime: 1, work: "remove")
+        let hold = try #require(try registry.lock("a", as: own))
+        #expect(try registry.lock("a", as: own) == nil && Registry(path: path).lock("a", as: own) == nil)
+        hold.release()
+        try #require(Filesystem.remountWritable(filesystem.path))
+        try registry.markRemoving("a")
+        #expect(try Registry(path: path).sandboxes().map(\.state) == [.removing])
+    }
+
+    @Test func anEarlierRegistryIsReadWhereItCannotBeChanged() throws {
+        let path = filesystem.registry
+        do {
+            let old = try DatabaseQueue(path: path)
+            try old.writeWithoutTransaction { database in
+                try database.execute(sql: "PRAGMA journal_mode = WAL")
+                try database.execute(sql: Schema.tables)
+                try database.execute(sql: "PRAGMA application_id = \(Schema.applicationID); PRAGMA user_version = 1")
+            }
+        }
+        try #require(Filesystem.remountReadOnly(filesystem.path))
+        let registry = try Registry(path: path)
+        #expect(try registry.sandboxes().isEmpty)
+        #expect(throws: RegistryError.self) { try registry.register(.sample("a"), []) }
+    }
+
+    /// What is read waits for nobody who writes, in this process either.
+    @Test func readersDoNotWaitForAWriter() async throws {
+        let registry = try Registry(path: filesystem.registry)
+        try registry.register(.sample("a"), [])
+        let seen = try registry.write { database in
+            try database.execute(sql: "UPDATE sandbox SET state = 'removing'")
+            let began = ContinuousClock.now
+            let states = try registry.sandboxes().map(\.state)
+            return (states, ContinuousClock.now - began)
+        }
+        #expect(seen.0 == [.ready] && seen.1 < .seconds(2))
+        #expect(try registry.sandboxes().map(\.state) == [.removing])
     }
 }
 

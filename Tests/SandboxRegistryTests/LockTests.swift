@@ -191,10 +191,14 @@ struct LockTests {
         let registry = try Registry(path: path)
         try registry.register(.sample("p"), [])
         try filesystem.fill(what)
-        let hold = try #require(try registry.lock("p", as: own))
-        #expect(try registry.lock("p", as: own) == nil && registry.lockHolder(of: "p") == own)
-        #expect(try registry.lock("q", as: own) != nil)
-        hold.release()
+        let holder = try Holder(path, "p")
+        #expect(holder.answer == "held\n")
+        for registry in [registry, try Registry(path: path)] {
+            #expect(try registry.lock("p", as: own) == nil)
+            #expect(try registry.lockHolder(of: "p")?.pid == holder.pid)
+            #expect(try registry.lock("q", as: own) != nil)
+        }
+        holder.kill()
         #expect(try registry.lock("p", as: own) != nil)
     }
 

@@ -11,6 +11,10 @@ enum Filesystem {
         unsafe mount("tmpfs", path, nil, UInt(MS_REMOUNT) | UInt(MS_RDONLY), nil) == 0
     }
 
+    static func remountWritable(_ path: String) -> Bool {
+        unsafe mount("tmpfs", path, nil, UInt(MS_REMOUNT), nil) == 0
+    }
+
     static func bind(_ source: String, at path: String) -> Bool {
         unsafe mount(source, path, nil, UInt(MS_BIND), nil) == 0
     }

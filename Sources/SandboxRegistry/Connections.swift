@@ -1,0 +1,181 @@
+internal import Dispatch
+internal import Foundation
+internal import GRDB
+internal import Synchronization
+
+/// SQLite's connections of one registry: one that writes at a time, and some that read and wait for no writer.
+///
+/// In a process that has the registry open nothing but SQLite opens or closes its file: closing any descriptor of it drops all
+/// locks of the process on it (fcntl(2)).
+final class Connections: Sendable {
+    /// How a file was opened.
+    enum Access: Sendable, Equatable {
+        /// As usual.
+        case full
+        /// Without room for SQLite's two other files, or on a filesystem that is mounted read-only. Each transaction opens it anew: the
+        /// next may find it better.
+        case reduced
+    }
+
+    private final class Connection: Sendable {
+        let database: DatabaseQueue
+        let access: Access
+        let durability = Mutex<Registry.Durability?>(nil)
+
+        init(_ database: DatabaseQueue, _ access: Access) {
+            self.database = database
+            self.access = access
+        }
+    }
+
+    private static let most = 5
+    /// Without symbolic links.
+    private let path: String
+    /// The one used last is used next: most processes need no other.
+    private let idle = Mutex<[Connection]>([])
+    private let places = DispatchSemaphore(value: most)
+    private let writing = DispatchSemaphore(value: 1)
+
+    /// Opens the file, makes what is missing in it, and throws what is wrong with it.
+    init(_ path: String) throws {
+        self.path = path
+        let first = try Self.open(path)
+        if first.access == .full { idle.withLock { $0.append(first) } }
+    }
+
+    func read<Value>(_ body: (Database) throws -> Value) throws -> Value {
+        try using { connection in
+            // GRDB's own would have SQLite refuse to write, which takes longer than most of what is read here.
+            try connection.database.unsafeRead { try Self.transaction(.deferred, $0, body) }
+        }
+    }
+
+    func write<Value>(_ durability: Registry.Durability, _ body: (Database) throws -> Value) throws -> Value {
+        guard writing.wait(timeout: Self.deadline) == .success else { throw RegistryError.busy(path: path) }
+        defer { writing.signal() }
+        return try using { connection in
+            guard connection.access == .full else { throw Self.refusal(path) }
+            return try connection.database.writeWithoutTransaction { database in
+                // Synchronous FULL syncs the log when a transaction commits, and with it all that were before.
+                // It cannot be set inside a transaction.
+                if connection.durability.withLock({ $0 }) != durability {
+                    try database.execute(sql: "PRAGMA synchronous = \(durability == .processes ? "NORMAL" : "FULL")")
+                    connection.durability.withLock { $0 = durability }
+                }
+                let value = try Self.transaction(.immediate, database, body)
+                // Then it is in the file too, whatever becomes of the log. Where readers are in its way, it is in the log alone.
+                if durability == .medium { try? database.execute(sql: "PRAGMA wal_checkpoint(PASSIVE)") }
+                return value
+            }
+        }
+    }
+
+    private func using<Value>(_ body: (Connection) throws -> Value) throws -> Value {
+        guard places.wait(timeout: Self.deadline) == .success else { throw RegistryError.busy(path: path) }
+        defer { places.signal() }
+        let connection = try idle.withLock({ $0.popLast() }) ?? Self.open(path)
+        defer { if connection.access == .full { idle.withLock { $0.append(connection) } } }
+        return try body(connection)
+    }
+
+    private static var deadline: DispatchTime { .now() + Registry.busyTimeout }
+
+    private static func transaction<Value>(
+        _ kind: Database.TransactionKind, _ database: Database, _ body: (Database) throws -> Value
+    ) throws -> Value {
+        var value: Result<Value, any Error>?
+        try database.inTransaction(kind) {
+            value = .success(try body(database))
+            return .commit
+        }
+        guard let value else { throw DatabaseError(message: "no transaction took place") }
+        return try value.get()
+    }
+
+    /// Why nothing can be written.
+    private static func refusal(_ path: String) -> RegistryError {
+        let directory = (path as NSString).deletingLastPathComponent
+        let refusal =
+            SystemCalls.refusal(toWrite: directory, search: true) ?? SystemCalls.refusal(toWrite: path, search: false)
+        return refusal.map { .notWritable(path: path, errno: $0) } ?? .full(path: path)
+    }
+
+    // MARK: Opening
+
+    /// SQLite waits for a lock as long as it was told, but not where processes that open a new file both want to
+    /// change its journal mode: then one is refused at once, and has only to try again.
+    private static func open(_ path: String) throws -> Connection {
+        let clock = ContinuousClock()
+        let deadline = clock.now + .seconds(Registry.busyTimeout)
+        while true {
+            do {
+                return try openOnce(path)
+            } catch let error as DatabaseError where error.resultCode == .SQLITE_BUSY && clock.now < deadline {
+                Thread.sleep(forTimeInterval: 0.01)
+            }
+        }
+    }
+
+    /// A removal must be able to read its records whatever has become of the disk, and may be what makes room.
+    private static func openOnce(_ path: String) throws -> Connection {
+        do {
+            let database = try make(path)
+            let isReadOnly = try database.unsafeRead { (database) throws in database.isReadOnlyFile }
+            return Connection(database, isReadOnly ? .reduced : .full)
+        } catch let error as DatabaseError where lacksRoom(error) {
+            // Nothing beside the file itself says anything: then it is all, and needs no lock while nobody can write.
+            if SystemCalls.isMissingOrEmpty(path + "-wal") {
+                let name = path.addingPercentEncoding(withAllowedCharacters: .urlPathAllowed) ?? path
+                do {
+                    return Connection(try make(path, as: "file:\(name)?immutable=1"), .reduced)
+                } catch is DatabaseError {}
+            }
+            // Without shared memory it is read by one process at a time, for the time of a transaction.
+            do { return Connection(try make(path, alone: true), .reduced) } catch is DatabaseError { throw error }
+        }
+    }
+
+    /// Whether SQLite's two other files, or room in them, could not be had.
+    private static func lacksRoom(_ error: DatabaseError) -> Bool {
+        [.SQLITE_CANTOPEN, .SQLITE_READONLY, .SQLITE_FULL, .SQLITE_IOERR].contains(error.resultCode)
+    }
+
+    private static func make(_ path: String, alone: Bool = false, as name: String? = nil) throws -> DatabaseQueue {
+        var configuration = Configuration()
+        configuration.prepareDatabase { database in
+            if alone { try database.execute(sql: "PRAGMA locking_mode = EXCLUSIVE") }
+            // The two files stay, empty, so that they need no inode when none is left, and nobody who could not make them.
+            database.keepLog()
+            try database.execute(sql: "PRAGMA journal_size_limit = 0")
+        }
+        configuration.busyMode = .timeout(Registry.busyTimeout)
+        configuration.label = "podreap.registry"
+        // Not GRDB's pool: that writes to the file each time it is opened.
+        let database = try DatabaseQueue(path: name ?? path, configuration: configuration)
+        let version = try database.writeWithoutTransaction { database -> Int in
+            switch try Schema.look(database) {
+            case .foreign: throw RegistryError.foreign(path: path)
+            case .registry(let version) where version > Schema.version:
+                throw RegistryError.newerSchema(path: path, found: version, known: Schema.version)
+            case .registry(let version) where version == Schema.version: return version
+            case .registry(let version) where database.isReadOnlyFile: return version
+            case .registry, .empty:
+                try database.execute(sql: "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")
+                try Schema.migrate(database)
+                return Schema.version
+            }
+        }
+        return version == Schema.version ? database : try migratedCopy(of: database)
+    }
+
+    /// An earlier podreap's registry where nothing can be written: in memory.
+    private static func migratedCopy(of database: DatabaseQueue) throws -> DatabaseQueue {
+        let copy = try DatabaseQueue()
+        try database.backup(to: copy)
+        try copy.writeWithoutTransaction { database in
+            try Schema.migrate(database)
+            try database.execute(sql: "PRAGMA query_only = 1")
+        }
+        return copy
+    }
+}
