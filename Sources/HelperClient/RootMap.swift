@@ -8,6 +8,8 @@ public enum PlaceUse: Sendable {
     case unmount
     /// Deleting a namespace's pin: directly beneath, under one of the root's names.
     case deleteNamespace
+    /// Signalling what lives in a cgroup of a container: at any depth.
+    case kill
 }
 
 /// The roots and runtimes of a helper's policy, and how absolute paths lie in them.
@@ -86,6 +88,12 @@ public struct RootMap: Sendable {
         }
     }
 
+    /// The roots of cgroups, and how deep beneath them the policy lets cgroups be removed.
+    public var cgroupRoots: [(path: String, depth: Int)] {
+        roots.filter { $0.welcome.kind == .cgroup }
+            .map { (String(decoding: $0.path, as: UTF8.self), Int($0.welcome.maximumDepth)) }
+    }
+
     private static func isBeneath(_ root: [UInt8], _ path: [UInt8]) -> Bool {
         path.count > root.count && path.starts(with: root) && path[root.count] == slash
     }
@@ -103,8 +111,13 @@ public struct RootMap: Sendable {
     }
 
     private static func problem(_ place: Place, _ shown: String, _ root: Welcome.Root, _ use: PlaceUse) -> RootError? {
-        let least = Int(root.minimumDepth)
-        let most = use == .remove ? Int(root.maximumDepth) : use == .unmount ? Limits.components : 1
+        let least = use == .kill ? 1 : Int(root.minimumDepth)
+        let most =
+            switch use {
+            case .remove: Int(root.maximumDepth)
+            case .unmount, .kill: Limits.components
+            case .deleteNamespace: 1
+            }
         guard least...max(least, most) ~= place.depth else {
             return .wrongDepth(
                 shown, root: printable(root.path.array), depth: place.depth, allowed: least...max(least, most))

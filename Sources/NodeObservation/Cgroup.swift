@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Glibc
 
 /// Cgroups, version 1 or 2, by their absolute directories. What does not exist has no members.
@@ -32,6 +33,46 @@ public enum Cgroup {
             found.append(directory)
         }
         return found
+    }
+
+    /// Device and inode of a cgroup's directory: the kernel does not use an inode again before the next boot. nil where there is none.
+    public static func identity(of directory: String) throws(ObservationError) -> (device: UInt64, inode: UInt64)? {
+        guard let found = try status(of: Array(directory.utf8), mountOnly: false) else { return nil }
+        return (found.device, found.inode)
+    }
+
+    /// The cgroups beneath `root`, at most `depth` levels below it, that are called after a container: `ID`, or `PREFIX-ID.scope` as the
+    /// systemd driver calls them.
+    ///
+    /// - Parameter bound: The most directories that are looked into.
+    public static func named(
+        _ id: String, beneath root: String, depth: Int, bound: Int = 20_000
+    ) throws(ObservationError) -> [String] {
+        var found: [String] = []
+        var pending = [(path: Array(trimmed(Array(root.utf8))), depth: 0)]
+        var looked = 0
+        while let (path, level) = pending.popLast(), looked < bound {
+            looked += 1
+            guard level < depth, let cgroup = try KernelDirectory(path) else { continue }
+            for name in try cgroup.subdirectories() {
+                let below = path + [slash] + name
+                if isName(name, of: id) { found.append(below.text) } else { pending.append((below, level + 1)) }
+            }
+        }
+        return found.sorted()
+    }
+
+    /// Whether a cgroup's name is that of a container's.
+    static func isName(_ name: [UInt8], of id: String) -> Bool {
+        let id = Array(id.utf8)
+        if name == id { return true }
+        let scope = Array(".scope".utf8)
+        guard name.count > id.count + scope.count, name.suffix(scope.count).elementsEqual(scope) else { return false }
+        let rest = name.dropLast(scope.count)
+        let prefix = rest.dropLast(id.count)
+        // crio-conmon-ID.scope is the monitor's.
+        return rest.suffix(id.count).elementsEqual(id) && prefix.last == UInt8(ascii: "-")
+            && !prefix.dropLast().suffix(6).elementsEqual("conmon".utf8)
     }
 
     /// Whether one of these cgroups is frozen, by itself or by a parent, or is being frozen (`freezer.state` of version 1,
@@ -69,6 +110,17 @@ public enum Cgroup {
         }
     }
 
+    private static func addThreads(
+        of cgroup: borrowing KernelDirectory, _ path: [UInt8], to found: inout Set<Int32>
+    ) throws(ObservationError) {
+        for line in try cgroup.contents(of: "cgroup.threads")?.split(separator: newline) ?? [] {
+            guard let thread = line.number(as: Int32.self), thread > 0 else {
+                throw .hiddenProcesses(cgroup: path.text)
+            }
+            if let process = try ProcessStatus.process(ofThread: thread) { found.insert(process) }
+        }
+    }
+
     private static func addMembers(
         of cgroup: borrowing KernelDirectory, _ path: [UInt8], isFirst: Bool, to found: inout Set<Int32>
     ) throws(ObservationError) {
@@ -76,8 +128,9 @@ public enum Cgroup {
         do {
             guard let read = try cgroup.contents(of: "cgroup.procs") else { return }
             bytes = read
-        } catch .failed(_, _, EOPNOTSUPP) where !isFirst {
-            // A threaded cgroup (version 2): its processes are listed by the one above, which has been read.
+        } catch .failed(_, _, EOPNOTSUPP) {
+            // A threaded cgroup (version 2): its processes are listed by the one above. Where that was not read, its threads tell them.
+            if isFirst { try addThreads(of: cgroup, path, to: &found) }
             return
         }
         for (number, line) in bytes[...].fields(separatedBy: newline).enumerated() where !line.isEmpty {

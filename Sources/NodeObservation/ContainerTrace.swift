@@ -5,6 +5,8 @@ struct ContainerTrace {
     let spec: BundleSpec?
     let state: RuntimeStateFile?
     var runtime: ObservedRuntime
+    /// The program that runs it, where that is no runc's or crun's.
+    var foreignShim: String?
 
     /// The bundle's; the runtime keeps a copy.
     var annotations: [String: String] {

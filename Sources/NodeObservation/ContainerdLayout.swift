@@ -45,6 +45,14 @@ public struct ContainerdLayout: Sendable {
             }
             pods[pod, default: []].append(trace)
         }
+        // Their containers are no runc's or crun's: what those do not know of them proves nothing.
+        for (id, traces) in pods {
+            guard let shim = traces.compactMap(\.foreignShim).first else { continue }
+            pods[id] = nil
+            node.problems.append(
+                "the pod \(id) is run by \(shim), which is not runc's shim: podreap cannot tell whether it lives, and leaves it alone"
+            )
+        }
         for (id, traces) in pods.sorted(by: { $0.key < $1.key }) { node.pods.append(try pod(id, traces)) }
         node.problems += try strays(known: Set(pods.keys).union(traces.map(\.id)))
         return node
@@ -70,7 +78,19 @@ public struct ContainerdLayout: Sendable {
         let state =
             runtime.root == defaultRuntimeRoot
             ? states.removeValue(forKey: id) : try RuntimeStateFile.read(id, in: runtime.root, files)
-        return ContainerTrace(id: id, bundle: bundle, spec: spec, state: state, runtime: runtime)
+        var trace = ContainerTrace(id: id, bundle: bundle, spec: spec, state: state, runtime: runtime)
+        trace.foreignShim = try foreignShim(bundle)
+        return trace
+    }
+
+    /// The shim that runs a bundle, where it is not one of runc's: every bundle of a pod's first container names its shim.
+    private func foreignShim(_ bundle: String) throws(ObservationError) -> String? {
+        guard let text = try files.text(of: "\(bundle)/shim-binary-path") else { return nil }
+        let program = String(text.prefix { $0 != "\n" })
+        guard let name = program.split(separator: "/").last, !name.hasPrefix("containerd-shim-runc-v") else {
+            return nil
+        }
+        return program.unicodeScalars.map { $0.escaped(asASCII: true) }.joined()
     }
 
     private func pod(_ id: String, _ traces: [ContainerTrace]) throws(ObservationError) -> ObservedPod {

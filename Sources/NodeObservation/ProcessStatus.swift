@@ -33,6 +33,12 @@ public struct ProcessStatus: Sendable, Equatable {
         return line.dropFirst(key.count).split(separator: UInt8(ascii: "\t")).compactMap { $0.number() }
     }
 
+    /// The process that a thread belongs to (`Tgid` of proc_pid_status(5)); nil where there is no such thread.
+    public static func process(ofThread thread: Int32) throws(ObservationError) -> Int32? {
+        guard let bytes = try contents(of: Array("/proc/\(thread)/status".utf8)) else { return nil }
+        return statusField("Tgid", in: bytes)?.number()
+    }
+
     /// The process that traces one of its threads (`TracerPid` of proc_pid_status(5)); nil: none, or no such process.
     public static func tracer(of pid: Int32) throws(ObservationError) -> Int32? {
         let key = Array("TracerPid:".utf8)

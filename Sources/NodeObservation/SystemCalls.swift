@@ -162,6 +162,18 @@ func openProcess(_ pid: Int32) throws(ObservationError) -> Descriptor? {
     return try Descriptor(result, call: "pidfd_open", path: "\(pid)")
 }
 
+/// A pidfd's inode where it lies on pidfs (Linux 6.9), which gives each process its own; nil where all pidfds share one.
+func pidfdInode(_ process: borrowing Descriptor) throws(ObservationError) -> UInt64? {
+    guard linux_filesystem_type(process.number) == pidfsMagic else { return nil }
+    var status = linux_status()
+    let result = unsafe linux_statx(process.number, [0], LINUX_AT_EMPTY_PATH, 0, &status)
+    guard result == 0 else { throw .failed(call: "statx", path: "pidfd", code: -result) }
+    return status.inode
+}
+
+/// PID_FS_MAGIC of linux/magic.h.
+private let pidfsMagic = 0x5049_4446
+
 func isReadable(_ descriptor: borrowing Descriptor) -> Bool {
     var set = pollfd(fd: descriptor.number, events: Int16(POLLIN), revents: 0)
     return unsafe poll(&set, 1, 0) > 0

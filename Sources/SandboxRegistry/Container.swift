@@ -13,16 +13,39 @@ public struct ProcessReference: Codable, Sendable, Equatable {
     }
 }
 
+/// What tells a container's process, cgroups and runtime state from those that take their names later. It lives in the kernel's
+/// memory, so it belongs to the boot that the sandbox's `bootID` names.
+public struct ContainerIdentity: Codable, Sendable, Equatable {
+    /// The directory in which the runtime keeps the container's state; nil: there was none when it was recorded.
+    public var stateDirectory: FileIdentity?
+    /// The inode of the init's pidfd (pidfd_open(2), Linux 6.9), which no other process has before the next boot.
+    public var processInode: UInt64?
+    /// Device and inode of each recorded cgroup, by its path. The kernel does not use a cgroup's inode again.
+    public var cgroups: [String: FileIdentity]
+
+    public init(
+        stateDirectory: FileIdentity? = nil, processInode: UInt64? = nil, cgroups: [String: FileIdentity] = [:]
+    ) {
+        self.stateDirectory = stateDirectory
+        self.processInode = processInode
+        self.cgroups = cgroups
+    }
+}
+
 /// A container of a sandbox: a workload, or the infra container that holds the pod's namespaces.
 public struct Container: Codable, Sendable, Equatable {
     /// A directory that goes with its container.
     public struct Directory: Codable, Sendable, Equatable {
         public var path: String
+        /// Of the directory itself, also where something was mounted over it when it was recorded; nil: there was none.
         public var identity: FileIdentity?
+        /// The unique id of the mount that covered it then (STATX_MNT_ID_UNIQUE of statx(2), Linux 6.8).
+        public var mountID: UInt64?
 
-        public init(path: String, identity: FileIdentity? = nil) {
+        public init(path: String, identity: FileIdentity? = nil, mountID: UInt64? = nil) {
             self.path = path
             self.identity = identity
+            self.mountID = mountID
         }
     }
 
@@ -45,14 +68,16 @@ public struct Container: Codable, Sendable, Equatable {
     public var process: ProcessReference?
     /// Its cgroups as absolute directories, one for each hierarchy; empty: unknown.
     public var cgroups: [String]
+    /// What tells its process, cgroups and runtime state from those that have their names later.
+    public var identity: ContainerIdentity
     public var labels: [String: String]
     public var annotations: [String: String]
 
     public init(
         id: String, sandboxID: String, isInfra: Bool = false, name: String, attempt: UInt32 = 0, createdAt: Date,
         runtime: String, image: String = "", directories: [Directory] = [], stopSignal: UInt8 = Signal.terminate,
-        process: ProcessReference? = nil, cgroups: [String] = [], labels: [String: String] = [:],
-        annotations: [String: String] = [:]
+        process: ProcessReference? = nil, cgroups: [String] = [], identity: ContainerIdentity = ContainerIdentity(),
+        labels: [String: String] = [:], annotations: [String: String] = [:]
     ) {
         self.id = id
         self.sandboxID = sandboxID
@@ -66,6 +91,7 @@ public struct Container: Codable, Sendable, Equatable {
         self.stopSignal = stopSignal
         self.process = process
         self.cgroups = cgroups
+        self.identity = identity
         self.labels = labels
         self.annotations = annotations
     }

@@ -1,5 +1,30 @@
 internal import GRDB
 
+/// A container whose cgroup is another's too, or lies beneath or above another's.
+public struct CgroupSharer: Sendable, Equatable {
+    /// The cgroup that was asked about.
+    public var path: String
+    /// The other container's id.
+    public var container: String
+    /// The other container's own cgroup.
+    public var theirs: String
+
+    public init(path: String, container: String, theirs: String) {
+        self.path = path
+        self.container = container
+        self.theirs = theirs
+    }
+}
+
+/// An absolute path and all that it lies beneath, but for the root.
+func pathsAbove(_ path: String) -> [String] {
+    var above = [path]
+    while let slash = above.last?.lastIndex(of: "/"), slash != path.startIndex {
+        above.append(String(path[..<slash]))
+    }
+    return above
+}
+
 extension Registry {
     /// All sandboxes, the oldest first.
     public func sandboxes() throws(RegistryError) -> [Sandbox] {
@@ -31,8 +56,33 @@ extension Registry {
             ).map { row in
                 try Container(
                     row, directories: directoriesOf[row["id"], default: []].map(PlaceRow.init),
-                    cgroups: cgroupsOf[row["id"], default: []].map { $0["path"] })
+                    cgroups: cgroupsOf[row["id"], default: []].map(CgroupRow.init))
             }
+        }
+    }
+
+    /// The other registered containers, of any sandbox, whose cgroup is one of these paths, lies beneath one, or above one.
+    ///
+    /// - Parameter id: The container whose cgroups the paths are.
+    public func sharers(
+        of paths: [String], besides id: String
+    ) throws(RegistryError) -> [CgroupSharer] {
+        guard !paths.isEmpty else { return [] }
+        return try read { database in
+            var found: [CgroupSharer] = []
+            for path in paths {
+                let above = pathsAbove(path)
+                // "0" follows "/" in ASCII: between the two lies all that is beneath.
+                let rows = try database.rows(
+                    sql: """
+                        SELECT container, path FROM cgroup
+                        WHERE container <> ? AND (path IN (\(databaseQuestionMarks(count: above.count)))
+                            OR (path > ? AND path < ?))
+                        """,
+                    arguments: StatementArguments([id] + above + [path + "/", path + "0"]))
+                found += rows.map { CgroupSharer(path: path, container: $0["container"], theirs: $0["path"]) }
+            }
+            return found
         }
     }
 

@@ -65,10 +65,7 @@ extension Registry {
     /// another sandbox still has. The host's shm is no one's.
     private static func refuseHeldPaths(_ paths: [String], of sandbox: String, _ database: Database) throws {
         for path in paths where path != Sandbox.hostShm {
-            var above: [String] = [path]
-            while let slash = above.last?.lastIndex(of: "/"), slash != path.startIndex {
-                above.append(String(path[..<slash]))
-            }
+            let above = pathsAbove(path)
             let marks = databaseQuestionMarks(count: above.count)
             // "0" follows "/" in ASCII: between the two lies all that is beneath.
             let row = try database.row(

@@ -53,6 +53,19 @@ extension Registry {
         }
     }
 
+    /// Gives a cgroup that others live in to one of them, so that the last one's end removes it. Doing so twice is fine.
+    public func bequeathCgroup(_ path: String, of id: String, to heir: String) throws(RegistryError) {
+        try write { database in
+            try database.perform(
+                sql: """
+                    UPDATE cgroup SET container = ?2 WHERE container = ?1 AND path = ?3
+                        AND EXISTS (SELECT 1 FROM container WHERE id = ?2)
+                        AND NOT EXISTS (SELECT 1 FROM cgroup WHERE container = ?2 AND path = ?3)
+                    """,
+                arguments: [id, heir, path])
+        }
+    }
+
     /// Forgets a sandbox of which nothing is left, in one transaction: its infra container's and its own name are
     /// released, its level is counted down, and the report is kept. Throws `.containersLeft` while it still has
     /// workload containers. Returns false, and keeps no report, where the sandbox is unknown: somebody else was first.

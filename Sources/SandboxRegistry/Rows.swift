@@ -24,8 +24,10 @@ extension Sandbox {
 
     /// What is the sandbox's own, without its containers' directories.
     var places: [PlaceRow] {
-        let shm = shm.map { PlaceRow(role: PlaceRow.shm, path: $0) }
-        return [PlaceRow(role: PlaceRow.directory, path: directory, identity: directoryIdentity)]
+        let shm = shm.map { PlaceRow(role: PlaceRow.shm, path: $0, identity: shmIdentity, mountID: shmMountID) }
+        let own = PlaceRow(
+            role: PlaceRow.directory, path: directory, identity: directoryIdentity, mountID: directoryMountID)
+        return [own]
             + [shm].compactMap(\.self)
             + namespaces.map {
                 PlaceRow(role: $0.kind.rawValue, path: $0.path, closed: $0.closed, identity: $0.identity)
@@ -34,6 +36,7 @@ extension Sandbox {
 
     init(_ row: Row, places: [PlaceRow]) throws {
         let state: String = row["state"]
+        let shm = places.first { $0.role == PlaceRow.shm }
         guard let state = SandboxState(rawValue: state),
             let directory = places.first(where: { $0.role == PlaceRow.directory })
         else { throw DatabaseError(resultCode: .SQLITE_CORRUPT, message: "a sandbox without a state or a directory") }
@@ -46,7 +49,10 @@ extension Sandbox {
             runtime: row["runtime"],
             directory: directory.path,
             directoryIdentity: directory.identity,
-            shm: places.first { $0.role == PlaceRow.shm }?.path,
+            directoryMountID: directory.mountID,
+            shm: shm?.path,
+            shmIdentity: shm?.identity,
+            shmMountID: shm?.mountID,
             namespaces: NamespaceKind.allCases.compactMap { kind in
                 places.first { $0.role == kind.rawValue }.map {
                     NamespacePin(kind: kind, path: $0.path, closed: $0.closed, identity: $0.identity)
@@ -65,24 +71,35 @@ extension Container {
         try database.perform(
             sql: """
                 INSERT INTO container (id, sandbox, infra, name, attempt, created_at, runtime, image, stop_signal, pid,
-                    start_time, labels, annotations)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                    start_time, process_inode, state_device, state_inode, state_birth, labels, annotations)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """,
             arguments: [
                 id, sandboxID, isInfra, name, attempt, createdAt.microseconds, runtime, image, stopSignal,
-                process?.pid, process.map { Int64(bitPattern: $0.startTime) }, JSONValue(labels).compact,
-                JSONValue(annotations).compact,
+                process?.pid, process.map { Int64(bitPattern: $0.startTime) },
+                identity.processInode.map { Int64(bitPattern: $0) },
+                identity.stateDirectory.map { Int64(bitPattern: $0.device) },
+                identity.stateDirectory.map { Int64(bitPattern: $0.inode) },
+                identity.stateDirectory.map { Int64(bitPattern: $0.birth) },
+                JSONValue(labels).compact, JSONValue(annotations).compact,
             ])
         for directory in directories {
-            let place = PlaceRow(role: PlaceRow.directory, path: directory.path, identity: directory.identity)
+            let place = PlaceRow(
+                role: PlaceRow.directory, path: directory.path, identity: directory.identity,
+                mountID: directory.mountID)
             try place.insert(database, sandbox: sandboxID, container: id)
         }
         for path in cgroups {
-            try database.perform(sql: "INSERT INTO cgroup (container, path) VALUES (?, ?)", arguments: [id, path])
+            let known = identity.cgroups[path]
+            try database.perform(
+                sql: "INSERT INTO cgroup (container, path, device, inode) VALUES (?, ?, ?, ?)",
+                arguments: [
+                    id, path, known.map { Int64(bitPattern: $0.device) }, known.map { Int64(bitPattern: $0.inode) },
+                ])
         }
     }
 
-    init(_ row: Row, directories: [PlaceRow], cgroups: [String]) throws {
+    init(_ row: Row, directories: [PlaceRow], cgroups: [CgroupRow]) throws {
         let pid: Int32? = row["pid"]
         let startTime: Int64? = row["start_time"]
         self.init(
@@ -94,10 +111,16 @@ extension Container {
             createdAt: Date(microseconds: row["created_at"]),
             runtime: row["runtime"],
             image: row["image"],
-            directories: directories.map { Container.Directory(path: $0.path, identity: $0.identity) },
+            directories: directories.map {
+                Container.Directory(path: $0.path, identity: $0.identity, mountID: $0.mountID)
+            },
             stopSignal: row["stop_signal"],
             process: pid.map { ProcessReference(pid: $0, startTime: UInt64(bitPattern: startTime ?? 0)) },
-            cgroups: cgroups,
+            cgroups: cgroups.map(\.path),
+            identity: ContainerIdentity(
+                stateDirectory: FileIdentity(row, "state_device", "state_inode", "state_birth"),
+                processInode: (row["process_inode"] as Int64?).map { UInt64(bitPattern: $0) },
+                cgroups: cgroups.reduce(into: [:]) { $0[$1.path] = $1.identity }),
             labels: try stringMap(row["labels"]),
             annotations: try stringMap(row["annotations"]))
     }
@@ -112,17 +135,40 @@ struct PlaceRow {
     var path: String
     var closed = false
     var identity: FileIdentity?
+    var mountID: UInt64?
 
     func insert(_ database: Database, sandbox: String, container: String?) throws {
         try database.perform(
             sql: """
-                INSERT INTO place (sandbox, container, role, path, closed, device, inode, birth)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                INSERT INTO place (sandbox, container, role, path, closed, device, inode, birth, mount_id)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """,
             arguments: [
                 sandbox, container, role, path, closed, identity.map { Int64(bitPattern: $0.device) },
                 identity.map { Int64(bitPattern: $0.inode) }, identity.map { Int64(bitPattern: $0.birth) },
+                mountID.map { Int64(bitPattern: $0) },
             ])
+    }
+}
+
+/// A row of `cgroup`.
+struct CgroupRow {
+    var path: String
+    var identity: FileIdentity?
+
+    init(_ row: Row) {
+        path = row["path"]
+        identity = FileIdentity(row, "device", "inode", nil)
+    }
+}
+
+extension FileIdentity {
+    /// nil where the columns are NULL.
+    fileprivate init?(_ row: Row, _ device: String, _ inode: String, _ birth: String?) {
+        guard let device = row[device] as Int64?, let inode = row[inode] as Int64? else { return nil }
+        self.init(
+            device: UInt64(bitPattern: device), inode: UInt64(bitPattern: inode),
+            birth: birth.flatMap { row[$0] as Int64? }.map { UInt64(bitPattern: $0) } ?? 0)
     }
 }
 
@@ -131,13 +177,8 @@ extension PlaceRow {
         role = row["role"]
         path = row["path"]
         closed = row["closed"]
-        let device: Int64? = row["device"]
-        let inode: Int64? = row["inode"]
-        let birth: Int64? = row["birth"]
-        if let device, let inode, let birth {
-            identity = FileIdentity(
-                device: UInt64(bitPattern: device), inode: UInt64(bitPattern: inode), birth: UInt64(bitPattern: birth))
-        }
+        identity = FileIdentity(row, "device", "inode", "birth")
+        mountID = (row["mount_id"] as Int64?).map { UInt64(bitPattern: $0) }
     }
 }
 

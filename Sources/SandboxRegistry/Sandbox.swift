@@ -27,7 +27,7 @@ public struct PodMetadata: Codable, Sendable, Equatable, Hashable {
 public struct FileIdentity: Codable, Sendable, Equatable, Hashable {
     public var device: UInt64
     public var inode: UInt64
-    /// Nanoseconds since 1970; 0 where the filesystem keeps none.
+    /// Nanoseconds since 1970; 0 where the filesystem keeps none. Of a namespace: its nsfs file's mtime, as its inode is used again.
     public var birth: UInt64
 
     public init(device: UInt64, inode: UInt64, birth: UInt64) {
@@ -68,9 +68,16 @@ public struct Sandbox: Codable, Sendable, Equatable {
     /// The OCI runtime's name in the helper's policy.
     public var runtime: String
     public var directory: String
+    /// Of the directory itself, also where something was mounted over it when it was recorded; nil: there was none.
     public var directoryIdentity: FileIdentity?
+    /// The unique id of the mount that covered the directory then (STATX_MNT_ID_UNIQUE of statx(2), Linux 6.8).
+    public var directoryMountID: UInt64?
     /// The pod's own tmpfs, or `/dev/shm` where it uses the host's; nil where it has none.
     public var shm: String?
+    /// Of the directory that the shm covers; its birth is not known beneath a mount, and 0.
+    public var shmIdentity: FileIdentity?
+    /// The shm's own unique mount id.
+    public var shmMountID: UInt64?
     /// The namespaces that are pinned; none of a kind: the host's, or one that ends with the infra container.
     public var namespaces: [NamespacePin]
     /// SELinux contexts (`user:role:type:level`), or empty.
@@ -83,9 +90,10 @@ public struct Sandbox: Codable, Sendable, Equatable {
 
     public init(
         id: String, metadata: PodMetadata, createdAt: Date, state: SandboxState = .ready, runtime: String,
-        directory: String, directoryIdentity: FileIdentity? = nil, shm: String? = nil,
-        namespaces: [NamespacePin] = [], processLabel: String = "", mountLabel: String = "",
-        labels: [String: String] = [:], annotations: [String: String] = [:], bootID: String? = nil
+        directory: String, directoryIdentity: FileIdentity? = nil, directoryMountID: UInt64? = nil, shm: String? = nil,
+        shmIdentity: FileIdentity? = nil, shmMountID: UInt64? = nil, namespaces: [NamespacePin] = [],
+        processLabel: String = "", mountLabel: String = "", labels: [String: String] = [:],
+        annotations: [String: String] = [:], bootID: String? = nil
     ) {
         self.id = id
         self.metadata = metadata
@@ -94,13 +102,21 @@ public struct Sandbox: Codable, Sendable, Equatable {
         self.runtime = runtime
         self.directory = directory
         self.directoryIdentity = directoryIdentity
+        self.directoryMountID = directoryMountID
         self.shm = shm
+        self.shmIdentity = shmIdentity
+        self.shmMountID = shmMountID
         self.namespaces = namespaces
         self.processLabel = processLabel
         self.mountLabel = mountLabel
         self.labels = labels
         self.annotations = annotations
         self.bootID = bootID
+    }
+
+    /// The sandbox's directory with what tells it from another.
+    public var ownDirectory: Container.Directory {
+        Container.Directory(path: directory, identity: directoryIdentity, mountID: directoryMountID)
     }
 
     /// Whether `shm` is the host's, which is nobody's to unmount.

@@ -46,7 +46,7 @@ enum Schema {
         try make(tables, database)
     }
 
-    /// What is true of the registry for ever. Version 1 made no marks, and keeps no trace of a container that was removed alone: where
+    /// Identities beside names, NULL in what version 1 has recorded; and what is true of the registry for ever. Version 1 made no marks, and keeps no trace of a container that was removed alone: where
     /// it has registered anything, that may have been a short id.
     private static func version2(_ database: Database) throws {
         try make(marks + "\n" + lockFiles, database)
@@ -55,6 +55,17 @@ enum Schema {
                 INSERT INTO mark (name) SELECT ? WHERE EXISTS (SELECT 1 FROM sandbox) OR EXISTS (SELECT 1 FROM report)
                 """,
             arguments: [Mark.shortHexID.rawValue])
+        try database.execute(
+            sql: """
+                ALTER TABLE container ADD COLUMN process_inode INTEGER;
+                ALTER TABLE container ADD COLUMN state_device INTEGER;
+                ALTER TABLE container ADD COLUMN state_inode INTEGER;
+                ALTER TABLE container ADD COLUMN state_birth INTEGER;
+                ALTER TABLE cgroup ADD COLUMN device INTEGER;
+                ALTER TABLE cgroup ADD COLUMN inode INTEGER;
+                ALTER TABLE place ADD COLUMN mount_id INTEGER;
+                CREATE INDEX cgroup_by_path ON cgroup (path);
+                """)
     }
 
     private static func make(_ tables: String, _ database: Database) throws {

@@ -25,9 +25,9 @@ extension Orchestrator {
         guard let found = try find(container: id) else { return .unknown(id: id, last: nil) }
         let container = found.container.id
         return try await toItsEnd { () throws(RemovalError) in
-            let (containers, mounts) = try await (self.recordsNow(of: found.sandbox), self.mountsSeen().get())
+            let (records, mounts) = try await (self.recordsNow(of: found.sandbox), self.mountsSeen().get())
             let report = try await Run(self, options, nil, tell).carryOut(
-                found.sandbox, containers, mounts, .stopContainer
+                found.sandbox, records, mounts, .stopContainer
             ) {
                 RemovalPlan.stop(container: container, of: $0, $1, $2, grace: grace)
             }
@@ -46,11 +46,11 @@ extension Orchestrator {
         let (sandbox, container) = (found.sandbox.id, found.container.id)
         return try await alone(on: sandbox, Wanted(.removeContainer, container: container, options), options, tell) {
             (work, mounts) throws(RemovalError) in
-            guard let sandbox = work.sandbox, work.containers.contains(where: { $0.id == container }) else {
+            guard let sandbox = work.sandbox, work.records.containers.contains(where: { $0.id == container }) else {
                 return .unknown(id: container, last: nil)
             }
             let report = try await Run(self, options, work, tell).carryOut(
-                sandbox, work.containers, mounts, .removeContainer
+                sandbox, work.records, mounts, .removeContainer
             ) {
                 RemovalPlan.remove(container: container, of: $0, $1, $2)
             }
@@ -84,13 +84,13 @@ extension Orchestrator {
         try fromRegistry { (registry) throws(RegistryError) in try registry.resolve(container: text, beginnings) }
     }
 
-    /// What is seen of a container's process, without privilege and without asking the runtime.
+    /// What is seen of a container's process, without privilege and without asking a helper.
     public func observedState(of container: Container, in sandbox: Sandbox) throws(RemovalError) -> ContainerState {
         do throws(ObservationError) {
             if sandbox.isFromEarlierBoot(than: try Boot.id()) { return .exited }
             switch try Observation.processes(of: container) {
             case .running: return .running
-            case .ended: return .exited
+            case .ended(let remaining): return remaining.isEmpty ? .exited : .running
             case .unknown: return .unknown
             }
         } catch {
@@ -98,21 +98,59 @@ extension Orchestrator {
         }
     }
 
-    /// The state of a container, with the runtime asked where looking is not enough.
+    /// The state of a container: a helper reads the runtime's record where looking is not enough, and the runtime is asked only whether a
+    /// living container was started yet.
     public func state(of container: Container, in sandbox: Sandbox) async throws(RemovalError) -> ContainerState {
         let observed = try observedState(of: container, in: sandbox)
         if observed == .exited { return .exited }
+        let roots = try await rootMap()
+        switch try await verdict(on: container, in: sandbox, roots) {
+        case .gone: return .exited
+        case .unknown: return .unknown
+        case .alive: break
+        }
+        guard let target = try? roots.target(container.id, runtime: container.runtime) else { return .running }
         do throws(HelperError) {
-            let roots = RootMap(try await helpers.welcome())
-            guard let target = try? roots.target(container.id, runtime: container.runtime) else { return observed }
             let reply = try await helpers.call(.runtimeState(target), deadline: .seconds(20))
-            if reply.outcome == .alreadyDone { return observed == .running ? .running : .exited }
-            guard let state = RuntimeState(reply.facts) else { return observed }
-            if state.livingProcess == nil { return .exited }
-            return state.status == "created" ? .created : .running
+            return RuntimeState(reply.facts)?.status == "created" ? .created : .running
         } catch {
             throw .helper(error)
         }
+    }
+
+    /// Whether a container lives, from all that is known of it. This is what a removal goes by.
+    public func verdict(on container: Container, in sandbox: Sandbox) async throws(RemovalError) -> LifeVerdict {
+        try await verdict(on: container, in: sandbox, try await rootMap())
+    }
+
+    private func verdict(
+        on container: Container, in sandbox: Sandbox, _ roots: RootMap
+    ) async throws(RemovalError) -> LifeVerdict {
+        let observer = LifeObserver(
+            registry: registry, helpers: helpers, roots: roots,
+            isAfterReboot: try observing { () throws(ObservationError) in
+                sandbox.isFromEarlierBoot(than: try Boot.id())
+            },
+            mounts: try await mountsSeen().get())
+        do throws(StepFailure) {
+            return try await observer.evidence(of: container) { (request) throws(StepFailure) in
+                do throws(HelperError) { return try await self.helpers.call(request, deadline: .seconds(20)) } catch {
+                    throw StepFailure(error)
+                }
+            }.verdict
+        } catch {
+            throw .invalid(field: container.id, problem: error.reason)
+        }
+    }
+
+    private func rootMap() async throws(RemovalError) -> RootMap {
+        do throws(HelperError) { return RootMap(try await helpers.welcome()) } catch { throw .helper(error) }
+    }
+
+    private func observing<Value>(
+        _ body: () throws(ObservationError) -> Value
+    ) throws(RemovalError) -> Value {
+        do { return try body() } catch { throw .observation(error) }
     }
 
     /// Registers a further container of a registered sandbox, as `register` does with the first ones.

@@ -11,6 +11,7 @@ struct Executor: Sendable {
     let registry: Registry
     let helpers: HelperPool
     let roots: RootMap
+    let life: LifeObserver
     let options: RemovalOptions
     /// When the removal began: records count from here.
     let start: ContinuousClock.Instant
@@ -142,12 +143,12 @@ struct Executor: Sendable {
             try await write { (registry) throws(RegistryError) in
                 _ = try registry.forgetSandbox(plan.sandbox.id, report: report.stored)
             }
-        case .end(let method, let signal, let grace):
-            return try await end(container(step), method, signal: signal, grace: grace)
+        case .end(_, let signal, let grace):
+            return try await end(container(step), signal: signal, grace: grace)
         case .delete:
             return try await delete(container(step))
-        case .unmount(_, let mounts):
-            return try await unmount(mounts)
+        case .unmount(let directory, let mounts):
+            return try await unmount(mounts, beneath: directory)
         case .unmountShm(let path):
             return try await unmountShm(path)
         case .removeDirectory(let directory):
@@ -177,6 +178,13 @@ struct Executor: Sendable {
             }
             guard result != nil else { throw RegistryError.busy(path: registry.path) }
         } catch {
+            throw StepFailure(error)
+        }
+    }
+
+    /// Whether the installed helpers speak a version of the protocol, which those of an earlier release may not.
+    func helpersSpeak(_ version: UInt16) async throws(StepFailure) -> Bool {
+        do throws(HelperError) { return try await helpers.welcome().version >= version } catch {
             throw StepFailure(error)
         }
     }

@@ -107,6 +107,8 @@ extension PodFacts {
         case .runtime:
             return ErrorMeaning("the runtime itself said so; what it says of the container:", "\(sandbox.runtime) list")
         case .observation: return nil
+        case .unknownLife:
+            return UnknownLife(rawValue: cause.rule ?? "").map { ErrorMeaning($0.meaning, $0.remedy) }
         }
     }
 

@@ -28,25 +28,33 @@ public struct Observation: Sendable {
     /// Looks at the node; needs no privilege.
     ///
     /// - Parameter mounts: What was seen of them just before.
-    public static func observe(
-        _ sandbox: Sandbox, _ containers: [Container], mounts: MountTable? = nil
+    static func observe(
+        _ sandbox: Sandbox, _ records: ContainerRecords, mounts: MountTable? = nil
     ) throws(ObservationError) -> Observation {
         let bootID = try Boot.id()
         var processes: [String: Processes] = [:]
         if !sandbox.isFromEarlierBoot(than: bootID) {
-            for container in containers { processes[container.id] = try Self.processes(of: container) }
+            for container in records.containers {
+                processes[container.id] = try Self.processes(
+                    of: container, sharers: records.sharers[container.id] ?? [])
+            }
         }
         let seen = if let mounts { mounts } else { try MountTable.current() }
         return Observation(bootID: bootID, mounts: seen, processes: processes)
     }
 
-    static func processes(of container: Container) throws(ObservationError) -> Processes {
-        guard let process = container.process, process.startTime != 0 else { return .unknown }
-        let status = try ProcessStatus.of(pid: process.pid)
-        if let status, status.startTime == process.startTime, status.state != "Z", status.state != "X" {
-            return .running(process)
+    /// What is seen without a helper: enough to plan with, not to delete by.
+    static func processes(
+        of container: Container, sharers: [CgroupSharer] = []
+    ) throws(ObservationError) -> Processes {
+        let evidence = try ContainerEvidence.gather(container, sharers: sharers)
+        switch evidence.recorded {
+        case .notRecorded, .seen(_, .hidden): return .unknown
+        case .seen(let process, .alive): return .running(process)
+        case .seen(_, .gone):
+            let isKnown = evidence.knowsCgroups && !evidence.cgroups.contains { $0.isUnreadable }
+            return isKnown ? .ended(remaining: evidence.cgroups.livingMembers) : .unknown
         }
-        return .ended(remaining: try Cgroup.members(of: container.cgroups))
     }
 }
 

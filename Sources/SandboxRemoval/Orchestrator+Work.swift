@@ -10,7 +10,7 @@ struct SoleWork: Sendable {
     let hold: SandboxHold
     /// Nil: it is not registered any more.
     let sandbox: Sandbox?
-    let containers: [Container]
+    let records: ContainerRecords
     /// The last report, where another was waited for or the sandbox is not registered any more.
     let last: StoredReport?
     /// When all has to be done.
@@ -120,7 +120,8 @@ extension Orchestrator {
         return Taken(
             work: SoleWork(
                 hold: hold, sandbox: sandbox,
-                containers: try sandbox.map { (sandbox) throws(RemovalError) in try records(of: sandbox) } ?? [],
+                records: try sandbox.map { (sandbox) throws(RemovalError) in try containerRecords(of: sandbox) }
+                    ?? ContainerRecords(),
                 last: waited || sandbox == nil ? try lastReport(of: id) : nil, deadline: deadline,
                 isHurried: { queue.isHurried(id) || hold.isHurried }))
     }

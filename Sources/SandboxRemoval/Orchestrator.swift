@@ -86,9 +86,9 @@ public final class Orchestrator: Sendable {
     /// - Parameter id: A sandbox's whole id.
     public func plan(_ id: String) throws(RemovalError) -> RemovalPlan? {
         guard let sandbox = try find(id) else { return nil }
-        let containers = try records(of: sandbox)
+        let records = try containerRecords(of: sandbox)
         do throws(ObservationError) {
-            return RemovalPlan.remove(sandbox, containers, try .observe(sandbox, containers))
+            return RemovalPlan.remove(sandbox, records.containers, try .observe(sandbox, records))
         } catch {
             throw .observation(error)
         }
@@ -142,7 +142,7 @@ public final class Orchestrator: Sendable {
             let run = Run(self, options, work, tell)
             if let report = try await self.hookAlone(run, sandbox, work, wanted, mounts) { return report }
             guard let sandbox = work.sandbox else { return .unknown(id: id, last: work.last) }
-            let report = try await run.carryOut(sandbox, work.containers, mounts, wanted.purpose, planning)
+            let report = try await run.carryOut(sandbox, work.records, mounts, wanted.purpose, planning)
             return .finished(report, joined: false)
         }
     }
@@ -155,7 +155,7 @@ public final class Orchestrator: Sendable {
         guard wanted.hook != .none, before.namespaces.contains(where: { !$0.closed }),
             work.sandbox?.namespaces.allSatisfy(\.closed) ?? true
         else { return nil }
-        let report = try await run.carryOut(before, [], mounts, wanted.purpose) { sandbox, _, seen in
+        let report = try await run.carryOut(before, ContainerRecords(), mounts, wanted.purpose) { sandbox, _, seen in
             RemovalPlan.hook(wanted.purpose, of: sandbox, seen)
         }
         return work.sandbox == nil || report.outcome == .incomplete ? .finished(report, joined: false) : nil
@@ -169,9 +169,21 @@ public final class Orchestrator: Sendable {
         try fromRegistry { (registry) throws(RegistryError) in try registry.containers(of: sandbox.id) }
     }
 
+    func containerRecords(of sandbox: Sandbox) throws(RemovalError) -> ContainerRecords {
+        try fromRegistry { (registry) throws(RegistryError) in
+            var records = ContainerRecords(containers: try registry.containers(of: sandbox.id))
+            for container in records.containers {
+                records.sharers[container.id] = try registry.sharers(of: container.cgroups, besides: container.id)
+            }
+            return records
+        }
+    }
+
     /// The same for a task of the event loop.
-    func recordsNow(of sandbox: Sandbox) async throws(RemovalError) -> [Container] {
-        try await Threads.registry.run { () throws(RemovalError) -> [Container] in try self.records(of: sandbox) }
+    func recordsNow(of sandbox: Sandbox) async throws(RemovalError) -> ContainerRecords {
+        try await Threads.registry.run { () throws(RemovalError) -> ContainerRecords in
+            try self.containerRecords(of: sandbox)
+        }
     }
 
     /// What has to wait for the registry, or a moment for the kernel: not longer than `limit`.
@@ -207,13 +219,20 @@ public final class Orchestrator: Sendable {
         await within(deadline) { await self.mountsSeen() }
     }
 
-    func observe(_ sandbox: Sandbox, _ containers: [Container], _ mounts: MountTable) throws(RemovalError)
-        -> Observation
-    {
+    func observe(
+        _ sandbox: Sandbox, _ records: ContainerRecords, _ mounts: MountTable
+    ) throws(RemovalError) -> Observation {
         do throws(ObservationError) {
-            return try .observe(sandbox, containers, mounts: mounts)
+            return try .observe(sandbox, records, mounts: mounts)
         } catch {
             throw .observation(error)
         }
     }
+}
+
+/// A sandbox's containers, and who shares cgroups with each.
+struct ContainerRecords: Sendable {
+    var containers: [Container] = []
+    /// By container id.
+    var sharers: [String: [CgroupSharer]] = [:]
 }

@@ -1,3 +1,4 @@
+internal import EventLoop
 internal import HelperClient
 internal import HelperProtocol
 internal import NodeObservation
@@ -18,6 +19,12 @@ extension Orchestrator {
     /// there is looked at, so that it is known again: processes with their start times and cgroups, the identities of directories
     /// and namespaces, and the boot.
     public func register(_ document: RegistrationDocument) async throws(RemovalError) -> Registration {
+        // Before anything else that may be wrong with it: what is half gone looks wrong.
+        let id = document.sandbox.id
+        let held = try await Threads.registry.run { () throws(RemovalError) in
+            try self.fromRegistry { (registry) throws(RegistryError) in try registry.sandbox(id) }
+        }
+        if held?.state == .removing { throw .registry(.beingRemoved(id: id)) }
         let welcome: Welcome
         let bootID: String
         do throws(HelperError) { welcome = try await helpers.welcome() } catch { throw .helper(error) }
@@ -38,8 +45,8 @@ struct Examination {
     var sandbox: Sandbox
     var containers: [Container]
     var warnings: [String] = []
-    private let roots: RootMap
-    private let helpers: HelperPool
+    let roots: RootMap
+    let helpers: HelperPool
     private static let patience: Duration = .seconds(20)
 
     init(_ document: RegistrationDocument, _ roots: RootMap, _ helpers: HelperPool) {
@@ -50,7 +57,7 @@ struct Examination {
     }
 
     /// A container's field as the document calls it.
-    private func field(_ index: Int, _ name: String) -> String {
+    func field(_ index: Int, _ name: String) -> String {
         if containers[index].isInfra { return "infra.\(name)" }
         let before = containers[..<index].count { !$0.isInfra }
         return "containers[\(before)].\(name)"
@@ -96,7 +103,7 @@ struct Examination {
         try check(field) { (roots) throws(RootError) in try roots.place(path, for: use, in: kinds) }
     }
 
-    private func check<Value>(
+    func check<Value>(
         _ field: String, _ body: (RootMap) throws(RootError) -> Value
     ) throws(RemovalError) -> Value {
         do { return try body(roots) } catch { throw .invalid(field: field, problem: "\(error)") }
@@ -105,7 +112,19 @@ struct Examination {
     // MARK: What there is
 
     mutating func identify() async throws(RemovalError) {
-        sandbox.directoryIdentity = try await directory(sandbox.directory, [.sandbox, .container], "sandbox.directory")
+        let own = try await directory(sandbox.directory, [.sandbox, .container], "sandbox.directory")
+        sandbox.directoryIdentity = own.identity
+        sandbox.directoryMountID = own.mountID
+        if let shm = sandbox.shm, !sandbox.usesHostShm {
+            let place = try place(shm, .unmount, [.sandbox, .container], "sandbox.shm")
+            let reply = try await send(.unmount(place, .look))
+            // In a directory that is itself a mount: the one goes with the other.
+            let isCovered = if case .refused(.leavesRoot, _) = reply.outcome { liesInMount(shm) } else { false }
+            if !isCovered {
+                try refuseFailure(reply, "sandbox.shm")
+                (sandbox.shmMountID, sandbox.shmIdentity) = Self.mount(reply)
+            }
+        }
         for index in sandbox.namespaces.indices {
             let pin = sandbox.namespaces[index]
             let field = "sandbox.namespaces.\(pin.kind.rawValue)"
@@ -121,10 +140,14 @@ struct Examination {
         try await identifyContainers()
     }
 
+    private func liesInMount(_ path: String) -> Bool {
+        sandbox.directoryMountID != nil && path != sandbox.directory && isBeneath(sandbox.directory, path)
+    }
+
     mutating func identifyContainers() async throws(RemovalError) {
         for index in containers.indices {
             for number in containers[index].directories.indices {
-                containers[index].directories[number].identity = try await directory(
+                containers[index].directories[number] = try await directory(
                     containers[index].directories[number].path, [.container, .sandbox],
                     field(index, "directories[\(number)]"))
             }
@@ -133,103 +156,54 @@ struct Examination {
 
     private mutating func directory(
         _ path: String, _ kinds: [RootKind], _ field: String
-    ) async throws(RemovalError) -> FileIdentity? {
+    ) async throws(RemovalError) -> Container.Directory {
         let place = try place(path, .remove, kinds, field)
-        let reply = try await ask(.removeDirectory(place, .look(cursor: 0)), field)
+        let reply = try await send(.removeDirectory(place, .look(cursor: 0)))
+        // It is itself a mount, as where each pod has a volume: what it covers is what will be left to remove.
+        if case .refused(let rule, let detail) = reply.outcome, rule == .mountBeneath || rule == .leavesRoot,
+            detail.isEmpty
+        {
+            let mount = Self.mount(try await ask(.unmount(place, .look), field))
+            if let covers = mount.covers {
+                return Container.Directory(path: path, identity: covers, mountID: mount.id)
+            }
+        }
+        try refuseFailure(reply, field)
         guard case .directory(let facts) = reply.facts else {
             warnings.append("\(field): \(path) is not there")
-            return nil
+            return Container.Directory(path: path)
         }
-        return FileIdentity(facts.identity)
+        return Container.Directory(path: path, identity: FileIdentity(facts.identity))
+    }
+
+    /// The topmost mount at a place as a helper of protocol version 2 sees it, and what it covers.
+    private static func mount(_ reply: Reply) -> (id: UInt64?, covers: FileIdentity?) {
+        switch reply.facts {
+        case .mountPoint(let identity, let covers):
+            (identity.unique ? identity.id : nil, covers.inode == 0 ? nil : FileIdentity(covers))
+        case .mount(let identity): (identity.unique ? identity.id : nil, nil)
+        default: (nil, nil)
+        }
     }
 
     /// Throws where the answer is neither that something is there nor that nothing is.
-    private func ask(_ request: Request, _ field: String) async throws(RemovalError) -> Reply {
-        let reply: Reply
-        do throws(HelperError) {
-            reply = try await helpers.call(request, deadline: Self.patience)
-        } catch {
-            throw .helper(error)
-        }
-        guard reply.isSuccess else {
-            throw .invalid(field: field, problem: StepFailure(reply, of: "cannot be looked at").reason)
-        }
+    func ask(_ request: Request, _ field: String) async throws(RemovalError) -> Reply {
+        let reply = try await send(request)
+        try refuseFailure(reply, field)
         return reply
     }
 
-    // MARK: Processes
-
-    mutating func findProcesses() async throws(RemovalError) {
-        var found: [Int: [String]] = [:]
-        for index in containers.indices {
-            guard let process = try await process(index) else {
-                containers[index].process = nil
-                continue
-            }
-            containers[index].process = process
-            if containers[index].cgroups.isEmpty { found[index] = try cgroups(of: process) }
-        }
-        // A cgroup that two containers share is neither's own: it would never be empty before the other ends.
-        let uses = found.values.reduce(into: [String: Int]()) { uses, paths in
-            for path in Set(paths) { uses[path, default: 0] += 1 }
-        }
-        for (index, paths) in found { containers[index].cgroups = paths.filter { uses[$0] == 1 } }
-    }
-
-    /// The container's init as its runtime knows it. What the document says of it must agree.
-    private mutating func process(_ index: Int) async throws(RemovalError) -> ProcessReference? {
-        let container = containers[index]
-        let target = try check(field(index, "runtime")) { (roots) throws(RootError) in
-            try roots.target(container.id, runtime: container.runtime)
-        }
-        let reply = try await ask(.runtimeState(target), field(index, "id"))
-        if reply.outcome == .alreadyDone {
-            warnings.append("\(field(index, "id")): \(container.runtime) does not know the container \(container.id)")
-        }
-        let state = RuntimeState(reply.facts)
-        guard reply.outcome == .alreadyDone || state != nil else {
-            throw .invalid(
-                field: field(index, "id"), problem: "the state that \(container.runtime) prints is not understood")
-        }
-        let pid = state?.livingProcess
-        if let said = container.process?.pid, said != pid {
-            let known = pid.map { "its process is \($0)" } ?? "it has no process"
-            throw .invalid(field: field(index, "pid"), problem: "\(said), but \(container.runtime) says that \(known)")
-        }
-        guard let pid else { return nil }
-        do throws(ObservationError) {
-            guard let startTime = try ProcessStatus.startTime(of: pid) else { return nil }
-            return ProcessReference(pid: pid, startTime: startTime)
+    private func send(_ request: Request) async throws(RemovalError) -> Reply {
+        do throws(HelperError) {
+            return try await helpers.call(request, deadline: Self.patience)
         } catch {
-            throw .observation(error)
+            throw .helper(error)
         }
     }
 
-    /// The cgroups that are the process's container's own: not a hierarchy's root, and without a process that is older than the
-    /// container, as where the runtime has left it in the cgroup that it was called from.
-    private func cgroups(of process: ProcessReference) throws(RemovalError) -> [String] {
-        do throws(ObservationError) {
-            let hierarchies = CgroupHierarchies(try .current())
-            var own: [String] = []
-            for directory in try hierarchies.directories(of: process.pid) where !hierarchies.roots.contains(directory) {
-                if try isOwn(directory, process) { own.append(directory) }
-            }
-            return own
-        } catch {
-            throw .observation(error)
+    private func refuseFailure(_ reply: Reply, _ field: String) throws(RemovalError) {
+        guard reply.isSuccess else {
+            throw .invalid(field: field, problem: StepFailure(reply, of: "cannot be looked at").reason)
         }
-    }
-
-    private func isOwn(_ directory: String, _ process: ProcessReference) throws(ObservationError) -> Bool {
-        let members: [Int32]
-        do {
-            members = try Cgroup.members(of: [directory])
-        } catch .hiddenProcesses {
-            return false
-        }
-        for pid in members {
-            if let startTime = try ProcessStatus.startTime(of: pid), startTime < process.startTime { return false }
-        }
-        return true
     }
 }

@@ -27,12 +27,15 @@ public struct RemovalOptions: Sendable {
     /// Whether the report names processes that keep the pod's shm or a pinned namespace of it mounted in mount namespaces of
     /// their own. That takes a look at every process of the node, once all else is done.
     public var namesHolders: Bool
+    /// Whether a container of which it is not known whether it lives is taken for dead, on the word of somebody who has looked at every process
+    /// of the node as root (`PodFacts.holders`). Nobody is signalled then, and what lives for sure is not removed.
+    public var assumesDeath: Bool
 
     public init(
         timeout: Duration = .seconds(120), runtimeCall: Duration = .seconds(20), afterKill: Duration = .seconds(10),
         sliceEntries: UInt32 = 1_000_000, sliceTime: Duration = .seconds(1), containersAtOnce: Int = 32,
         beforeNamespaces: (@Sendable (Sandbox) async throws -> Void)? = nil,
-        beforeNamespacesTimeout: Duration = .seconds(60), namesHolders: Bool = false
+        beforeNamespacesTimeout: Duration = .seconds(60), namesHolders: Bool = false, assumesDeath: Bool = false
     ) {
         self.timeout = timeout
         self.runtimeCall = runtimeCall
@@ -43,5 +46,6 @@ public struct RemovalOptions: Sendable {
         self.beforeNamespaces = beforeNamespaces
         self.beforeNamespacesTimeout = beforeNamespacesTimeout
         self.namesHolders = namesHolders
+        self.assumesDeath = assumesDeath
     }
 }

@@ -121,7 +121,7 @@ public struct RemovalPlan: Sendable, Equatable {
     private mutating func addSandboxRemains(after: [Int], _ seen: Observation) {
         addShm(after: after)
         addNamespaces(after: after)
-        let own = Container.Directory(path: sandbox.directory, identity: sandbox.directoryIdentity)
+        let own = sandbox.ownDirectory
         // What lies inside goes first: shm, and containers' directories.
         let inside = steps.filter { step in
             switch step.action {
@@ -148,7 +148,7 @@ public struct RemovalPlan: Sendable, Equatable {
             .filter { !handled.contains($0) }
         var after = after
         if !mounts.isEmpty {
-            after.append(add(subject, .unmount(beneath: directory.path, mounts: mounts), after: after))
+            after.append(add(subject, .unmount(beneath: directory, mounts: mounts), after: after))
         }
         return add(subject, .removeDirectory(directory), after: after)
     }

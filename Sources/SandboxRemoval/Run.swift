@@ -30,7 +30,7 @@ final class Run: Sendable {
     }
 
     func carryOut(
-        _ sandbox: Sandbox, _ containers: [Container], _ mounts: MountTable, _ purpose: RemovalPlan.Purpose,
+        _ sandbox: Sandbox, _ records: ContainerRecords, _ mounts: MountTable, _ purpose: RemovalPlan.Purpose,
         _ planning: @Sendable (Sandbox, [Container], Observation) -> RemovalPlan
     ) async throws(RemovalError) -> RemovalReport {
         let welcome: Welcome
@@ -40,28 +40,28 @@ final class Run: Sendable {
             throw .helper(error)
         }
         let roots = RootMap(welcome)
-        var (containers, mounts) = (containers, mounts)
+        var (known, mounts) = (records, mounts)
         // While the first runtime call is under way, so that what can be done side by side then finds them ready.
-        orchestrator.helpers.warm(containers.count)
+        orchestrator.helpers.warm(known.containers.count)
         while true {
-            let (known, table) = (containers, mounts)
+            let (records, table) = (known, mounts)
             let seen = try await Threads.node.run { [orchestrator] () throws(RemovalError) in
-                try orchestrator.observe(sandbox, known, table)
+                try orchestrator.observe(sandbox, records, table)
             }
-            let plan = planning(sandbox, containers, seen)
+            let plan = planning(sandbox, known.containers, seen)
             tell(.planned(plan))
             let before = options.namesHolders ? await Threads.node.run { try? self.orchestrator.mounts() } : nil
             let networks =
                 if let before { await Threads.node.run { self.networks(plan, before) } } else { [NetworkNamespace]() }
-            let records = await executor(plan, roots, networks).run()
-            if let before { await Threads.looking.run { self.nameHolders(of: plan, records, before) } }
-            let report = report(plan, records)
+            let steps = await executor(plan, roots, known, mounts, networks).run()
+            if let before { await Threads.looking.run { self.nameHolders(of: plan, steps, before) } }
+            let report = report(plan, steps)
             // The mark that keeps containers out is made side by side with the first steps, so one may have slipped in.
             let now = report.outcome == .incomplete ? try? await orchestrator.recordsNow(of: sandbox) : nil
-            let ids = Set(containers.map(\.id))
-            if let now, purpose == .remove, now.contains(where: { !ids.contains($0.id) }) {
+            let ids = Set(known.containers.map(\.id))
+            if let now, purpose == .remove, now.containers.contains(where: { !ids.contains($0.id) }) {
                 warn("a container was registered while the removal began; going on with it")
-                containers = now
+                known = now
                 mounts = try await orchestrator.mountsSeen().get()
                 continue
             }
@@ -70,10 +70,17 @@ final class Run: Sendable {
         }
     }
 
-    private func executor(_ plan: RemovalPlan, _ roots: RootMap, _ networks: [NetworkNamespace]) -> Executor {
-        Executor(
-            plan: plan, registry: orchestrator.registry, helpers: orchestrator.helpers, roots: roots, options: options,
-            start: start, deadline: deadline, isHurried: isHurried, networks: networks, tell: tell,
+    private func executor(
+        _ plan: RemovalPlan, _ roots: RootMap, _ records: ContainerRecords, _ mounts: MountTable,
+        _ networks: [NetworkNamespace]
+    ) -> Executor {
+        let life = LifeObserver(
+            registry: orchestrator.registry, helpers: orchestrator.helpers, roots: roots,
+            isAfterReboot: plan.isAfterReboot, mounts: mounts, sharers: records.sharers,
+            together: plan.purpose.isOfSandbox ? plan.containers : [])
+        return Executor(
+            plan: plan, registry: orchestrator.registry, helpers: orchestrator.helpers, roots: roots, life: life,
+            options: options, start: start, deadline: deadline, isHurried: isHurried, networks: networks, tell: tell,
             report: { self.report(plan, $0) })
     }
 

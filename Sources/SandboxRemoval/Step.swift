@@ -34,8 +34,9 @@ public enum Action: Sendable, Equatable {
     case end(EndMethod, signal: UInt8, grace: Duration)
     /// Has the runtime delete the container; done when its state and its cgroups are gone.
     case delete(runtime: String)
-    /// Detaches these mounts, and what lies on them. What is mounted beneath the directory later is met by its removal.
-    case unmount(beneath: String, mounts: [[UInt8]])
+    /// Detaches what is mounted over the directory and beneath it, if it is the recorded one. These mounts were seen; what is mounted later is
+    /// met by its removal.
+    case unmount(beneath: Container.Directory, mounts: [[UInt8]])
     /// Detaches the pod's shared memory.
     case unmountShm(String)
     case removeDirectory(Container.Directory)
@@ -82,7 +83,7 @@ public struct Step: Sendable, Equatable {
         case .end(.process(let process), _, _): "\(process.pid)"
         case .end: ""
         case .delete(let runtime): runtime
-        case .unmount(let directory, _): directory
+        case .unmount(let directory, _): directory.path
         case .unmountShm(let path): path
         case .removeDirectory(let directory): directory.path
         case .deleteNamespace(let pin): pin.path
@@ -99,7 +100,7 @@ extension Step: CustomStringConvertible {
         case .end(let method, let signal, let grace): Self.describe(method, signal, grace)
         case .delete(let runtime): "delete from \(runtime)"
         case .unmount(let directory, let mounts):
-            "unmount \(mounts.count == 1 ? printable(mounts[0]) : "\(mounts.count) mounts beneath \(directory)")"
+            "unmount \(mounts.count == 1 ? printable(mounts[0]) : "\(mounts.count) mounts beneath \(directory.path)")"
         case .unmountShm(let path): "unmount shm \(path)"
         case .removeDirectory(let directory): "remove \(directory.path)"
         case .beforeNamespaces: "call the caller's command before the namespaces go"

@@ -19,6 +19,8 @@ public struct StepCause: Codable, Sendable, Equatable {
         case helper
         case registry
         case observation
+        /// It is not known whether a container lives: `rule` is `UnknownLife`'s code.
+        case unknownLife = "unknown-life"
     }
 
     public var kind: Kind

@@ -9,6 +9,20 @@ import Testing
 struct ContainerdTests {
     private func discover(_ node: FakeNode) throws -> Discovery { try Discovery(of: [.containerd], files: node.files) }
 
+    /// What runc does not know of a virtual machine's pod proves nothing. Every pod has the file, so its content decides.
+    @Test(arguments: [
+        ("/usr/local/bin/containerd-shim-runc-v2", true), ("containerd-shim-runc-v1", true),
+        ("/opt/kata/bin/containerd-shim-kata-v2", false), ("/usr/bin/containerd-shim-runsc-v1\n", false),
+    ])
+    func takesOnlyPodsOfRuncsShim(_ shim: String, _ isTaken: Bool) throws {
+        let node = try FakeNode()
+        try ContainerdPod.place(on: node)
+        try node.write(shim, to: "\(ContainerdPod.bundles)/\(ContainerdPod.infra)/shim-binary-path")
+        let discovery = try discover(node)
+        #expect(discovery.documents.isEmpty == !isTaken)
+        #expect(discovery.problems.contains { $0.contains("is not runc's shim") } == !isTaken, "\(discovery.problems)")
+    }
+
     @Test func wholePod() throws {
         let node = try FakeNode()
         try ContainerdPod.place(on: node)

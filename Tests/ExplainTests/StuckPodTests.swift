@@ -62,16 +62,18 @@ import Testing
             let orchestrator = try node.orchestrator()
             try await orchestrator.register(pod)
             let container = pod.workloads[0]
-            let inner = try #require(container.cgroups.first { $0.contains("/freezer/") }) + "/inner"
-            let frozen = try put("sleep 1000", into: container)
-            try shell("mkdir \(inner); echo \(frozen.pid) >\(inner)/cgroup.procs; echo FROZEN >\(inner)/freezer.state")
+            // Above the container's own: what is frozen there or beneath, a removal thaws.
+            let own = try #require(container.cgroups.first { $0.contains("/freezer/") })
+            let above = URL(filePath: own).deletingLastPathComponent().path()
+            let frozen = above.hasSuffix("/") ? String(above.dropLast()) : above
+            try shell("echo FROZEN >\(frozen)/freezer.state")
+            defer { _ = try? shell("echo THAWED >\(frozen)/freezer.state") }
 
             #expect(try await orchestrator.removed(pod.id, options: impatient).outcome == .incomplete)
             let finding = try orchestrator.explain(pod).first(.frozenCgroup)
             #expect(finding.weight == .blocks)
-            #expect(finding.subject == container.name)
-            #expect(finding.evidence.first?.path == inner)
-            #expect(finding.evidence.contains { $0.pid == frozen.pid })
+            #expect(finding.evidence.first?.path == frozen)
+            #expect(finding.evidence.contains { $0.pid == container.pid })
 
             try shell(try #require(finding.remedies.first))
             #expect(try await orchestrator.removed(pod.id).outcome == .removed)

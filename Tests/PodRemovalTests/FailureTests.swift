@@ -10,7 +10,7 @@ import Testing
 /// obstacle is gone, the next call does the rest.
 @Suite(.serialized) struct FailureTests {
     enum Obstacle: String, CaseIterable, Sendable, CustomTestStringConvertible {
-        case immutableDirectory, immutableFile, busyCgroup, lostState, replacedDirectory, replacedNamespace
+        case immutableDirectory, immutableFile, lostState
 
         var testDescription: String { rawValue }
 
@@ -20,22 +20,7 @@ import Testing
             case .immutableDirectory:
                 try shell("mkdir \(workload.directory)/kept && chattr +i \(workload.directory)/kept")
             case .immutableFile: try shell("touch \(pod.directory)/kept && chattr +i \(pod.directory)/kept")
-            case .busyCgroup:
-                // A process that the runtime never put there: it signals what is in its own cgroups only.
-                try shell(
-                    """
-                    mkdir \(workload.cgroups[0])/guest
-                    sleep 1000 >/dev/null 2>&1 & echo $! >\(workload.cgroups[0])/guest/cgroup.procs
-                    """)
             case .lostState: try shell("rm -r \(pod.node.runtimeRoot)/\(workload.id)")
-            case .replacedDirectory:
-                try shell(
-                    """
-                    umount -l \(pod.shm) && mv \(pod.directory) \(pod.directory).old
-                    mkdir \(pod.directory) && echo another >\(pod.directory)/file
-                    """)
-            case .replacedNamespace:
-                try shell("umount -l \(pod.netns) && unshare --net=\(pod.netns) true")
             }
         }
 
@@ -44,11 +29,7 @@ import Testing
             switch self {
             case .immutableDirectory: try shell("chattr -i \(workload.directory)/kept")
             case .immutableFile: try shell("chattr -i \(pod.directory)/kept")
-            case .busyCgroup: try shell("kill -KILL $(cat \(workload.cgroups[0])/guest/cgroup.procs)")
             case .lostState: try shell("kill -KILL \(workload.pid)")
-            case .replacedDirectory:
-                try shell("cat \(pod.directory)/file && rm -r \(pod.directory) && rm -r \(pod.directory).old")
-            case .replacedNamespace: try shell("umount -l \(pod.netns) && rm \(pod.netns)")
             }
         }
 
@@ -56,11 +37,8 @@ import Testing
         func failure(_ pod: SamplePod) -> (verb: String, reason: String) {
             switch self {
             case .immutableDirectory, .immutableFile: ("remove-directory", "immutable or append-only")
-            case .busyCgroup: ("end", "\(pod.workloads[0].cgroups[0])")
             case .lostState:
                 ("end", "runc does not know the container any more, but its process \(pod.workloads[0].pid)")
-            case .replacedDirectory: ("remove-directory", "it is not what was registered, but has been replaced")
-            case .replacedNamespace: ("delete-namespace", "it is not what was registered, but has been replaced")
             }
         }
     }

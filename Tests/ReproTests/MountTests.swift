@@ -37,7 +37,7 @@ import Testing
                 + "/rootfs/var/lib/rancher/k3s/agent/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots/12/fs"
                 + "/var/lib/docker/overlay2/abc/merged"
             try shell("mkdir -p \(deep); mount -t tmpfs deep \(deep)")
-            withKnownIssue("a place has at most 16 names") { try node.expectRemoval(of: "p1", ["c1"]) }
+            try node.expectRemoval(of: "p1", ["c1"])
         }
     }
 
@@ -51,10 +51,8 @@ import Testing
             var container = PlainContainer()
             container.isOverlay = false
             try node.run("c1", container)
-            withKnownIssue("a directory that is a mount cannot be registered") {
-                try node.expectRegistration(of: "p1", ["c1"])
-                try node.expectRemoval(of: "p1", ["c1"])
-            }
+            try node.expectRegistration(of: "p1", ["c1"])
+            try node.expectRemoval(of: "p1", ["c1"])
         }
     }
 
@@ -65,11 +63,9 @@ import Testing
             try node.run("c1")
             try node.expectRegistration(of: "p1", ["c1"])
             try shell("mount --bind \(node.sample.volume) \(node.directory(ofSandbox: "p1"))")
-            withKnownIssue("the covered shm is unmounted first, which fails for ever") {
-                _ = try node.podreap(["remove", "p1"])
-                if try node.podreap(["inspect", "p1"]).status == 0 { _ = try node.podreap(["remove", "p1"]) }
-                try node.expectGone("p1", ["c1"])
-            }
+            _ = try node.podreap(["remove", "p1"])
+            if try node.podreap(["inspect", "p1"]).status == 0 { _ = try node.podreap(["remove", "p1"]) }
+            try node.expectGone("p1", ["c1"])
             expectVolume(node)
         }
     }

@@ -13,16 +13,14 @@ import Testing
             var other = PlainContainer()
             other.cgroup = cgroup
             let second = try node.run("c2", other)
-            withKnownIssue("a cgroup is taken for one container's own") {
-                try node.expectRegistration(of: "p1", ["c1"])
-                try node.expectRegistration(of: "p2", ["c2"])
-                _ = try node.podreap(["remove", "p1"])
-                #expect(!NodeProcess(first).isAlive)
-                #expect(NodeProcess(second).isAlive)
-                #expect(try node.podreap(["inspect", "p1"]).status == 2, "it is still registered")
-                try node.expectRemoval(of: "p2", ["c2"])
-                try node.expectGone("p1", ["c1"])
-            }
+            try node.expectRegistration(of: "p1", ["c1"])
+            try node.expectRegistration(of: "p2", ["c2"])
+            _ = try node.podreap(["remove", "p1"])
+            #expect(!NodeProcess(first).isAlive)
+            #expect(NodeProcess(second).isAlive)
+            #expect(try node.podreap(["inspect", "p1"]).status == 2, "it is still registered")
+            try node.expectRemoval(of: "p2", ["c2"])
+            try node.expectGone("p1", ["c1"])
         }
     }
 }

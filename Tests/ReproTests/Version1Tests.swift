@@ -21,10 +21,8 @@ import Testing
                 }
             }
             try node.expectRegistration(of: "p1", ["c1"])
-            withKnownIssue("the runtime reaches one hierarchy's processes only") {
-                try node.expectRemoval(of: "p1", ["c1"])
-                #expect(!NodeProcess(child).isAlive)
-            }
+            try node.expectRemoval(of: "p1", ["c1"])
+            #expect(!NodeProcess(child).isAlive)
         }
     }
 }

@@ -125,14 +125,17 @@ import Testing
         #expect(
             unmount.action
                 == .unmount(
-                    beneath: "/run/ctr/a", mounts: ["/run/ctr/a/rootfs", "/run/ctr/a/rootfsx"].map { Array($0.utf8) }))
+                    beneath: Container.Directory(path: "/run/ctr/a"),
+                    mounts: ["/run/ctr/a/rootfs", "/run/ctr/a/rootfsx"].map { Array($0.utf8) }))
         #expect(plan.steps.filter { $0.verb == "unmount" && $0.subject.id == "a" }.count == 1)
     }
 
     @Test func aDirectoryThatIsAMountPointItself() throws {
         let plan = try plan([Records.container("a")], mounts: ["/run/ctr/a"])
         let unmount = try #require(plan.steps.first { $0.verb == "unmount" && $0.subject.id == "a" })
-        #expect(unmount.action == .unmount(beneath: "/run/ctr/a", mounts: [Array("/run/ctr/a".utf8)]))
+        #expect(
+            unmount.action
+                == .unmount(beneath: Container.Directory(path: "/run/ctr/a"), mounts: [Array("/run/ctr/a".utf8)]))
         #expect("\(unmount)" == "unmount /run/ctr/a")
     }
 

@@ -157,7 +157,8 @@ extension Discovery {
     public func plan(of pod: String) throws(RemovalError) -> RemovalPlan? {
         guard let (sandbox, containers) = try records(of: pod) else { return nil }
         do throws(ObservationError) {
-            return RemovalPlan.remove(sandbox, containers, try .observe(sandbox, containers))
+            return RemovalPlan.remove(
+                sandbox, containers, try .observe(sandbox, ContainerRecords(containers: containers)))
         } catch {
             throw .observation(error)
         }

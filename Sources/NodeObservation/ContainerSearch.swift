@@ -1,0 +1,95 @@
+internal import Glibc
+
+/// What tells a container's processes among all of a node's: its name in their cgroups' paths, and its files as their root.
+public struct ContainerSearch: Sendable {
+    private let id: String
+    private let hierarchies: CgroupHierarchies
+    private let cgroupRoots: [[UInt8]]
+    /// Filesystems, and directories in them, that are the container's: a process that has one as its root is the container's.
+    private let roots: [(device: Mount.Device, root: [UInt8])]
+
+    /// - Parameters:
+    ///   - directories: The container's own.
+    ///   - cgroupRoots: Directories beneath which pods' cgroups lie: one elsewhere may have the same name, and be another's.
+    ///   - table: The node's mounts.
+    public init(id: String, directories: [String], cgroupRoots: [String], in table: MountTable) {
+        self.id = id
+        hierarchies = CgroupHierarchies(table)
+        self.cgroupRoots = cgroupRoots.map { Array($0.utf8) }
+        var roots: [(device: Mount.Device, root: [UInt8])] = []
+        let host = table.mounts.last { $0.mountPoint == [slash] }
+        for directory in directories {
+            let path = Array(trimmed(Array(directory.utf8)))
+            for mount in table.mounts(beneath: path) { roots.append((mount.device, mount.root)) }
+            // The directory itself, as its filesystem calls it.
+            let around = table.mounts.filter { remainder(of: path, beneath: trimmed($0.mountPoint)) != nil }
+                .max { $0.mountPoint.count < $1.mountPoint.count }
+            if let around, let rest = remainder(of: path, beneath: trimmed(around.mountPoint)), !rest.isEmpty {
+                roots.append((around.device, Array(trimmed(around.root)) + Array(rest)))
+            }
+        }
+        // A mount of what the node itself has as its root tells nothing: every process of the node has it.
+        self.roots = roots.filter { own in
+            guard let host, host.device == own.device else { return true }
+            return remainder(of: host.root, beneath: trimmed(own.root)) == nil
+        }
+    }
+
+    /// The container's processes; nil where /proc hides processes, so that a search would prove nothing.
+    public func processes() throws(ObservationError) -> [Int32]? {
+        guard Self.seesAll() else { return nil }
+        var found: [Int32] = []
+        for pid in try ProcessTable.pids() {
+            if try isInNamedCgroup(pid) {
+                found.append(pid)
+            } else if try hasOwnRoot(pid) {
+                found.append(pid)
+            }
+        }
+        return found
+    }
+
+    /// Those of these processes whose root is the container's.
+    public func owned(of pids: [Int32]) throws(ObservationError) -> [Int32] {
+        var found: [Int32] = []
+        for pid in pids where try hasOwnRoot(pid) { found.append(pid) }
+        return found
+    }
+
+    /// Whether /proc shows other users' processes (hidepid of proc(5)), process 1 being one of them.
+    public static func seesAll() -> Bool {
+        let first = try? contents(of: Array("/proc/1/cgroup".utf8))
+        return (first ?? nil)?.isEmpty == false
+    }
+
+    private func isInNamedCgroup(_ pid: Int32) throws(ObservationError) -> Bool {
+        // Most processes have no such name anywhere: only of those that have, it is looked at where.
+        guard let bytes = try ofProcess(pid, "cgroup"), bytes.text.contains(id) else { return false }
+        return try hierarchies.directories(of: pid).contains { directory in
+            cgroupRoots.contains { root in
+                let rest = remainder(of: Array(directory.utf8), beneath: trimmed(root))
+                return rest?.split(separator: slash).contains { Cgroup.isName(Array($0), of: id) } ?? false
+            }
+        }
+    }
+
+    /// mountinfo shows mounts beneath the process's root: the container's own rootfs stands at `/`.
+    private func hasOwnRoot(_ pid: Int32) throws(ObservationError) -> Bool {
+        guard !roots.isEmpty, let bytes = try ofProcess(pid, "mountinfo"), !bytes.isEmpty else { return false }
+        let table = try MountTable.parse(bytes)
+        guard let root = table.mounts.last(where: { $0.mountPoint == [slash] }) else { return false }
+        return roots.contains { own in
+            own.device == root.device && remainder(of: root.root, beneath: trimmed(own.root)) != nil
+        }
+    }
+
+    /// nil where the process has ended meanwhile.
+    private func ofProcess(_ pid: Int32, _ file: String) throws(ObservationError) -> [UInt8]? {
+        do {
+            return try contents(of: Array("/proc/\(pid)/\(file)".utf8))
+        } catch .failed(_, _, let code) where code == EINVAL || code == EACCES || code == EPERM {
+            // mountinfo of a process that ends (EINVAL); of one with a security module's protection, which is no container's.
+            return nil
+        }
+    }
+}

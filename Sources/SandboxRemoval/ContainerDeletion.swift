@@ -1,0 +1,104 @@
+internal import HelperClient
+internal import HelperProtocol
+internal import NodeObservation
+internal import SandboxRegistry
+
+extension Executor {
+    /// Deletes a container from its runtime, with its cgroups, once it is proven that nothing of it lives.
+    func delete(_ container: Container) async throws(StepFailure) -> StepSuccess {
+        var evidence: ContainerEvidence
+        if let proof = life.proof(of: container) {
+            evidence = proof
+        } else {
+            evidence = try await self.evidence(of: container)
+        }
+        if case .alive = evidence.verdict, !options.assumesDeath {
+            _ = try await end(container, signal: Signal.kill, grace: .zero)
+            evidence = try await self.evidence(of: container)
+        }
+        switch evidence.verdict {
+        case .gone: break
+        case .alive(let pids) where options.assumesDeath: throw StepFailure(livesThoughAssumedDead: pids)
+        case .alive(let pids): throw try stuck(pids, container, evidence, nil)
+        case .unknown where options.assumesDeath: break
+        case .unknown(let cause): throw StepFailure(cause, container, evidence)
+        }
+        var success = try await deleteFromRuntime(container, evidence)
+        if !plan.isAfterReboot { try await removeCgroups(of: container, evidence, &success) }
+        return success
+    }
+
+    private func deleteFromRuntime(
+        _ container: Container, _ evidence: ContainerEvidence
+    ) async throws(StepFailure) -> StepSuccess {
+        let only = evidence.stateDirectory.map(NodeIdentity.init)
+        let reply: Reply
+        switch evidence.runtime {
+        case .absent: return .alreadyDone
+        case .ofAnother:
+            return StepSuccess(
+                already: true,
+                detail: "\(container.runtime) has another container with this id by now; it is not touched")
+        case .unreadable:
+            // The runtime fails at it for ever.
+            reply = try await deleteState(container, only)
+        case .read where !evidence.isRuntimeUsable:
+            // Some runtimes kill whatever lives in the cgroup.
+            reply = try await deleteState(container, only)
+        case .read, .notAsked:
+            reply = try await call(.runtimeDelete(try target(container), .act(only: only)), atMost: options.runtimeCall)
+        }
+        // A runtime that hangs when it has done its work was killed, and has done its work.
+        guard reply.isSuccess || reply.saysStateIsGone else {
+            throw StepFailure(reply, of: "\(container.runtime) delete")
+        }
+        return reply.outcome == .alreadyDone ? .alreadyDone : .done
+    }
+
+    /// Removes what the runtime keeps of a container, without the runtime: there is proof that nothing lives.
+    private func deleteState(_ container: Container, _ only: NodeIdentity?) async throws(StepFailure) -> Reply {
+        guard try await helpersSpeak(2), let only else {
+            throw StepFailure(
+                """
+                \(container.runtime) cannot delete the container, because its state is damaged or its cgroup is another's too, and \
+                the installed podreap-helper is too old to do it; as root, remove its directory beneath the runtime's state root
+                """)
+        }
+        return try await call(.runtimeForget(try target(container), only: only), atMost: options.runtimeCall)
+    }
+
+    /// Removes what the runtime has left of the container's cgroups. Those in which others live go with the last of them.
+    private func removeCgroups(
+        of container: Container, _ evidence: ContainerEvidence, _ success: inout StepSuccess
+    ) async throws(StepFailure) {
+        for cgroup in evidence.cgroups {
+            guard let identity = cgroup.identity, try isThere(cgroup.path, identity) else { continue }
+            if let heir = cgroup.sharers.first {
+                try await write { (registry) throws(RegistryError) in
+                    try registry.bequeathCgroup(cgroup.path, of: container.id, to: heir)
+                }
+                success.detail = "the cgroup \(cgroup.path) is left to \(heir), which lives in it"
+            } else {
+                try await remove(cgroup.path, identity)
+                success.already = false
+            }
+        }
+    }
+
+    private func isThere(_ path: String, _ identity: FileIdentity) throws(StepFailure) -> Bool {
+        let found = try orFail { () throws(ObservationError) in try Cgroup.identity(of: path) }
+        return found.map { $0.device == identity.device && $0.inode == identity.inode } ?? false
+    }
+
+    private func remove(_ path: String, _ identity: FileIdentity) async throws(StepFailure) {
+        let place: Place
+        do throws(RootError) {
+            place = try roots.place(path, for: .remove, in: [.cgroup])
+        } catch {
+            throw StepFailure("the runtime left the cgroup \(path) behind; rmdir it, or add a cgroup-root: \(error)")
+        }
+        let slice = Slice(entries: options.sliceEntries)
+        let reply = try await call(.removeDirectory(place, .act(only: nil, slice)), atMost: options.afterKill)
+        guard reply.isSuccess else { throw StepFailure(reply, of: "remove the cgroup \(path)") }
+    }
+}

@@ -1,0 +1,133 @@
+internal import HelperClient
+internal import HelperProtocol
+internal import NodeObservation
+internal import SandboxRegistry
+
+/// How many helpers remove parts of one large directory side by side. More would keep them from other removals, and the
+/// filesystem's locks let few more in.
+private let shares: UInt8 = 2
+/// A directory is large where this many entries were removed and some are left.
+private let largeDirectory: UInt32 = 4000
+
+extension Executor {
+    /// Removes a directory slice by slice. The helper stops where something is mounted, so a mount that appeared meanwhile
+    /// is detached, and the removal goes on.
+    func remove(_ directory: Container.Directory, _ step: Step) async throws(StepFailure) -> StepSuccess {
+        let place = try orFail { () throws(RootError) in
+            try roots.place(directory.path, for: .remove, in: [.sandbox, .container])
+        }
+        guard directory.identity != nil else { return try await left(directory, place) }
+        var only = try await identity(of: directory, place)
+        var slice = Slice(entries: min(options.sliceEntries, largeDirectory))
+        var time = options.sliceTime
+        var entries: UInt64 = 0
+        var rounds = 0
+        var isShared = helpers.most < Int(shares)
+        while true {
+            let request = Request.removeDirectory(place, .act(only: only, slice))
+            let reply = try await call(request, atMost: options.runtimeCall, slice: time, long: entries > 0)
+            if case .count(let count) = reply.facts { entries += count }
+            switch reply.outcome {
+            case .done: return StepSuccess(entries: entries)
+            case .alreadyDone: return entries > 0 ? StepSuccess(entries: entries) : .alreadyDone
+            case .inProgress:
+                tell(.progress(step, entries: entries))
+                if !isShared { entries = await removeShares(of: place, only, step, after: entries) }
+                isShared = true
+                slice = Slice(entries: options.sliceEntries)
+            case .timedOut where time < options.runtimeCall: time = options.runtimeCall
+            case .refused(.mountBeneath, _) where rounds < mountRounds:
+                rounds += 1
+                try await detach(directory)
+                only = try await identity(of: directory, place)
+            // The recorded one is gone: what has its place is not the pod's, and nothing of the pod's is left here.
+            case .refused(.identityMismatch, _):
+                return StepSuccess(
+                    already: true, detail: "another directory has its place, which is not the pod's; it is left")
+            default: throw StepFailure(reply)
+            }
+        }
+    }
+
+    /// Nothing was there when the pod was registered, so what is there now was not seen to be the pod's.
+    private func left(_ directory: Container.Directory, _ place: Place) async throws(StepFailure) -> StepSuccess {
+        let reply = try await call(.removeDirectory(place, .look(cursor: 0)), atMost: options.runtimeCall)
+        guard reply.outcome != .alreadyDone else { return .alreadyDone }
+        return StepSuccess(
+            already: true, detail: "nothing was there when the pod was registered; what is there now is left")
+    }
+
+    /// Detaches what the removal of a directory has met.
+    private func detach(_ directory: Container.Directory) async throws(StepFailure) {
+        if try await helpersSpeak(2) {
+            _ = try await detachAll(of: directory)
+        } else {
+            try await unmountAll(beneath: directory.path)
+        }
+    }
+
+    /// Has helpers remove a share of a directory's entries each, until it has no more or meets what is in its way: the next
+    /// request for the whole meets that too. How many entries are gone then.
+    private func removeShares(
+        of place: Place, _ only: NodeIdentity?, _ step: Step, after before: UInt64
+    ) async -> UInt64 {
+        var entries = before
+        await withTaskGroup(of: (index: UInt8, reply: Reply?).self) { group in
+            for index in 0..<shares { group.addTask { await removeShare(index, of: place, only) } }
+            for await (index, reply) in group {
+                if case .count(let count) = reply?.facts { entries += count }
+                guard reply?.outcome == .inProgress else { continue }
+                tell(.progress(step, entries: entries))
+                group.addTask { await removeShare(index, of: place, only) }
+            }
+        }
+        return entries
+    }
+
+    private func removeShare(
+        _ index: UInt8, of place: Place, _ only: NodeIdentity?
+    ) async -> (index: UInt8, reply: Reply?) {
+        let slice = Slice(entries: options.sliceEntries, index: index, count: shares)
+        let request = Request.removeDirectory(place, .act(only: only, slice))
+        let reply = try? await call(request, atMost: options.runtimeCall, slice: options.sliceTime, long: true)
+        return (index, reply)
+    }
+
+    /// Which directory may be removed. Device numbers may change with a boot, so after one the directory that has the
+    /// recorded inode and birth is taken for the recorded one. Of one that a mount covered when it was recorded, no birth is known.
+    func identity(of directory: Container.Directory, _ place: Place) async throws(StepFailure) -> NodeIdentity? {
+        guard let recorded = directory.identity.map(NodeIdentity.init) else { return nil }
+        guard plan.isAfterReboot || recorded.birth == 0 else { return recorded }
+        let reply = try await call(.removeDirectory(place, .look(cursor: 0)), atMost: options.runtimeCall)
+        guard case .directory(let found) = reply.facts,
+            found.identity.matches(directory.identity, plan.isAfterReboot)
+        else { return recorded }
+        return found.identity
+    }
+}
+
+extension Reply {
+    /// Whether the way to the place leads through a mount.
+    var isBehindMount: Bool { if case .refused(.leavesRoot, _) = outcome { true } else { false } }
+
+    /// Whether something else is there than the request was for.
+    var isMismatch: Bool { if case .refused(.identityMismatch, _) = outcome { true } else { false } }
+}
+
+extension NodeIdentity {
+    /// Of what a mount covers, which tells no birth.
+    func matches(_ recorded: FileIdentity?, ignoringBirth: Bool) -> Bool {
+        guard let recorded, inode != 0 else { return false }
+        return device == recorded.device && inode == recorded.inode && (ignoringBirth || birth == recorded.birth)
+    }
+
+    init(_ identity: FileIdentity) {
+        self.init(device: identity.device, inode: identity.inode, birth: identity.birth)
+    }
+}
+
+extension FileIdentity {
+    init(_ identity: NodeIdentity) {
+        self.init(device: identity.device, inode: identity.inode, birth: identity.birth)
+    }
+}

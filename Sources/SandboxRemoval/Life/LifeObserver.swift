@@ -1,0 +1,209 @@
+internal import EventLoop
+internal import HelperClient
+internal import HelperProtocol
+internal import NodeObservation
+internal import SandboxRegistry
+internal import Synchronization
+
+/// Gathers the evidence of whether containers live: what the helper reads in the runtime's state, before the first signal, and
+/// what is seen on the node each time that it is asked.
+final class LifeObserver: Sendable {
+    /// Why evidence could not be had.
+    typealias Failure = StepFailure
+
+    /// What the helper said of a container's state, once for a removal.
+    struct Look: Sendable, Equatable {
+        var runtime: RuntimeLook
+        /// Whether it is the recorded container's; the runtime is not called for another's.
+        var isOwn: Bool
+        /// Cgroups that have the container's name, where nothing else tells them.
+        var named: [String] = []
+    }
+
+    private let registry: Registry
+    private let helpers: HelperPool
+    private let roots: RootMap
+    private let isAfterReboot: Bool
+    private let mounts: MountTable
+    /// Of each container's recorded cgroups, as they were read with the records.
+    private let sharers: [String: [CgroupSharer]]
+    /// Containers whose end is part of the same removal: they share a cgroup only while their init lives.
+    private let together: [String: Container]
+    private let looks = Mutex<[String: Look]>([:])
+    private let proven = Mutex<[String: ContainerEvidence]>([:])
+
+    init(
+        registry: Registry, helpers: HelperPool, roots: RootMap, isAfterReboot: Bool, mounts: MountTable,
+        sharers: [String: [CgroupSharer]] = [:], together: [Container] = []
+    ) {
+        self.registry = registry
+        self.helpers = helpers
+        self.roots = roots
+        self.isAfterReboot = isAfterReboot
+        self.mounts = mounts
+        self.sharers = sharers
+        self.together = together.reduce(into: [:]) { $0[$1.id] = $1 }
+    }
+
+    /// The evidence as it is now.
+    ///
+    /// - Parameters:
+    ///   - briefly: Whether a living init is enough: its cgroups are not read then.
+    ///   - ask: Calls a helper, within whatever deadline there is.
+    func evidence(
+        of container: Container, briefly: Bool = false, _ ask: (Request) async throws(StepFailure) -> Reply
+    ) async throws(StepFailure) -> ContainerEvidence {
+        let look = try await look(at: container, ask)
+        return try await Threads.node.run { () throws(StepFailure) in try self.evidence(of: container, look, briefly) }
+    }
+
+    /// What was proven in this removal of a container that is gone: nothing comes to life again.
+    func proof(of container: Container) -> ContainerEvidence? { proven.withLock { $0[container.id] } }
+
+    private func evidence(
+        of container: Container, _ look: Look?, _ briefly: Bool
+    ) throws(StepFailure) -> ContainerEvidence {
+        if isAfterReboot { return try afterReboot(look) }
+        let sharers = try sharers(of: container, look)
+        let evidence = try orFail { () throws(ObservationError) in
+            var counted: [CgroupSharer] = []
+            for sharer in sharers where try counts(sharer) { counted.append(sharer) }
+            return try ContainerEvidence.gather(
+                container, look: look?.runtime, isOwn: look?.isOwn ?? false, named: look?.named ?? [],
+                sharers: counted, mounts: mounts, cgroupRoots: roots.cgroupRoots.map(\.path), briefly: briefly)
+        }
+        if evidence.verdict == .gone { proven.withLock { $0[container.id] = evidence } }
+        return evidence
+    }
+
+    /// The registry, which may wait for a disk, is asked again only for cgroups that it does not have.
+    private func sharers(of container: Container, _ look: Look?) throws(StepFailure) -> [CgroupSharer] {
+        let recorded = sharers[container.id]
+        let others = (look?.cgroups ?? []).filter { recorded == nil || !container.cgroups.contains($0) }
+        let paths = recorded == nil ? container.cgroups + others : others
+        if paths.isEmpty { return recorded ?? [] }
+        let found = try orFail { () throws(RegistryError) in try registry.sharers(of: paths, besides: container.id) }
+        return (recorded ?? []) + found
+    }
+
+    private func counts(_ sharer: CgroupSharer) throws(ObservationError) -> Bool {
+        guard let other = together[sharer.container], let process = other.process else { return true }
+        return try ProcessLife.of(
+            pid: process.pid, startTime: process.startTime, inode: other.identity.processInode) != .gone
+    }
+
+    /// Processes, cgroups and state directories do not outlive a boot: what has the id now is another's.
+    private func afterReboot(_ look: Look?) throws(StepFailure) -> ContainerEvidence {
+        var evidence = ContainerEvidence(isAfterReboot: true)
+        if case .read(let pid, let startTime, _) = look?.runtime.state, pid > 0 {
+            let life = try orFail { () throws(ObservationError) in try ProcessLife.of(pid: pid, startTime: startTime) }
+            evidence.runtime = .read(ProcessReference(pid: pid, startTime: startTime), life)
+        }
+        return evidence
+    }
+
+    // MARK: The runtime's state
+
+    /// nil where the policy does not list the runtime any more.
+    private func look(
+        at container: Container, _ ask: (Request) async throws(StepFailure) -> Reply
+    ) async throws(StepFailure) -> Look? {
+        if let known = looks.withLock({ $0[container.id] }) { return known }
+        guard let target = try? roots.target(container.id, runtime: container.runtime) else { return nil }
+        let reply = try await ask(.runtimeKill(target, .look, signal: Signal.kill, all: false))
+        var runtime = RuntimeLook()
+        switch reply.facts {
+        case .container(let facts): runtime = try RuntimeLook(facts, mounts)
+        case .directory(let facts): runtime.directory = FileIdentity(facts.identity)
+        default:
+            guard reply.outcome == .alreadyDone else {
+                throw StepFailure(reply, of: "look at the state of \(container.runtime)")
+            }
+        }
+        var look = Look(runtime: runtime, isOwn: try await isOwn(runtime, container, ask))
+        if look.isOwn, runtime.state == .unreadable, container.cgroups.isEmpty {
+            look.named = try await Threads.node.run { () throws(StepFailure) in try self.cgroups(named: container.id) }
+        }
+        looks.withLock { $0[container.id] = look }
+        return look
+    }
+
+    /// Whether a state directory is the recorded container's: the recorded one, or, where a container was registered before its
+    /// start or made anew, that of a container that uses the recorded directories.
+    private func isOwn(
+        _ runtime: RuntimeLook, _ container: Container, _ ask: (Request) async throws(StepFailure) -> Reply
+    ) async throws(StepFailure) -> Bool {
+        guard let found = runtime.directory else { return false }
+        if let recorded = container.identity.stateDirectory, recorded == found { return true }
+        let directories = container.directories.filter { $0.identity != nil }
+        if directories.isEmpty { return container.identity.stateDirectory == nil }
+        for directory in directories {
+            guard let place = try? roots.place(directory.path, for: .remove, in: [.container, .sandbox]) else {
+                continue
+            }
+            let reply = try await ask(.removeDirectory(place, .look(cursor: 0)))
+            // A mount over it hides whether it is the recorded one: then it is not known to be another.
+            if case .refused(.mountBeneath, _) = reply.outcome { return true }
+            if case .directory(let facts) = reply.facts, facts.identity.matches(directory.identity, isAfterReboot) {
+                return true
+            }
+        }
+        return false
+    }
+
+    /// Where a runtime that was killed while it made the container has left nothing but cgroups with its name.
+    private func cgroups(named id: String) throws(StepFailure) -> [String] {
+        try orFail { () throws(ObservationError) in
+            var found: [String] = []
+            for root in roots.cgroupRoots {
+                found += try Cgroup.named(id, beneath: root.path, depth: root.depth)
+            }
+            return found
+        }
+    }
+}
+
+extension LifeObserver.Look {
+    /// Those that the runtime's state names, and those that have its name.
+    var cgroups: [String] {
+        guard isOwn, case .read(_, _, let paths) = runtime.state else { return named }
+        return paths + named
+    }
+}
+
+extension RuntimeLook {
+    /// - Parameter mounts: The node's: crun's state names a path beneath each hierarchy.
+    init(_ facts: ContainerFacts, _ mounts: MountTable) throws(StepFailure) {
+        directory = FileIdentity(facts.directory)
+        switch facts.state {
+        case .absent, .notUnderstood: state = .unreadable
+        case .runc:
+            state = .read(
+                pid: Int32(truncatingIfNeeded: facts.pid), startTime: facts.startTime,
+                cgroups: Self.texts(facts.cgroups.map(\.path)))
+        case .crun:
+            let roots = CgroupHierarchies(mounts).roots
+            let paths = Self.texts(facts.cgroups.map(\.path)).map { $0.hasPrefix("/") ? $0 : "/\($0)" }
+            state = .read(
+                pid: Int32(truncatingIfNeeded: facts.pid), startTime: facts.startTime,
+                cgroups: roots.flatMap { root in paths.map { root + $0 } })
+        }
+    }
+
+    private static func texts(_ paths: [[UInt8]]) -> [String] {
+        var known: Set<String> = []
+        return paths.compactMap { String(validating: $0, as: UTF8.self) }
+            .filter { $0 != "/" && !$0.isEmpty && known.insert($0).inserted }
+    }
+}
+
+extension NodeIdentity {
+    /// Whether this is what was recorded. A birth of 0 is not known: where a mount covered the directory. Device numbers may change with
+    /// a boot; then inode and birth decide.
+    func matches(_ recorded: FileIdentity?, _ isAfterReboot: Bool) -> Bool {
+        guard let recorded, inode == recorded.inode, recorded.birth == 0 || birth == recorded.birth else {
+            return false
+        }
+        return device == recorded.device || (isAfterReboot && recorded.birth != 0)
+    }
+}

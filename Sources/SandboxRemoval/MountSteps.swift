@@ -1,0 +1,184 @@
+internal import EventLoop
+internal import HelperClient
+internal import HelperProtocol
+internal import NodeObservation
+internal import SandboxRegistry
+
+/// How many mounts one request detaches.
+private let mountsAtOnce: UInt32 = 10_000
+/// How often the mounts beneath a directory are looked at again, where some appear while it is being removed.
+let mountRounds = 8
+extension Executor {
+    /// Detaches what is mounted over a directory and beneath it. A mount is the pod's if the directory that it covers or lies in is
+    /// the recorded one, whenever it was made.
+    ///
+    /// - Parameter points: Those that were seen when the plan was made: a helper of protocol version 1 detaches just them.
+    func unmount(_ points: [[UInt8]], beneath directory: Container.Directory) async throws(StepFailure) -> StepSuccess {
+        if try await helpersSpeak(2) {
+            return try await detachAll(of: directory) ? .done : .alreadyDone
+        }
+        var success = StepSuccess.alreadyDone
+        for point in points where try await unmount(point).outcome != .alreadyDone { success = .done }
+        return success
+    }
+
+    /// Whether anything was detached.
+    func detachAll(of directory: Container.Directory) async throws(StepFailure) -> Bool {
+        let place = try orFail { () throws(RootError) in
+            try roots.place(directory.path, for: .unmount, in: [.sandbox, .container])
+        }
+        guard directory.identity != nil else { return false }
+        var detached = false
+        var left = Int.max
+        while let mount = try await mount(at: place) {
+            guard
+                mount.covers.matches(directory.identity, ignoringBirth: true) || mount.isRecorded(as: directory.mountID)
+            else {
+                return detached
+            }
+            let reply = try await call(.unmount(place, .act(only: mount.identity)), atMost: options.runtimeCall)
+            guard reply.isSuccess || reply.isMismatch else { throw StepFailure(reply, of: "unmount \(directory.path)") }
+            detached = true
+            left = left == .max ? Int(Limits.sliceEntries) : left - 1
+            guard left > 0 else { throw StepFailure("mounts keep appearing at \(directory.path)") }
+        }
+        guard let only = try await identity(of: directory, place) else { return detached }
+        while true {
+            let request = Request.unmountBeneath(place, only: only, most: mountsAtOnce)
+            let reply = try await call(request, atMost: options.runtimeCall)
+            if case .count(let count) = reply.facts, count > 0 { detached = true }
+            switch reply.outcome {
+            case .inProgress: continue
+            // Another directory is there by now: what is mounted in it is another's.
+            case .done, .alreadyDone, .refused(.identityMismatch, _): return detached
+            default: throw StepFailure(reply, of: "unmount what lies beneath \(directory.path)")
+            }
+        }
+    }
+
+    /// The topmost mount at a place, and what the mounts there cover; nil where nothing is mounted. Asks helpers of protocol version 2.
+    private func mount(at place: Place) async throws(StepFailure) -> SeenMount? {
+        try seenMount(try await call(.unmount(place, .look), atMost: options.runtimeCall))
+    }
+
+    private func seenMount(_ reply: Reply) throws(StepFailure) -> SeenMount? {
+        switch (reply.outcome, reply.facts) {
+        case (.done, .mountPoint(let identity, let covers)): return SeenMount(identity: identity, covers: covers)
+        case (.alreadyDone, _): return nil
+        default: throw StepFailure(reply, of: "look at what is mounted")
+        }
+    }
+
+    /// Detaches the pod's shared memory: the mount that was recorded, or one that covers the recorded directory.
+    func unmountShm(_ path: String) async throws(StepFailure) -> StepSuccess {
+        guard try await helpersSpeak(2) else {
+            let reply = try await unmount(Array(path.utf8))
+            return reply.outcome == .alreadyDone ? .alreadyDone : .done
+        }
+        let place = try orFail { () throws(RootError) in
+            try roots.place(path, for: .unmount, in: [.sandbox, .container])
+        }
+        if let id = plan.sandbox.shmMountID, !plan.isAfterReboot {
+            let only = MountIdentity(id: id, unique: true)
+            let reply = try await call(.unmount(place, .act(only: only)), atMost: options.runtimeCall)
+            if reply.outcome == .done { return .done }
+            if reply.outcome == .alreadyDone { return .alreadyDone }
+            if reply.isBehindMount { return try await unmountWithDirectory(around: path, reply) }
+            guard reply.isMismatch else { throw StepFailure(reply, of: "unmount \(path)") }
+        }
+        return try await unmountOwn(path, place)
+    }
+
+    /// Where no mount is recorded, or another lies there than was: the pod's if it lies in a recorded directory.
+    private func unmountOwn(_ path: String, _ place: Place) async throws(StepFailure) -> StepSuccess {
+        var success = StepSuccess.alreadyDone
+        for _ in 0..<mountRounds {
+            let look = try await call(.unmount(place, .look), atMost: options.runtimeCall)
+            if look.isBehindMount { return try await unmountWithDirectory(around: path, look) }
+            guard let mount = try seenMount(look) else { return success }
+            let isCovering = mount.covers.matches(plan.sandbox.shmIdentity, ignoringBirth: true)
+            let isRecorded = plan.sandbox.shmMountID == nil && plan.sandbox.shmIdentity == nil
+            guard try await liesInRecordedDirectory(path) ?? (isCovering || isRecorded) else {
+                return StepSuccess(
+                    already: true, detail: "what is mounted at \(path) by now is not the pod's; it is left")
+            }
+            let reply = try await call(.unmount(place, .act(only: mount.identity)), atMost: options.runtimeCall)
+            guard reply.isSuccess || reply.isMismatch else { throw StepFailure(reply, of: "unmount \(path)") }
+            success = .done
+        }
+        throw StepFailure("mounts keep appearing at \(path)")
+    }
+
+    /// Whether the recorded directory that a path lies in is still there; nil where it lies in none.
+    private func liesInRecordedDirectory(_ path: String) async throws(StepFailure) -> Bool? {
+        guard let directory = recordedDirectory(around: path) else { return nil }
+        let place = try orFail { () throws(RootError) in
+            try roots.place(directory.path, for: .remove, in: [.sandbox, .container])
+        }
+        let reply = try await call(.removeDirectory(place, .look(cursor: 0)), atMost: options.runtimeCall)
+        guard case .directory(let facts) = reply.facts else { return reply.outcome == .alreadyDone ? false : nil }
+        return facts.identity.matches(directory.identity, plan.isAfterReboot)
+    }
+
+    /// The way leads through something that is mounted over the pod's directory: both go with the directory's removal.
+    private func unmountWithDirectory(around path: String, _ reply: Reply) async throws(StepFailure) -> StepSuccess {
+        guard let directory = recordedDirectory(around: path) else { throw StepFailure(reply, of: "unmount \(path)") }
+        if !plan.purpose.removes {
+            return StepSuccess(
+                already: true,
+                detail: "something is mounted over \(directory.path): what lies there goes with its removal")
+        }
+        guard try await detachAll(of: directory) else {
+            throw StepFailure(reply, of: "unmount \(path)")
+        }
+        return .done
+    }
+
+    private func recordedDirectory(around path: String) -> Container.Directory? {
+        let all = [plan.sandbox.ownDirectory] + plan.containers.flatMap(\.directories)
+        return all.first { $0.identity != nil && $0.path != path && isBeneath($0.path, path) }
+    }
+
+    @discardableResult
+    private func unmount(_ path: [UInt8]) async throws(StepFailure) -> Reply {
+        let place = try orFail { () throws(RootError) in
+            try roots.place(path, for: .unmount, in: [.sandbox, .container])
+        }
+        for _ in 0..<mountRounds {
+            let reply = try await call(.unmount(place, .act(only: nil)), atMost: options.runtimeCall)
+            if case .refused(.tooManyMounts, _) = reply.outcome { continue }
+            guard reply.isSuccess else { throw StepFailure(reply, of: "unmount \(printable(path))") }
+            return reply
+        }
+        throw StepFailure("mounts keep appearing at \(printable(path))")
+    }
+
+    /// Detaches every mount at a directory and beneath it, as mountinfo lists them now.
+    func unmountAll(beneath directory: String) async throws(StepFailure) {
+        let path = roots.canonical(Array(directory.utf8))
+        for _ in 0..<mountRounds {
+            let table: MountTable
+            do throws(ObservationError) {
+                table = try await Threads.node.run { () throws(ObservationError) in
+                    try MountTable.ofNode(serviceManager: helpers.serviceManager)
+                }
+            } catch {
+                throw StepFailure(error)
+            }
+            let mounts = table.outermost(beneath: path)
+            if mounts.isEmpty { return }
+            for point in mounts { try await unmount(point) }
+        }
+        throw StepFailure("mounts keep appearing beneath \(directory)")
+    }
+}
+
+/// What a helper sees mounted at a place.
+private struct SeenMount {
+    var identity: MountIdentity
+    /// Its birth is not known.
+    var covers: NodeIdentity
+
+    /// A kernel that uses ids again tells none.
+    func isRecorded(as id: UInt64?) -> Bool { identity.unique && identity.id == id }
+}

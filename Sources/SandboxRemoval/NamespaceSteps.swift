@@ -1,0 +1,68 @@
+internal import EventLoop
+internal import HelperClient
+internal import HelperProtocol
+internal import NodeObservation
+internal import SandboxRegistry
+
+extension Executor {
+    func delete(_ pin: NamespacePin) async throws(StepFailure) -> StepSuccess {
+        let place = try orFail { () throws(RootError) in
+            try roots.place(pin.path, for: .deleteNamespace, in: [pin.kind.rootKind])
+        }
+        guard let recorded = pin.identity else {
+            let reply = try await call(.deleteNetworkNamespace(place, .look), atMost: options.runtimeCall)
+            guard reply.outcome != .alreadyDone else { return .alreadyDone }
+            return StepSuccess(
+                already: true, detail: "nothing was there when the pod was registered; what is there now is left")
+        }
+        let only = NodeIdentity(recorded)
+        var reply = try await call(.deleteNetworkNamespace(place, .act(only: only)), atMost: options.runtimeCall)
+        if case .refused(.identityMismatch, _) = reply.outcome, let file = try await unmountedPin(place) {
+            reply = try await call(.deleteNetworkNamespace(place, .act(only: file)), atMost: options.runtimeCall)
+        }
+        let isAnothers = reply.isMismatch
+        guard reply.isSuccess || isAnothers else { throw StepFailure(reply) }
+        if plan.purpose == .stop {
+            try await write { (registry) throws(RegistryError) in
+                try registry.closeNamespace(pin.path, of: plan.sandbox.id)
+            }
+        }
+        if isAnothers {
+            return StepSuccess(
+                already: true, detail: "another namespace has its place, which is not the pod's; it is left")
+        }
+        return StepSuccess(already: reply.outcome == .alreadyDone, detail: await inhabitants(of: pin))
+    }
+
+    /// Who keeps the namespace without its pin; nil: nobody, or it was not looked for.
+    private func inhabitants(of pin: NamespacePin) async -> String? {
+        guard let network = networks.first(where: { $0.path == pin.path }) else { return nil }
+        let found = await Threads.looking.run { (try? network.inhabitants()) ?? [] }
+        if found.isEmpty { return nil }
+        let named = found.prefix(Self.maximumNamed).map { "\($0.pid) (\(printable(Array($0.name.utf8))))" }
+        let more = found.count > named.count ? " and \(found.count - named.count) more" : ""
+        return """
+            the pin is gone, but not the namespace, with its interfaces and addresses: \(found.count == 1 ? "process" : "processes") \
+            \(named.joined(separator: ", "))\(more) \(found.count == 1 ? "lives" : "live") in it
+            """
+    }
+
+    private static var maximumNamed: Int { 16 }
+
+    /// The file that is left where somebody has unmounted the namespace: it is not what was registered, and holds nothing.
+    private func unmountedPin(_ place: Place) async throws(StepFailure) -> NodeIdentity? {
+        let reply = try await call(.deleteNetworkNamespace(place, .look), atMost: options.runtimeCall)
+        guard case .namespace(let identity, mounted: false) = reply.facts else { return nil }
+        return identity
+    }
+}
+
+extension NamespaceKind {
+    var rootKind: RootKind {
+        switch self {
+        case .network: .networkNamespace
+        case .ipc: .ipcNamespace
+        case .uts: .utsNamespace
+        }
+    }
+}

@@ -1,0 +1,91 @@
+import Foundation
+import GRDB
+import Testing
+
+@testable import SandboxRegistry
+
+@Suite("Identities beside names")
+struct IdentityTests {
+    let directory: TemporaryDirectory
+
+    init() throws { directory = try TemporaryDirectory() }
+
+    @Test func comeBackAsTheyWereRecorded() throws {
+        let registry = try Registry(path: directory.registry)
+        var sandbox = Sandbox.sample("a")
+        sandbox.directoryMountID = .max
+        sandbox.shmIdentity = FileIdentity(device: 8, inode: 9, birth: 0)
+        sandbox.shmMountID = 1 << 63
+        var workload = sandbox.workload("c")
+        workload.directories[1].mountID = 77
+        workload.identity = ContainerIdentity(
+            stateDirectory: FileIdentity(device: 1, inode: .max, birth: 2), processInode: 1 << 63,
+            cgroups: [workload.cgroups[0]: FileIdentity(device: 5, inode: 6, birth: 0)])
+        try registry.register(sandbox, [workload])
+        let again = try Registry(path: directory.registry)
+        #expect(try again.sandbox("a") == sandbox)
+        #expect(try again.containers(of: "a") == [workload])
+    }
+
+    /// A registry that an earlier release has made is taken up, with what is in it; identities that it did not keep are not known.
+    @Test func ofAnEarlierReleaseAreUnknown() throws {
+        let old = try DatabaseQueue(path: directory.registry)
+        try old.write { database in
+            try database.execute(sql: Schema.loose(Schema.tables))
+            try database.execute(
+                sql: """
+                    INSERT INTO sandbox VALUES ('a', 'n', 'ns', 'u', 0, 1, 'ready', 'runc', '', '', 'boot', '{}', '{}');
+                    INSERT INTO container VALUES (1, 'c', 'a', 0, 'n', 0, 1, 'runc', '', 15, 7, 70, '{}', '{}');
+                    INSERT INTO place VALUES ('a', NULL, 'directory', '/run/a', 0, 1, 2, 3);
+                    INSERT INTO place VALUES ('a', NULL, 'shm', '/run/a/shm', 0, NULL, NULL, NULL);
+                    INSERT INTO cgroup VALUES ('c', '/sys/fs/cgroup/c');
+                    PRAGMA application_id = \(Schema.applicationID); PRAGMA user_version = 1;
+                    """)
+        }
+        try old.close()
+        let registry = try Registry(path: directory.registry)
+        let sandbox = try #require(try registry.sandbox("a"))
+        #expect(sandbox.directoryIdentity == FileIdentity(device: 1, inode: 2, birth: 3))
+        #expect(sandbox.shm == "/run/a/shm" && sandbox.shmIdentity == nil && sandbox.shmMountID == nil)
+        let container = try #require(try registry.containers(of: "a").first)
+        #expect(container.process == ProcessReference(pid: 7, startTime: 70))
+        #expect(container.cgroups == ["/sys/fs/cgroup/c"] && container.identity == ContainerIdentity())
+    }
+
+    @Test func sharersOfACgroupAreFoundAcrossSandboxes() throws {
+        let registry = try Registry(path: directory.registry)
+        func register(_ id: String, _ cgroups: [String]) throws {
+            let sandbox = Sandbox.sample(id)
+            var workload = sandbox.workload("c-\(id)")
+            workload.cgroups = cgroups
+            try registry.register(sandbox, [workload])
+        }
+        try register("same", ["/cg/x"])
+        try register("beneath", ["/cg/x/inner"])
+        try register("above", ["/cg"])
+        try register("beside", ["/cg/xy", "/cg/w"])
+        let found = try registry.sharers(of: ["/cg/x", "/other"], besides: "c-same")
+        #expect(
+            Set(found.map { "\($0.path) \($0.container) \($0.theirs)" })
+                == ["/cg/x c-beneath /cg/x/inner", "/cg/x c-above /cg"])
+        #expect(try registry.sharers(of: [], besides: "c-same").isEmpty)
+    }
+
+    @Test func aSharedCgroupGoesToWhoLivesInItStill() throws {
+        let registry = try Registry(path: directory.registry)
+        for id in ["a", "b"] {
+            let sandbox = Sandbox.sample(id)
+            var workload = sandbox.workload("c-\(id)")
+            workload.cgroups = ["/cg/\(id)"]
+            workload.identity.cgroups = ["/cg/a": FileIdentity(device: 1, inode: 2, birth: 0)]
+            try registry.register(sandbox, [workload])
+        }
+        for _ in 0..<2 { try registry.bequeathCgroup("/cg/a", of: "c-a", to: "c-b") }
+        try registry.bequeathCgroup("/cg/b", of: "c-b", to: "nobody")
+        #expect(try registry.containers(of: "a").first?.cgroups == [])
+        let heir = try #require(try registry.containers(of: "b").first)
+        #expect(Set(heir.cgroups) == ["/cg/a", "/cg/b"])
+        #expect(heir.identity.cgroups == ["/cg/a": FileIdentity(device: 1, inode: 2, birth: 0)])
+        try registry.verify()
+    }
+}
