@@ -41,9 +41,9 @@ public struct ContainerSearch: Sendable {
         var found: [Int32] = []
         for pid in try ProcessTable.pids() {
             if try isInNamedCgroup(pid) {
-                found.append(pid)
+                if try isAlive(pid) { found.append(pid) }
             } else if try hasOwnRoot(pid) {
-                found.append(pid)
+                if try isAlive(pid) { found.append(pid) }
             }
         }
         return found
@@ -60,6 +60,12 @@ public struct ContainerSearch: Sendable {
     public static func seesAll() -> Bool {
         let first = try? contents(of: Array("/proc/1/cgroup".utf8))
         return (first ?? nil)?.isEmpty == false
+    }
+
+    /// What has ended and is not reaped yet still shows its cgroup.
+    private func isAlive(_ pid: Int32) throws(ObservationError) -> Bool {
+        guard let process = try ProcessHandle(pid: pid) else { return false }
+        return !process.isGone
     }
 
     private func isInNamedCgroup(_ pid: Int32) throws(ObservationError) -> Bool {

@@ -85,6 +85,8 @@ extension Executor {
         var until = min(deadline, .now + options.afterKill)
         var answer: Reply?
         var killed = false
+        // The helper knows of a container that the registry does not: the runtime would kill that one too.
+        var isShared = false
         var round = 0
         while true {
             defer { round += 1 }
@@ -95,7 +97,8 @@ extension Executor {
             }
             if round > 0, ContinuousClock.now >= until { throw try stuck(pids, container, evidence, answer) }
             let way = KillWay.allCases[round % KillWay.allCases.count]
-            if let reply = try await kill(container, evidence, by: way) {
+            if let reply = try await kill(container, evidence, by: isShared ? .cgroups : way) {
+                isShared = isShared || reply.isOfSharedCgroup
                 answer = reply
                 killed = killed || !reply.isRefusal
             }
@@ -180,6 +183,8 @@ extension Executor {
 }
 
 extension Reply {
+    /// Whether another container of the runtime lives in the cgroup, beneath or above it.
+    var isOfSharedCgroup: Bool { if case .refused(.cgroupShared, _) = outcome { true } else { false } }
     var isRefusal: Bool { if case .refused = outcome { true } else { false } }
     var isSuccess: Bool { outcome == .done || outcome == .alreadyDone }
 

@@ -44,7 +44,7 @@ extension RealHelper {
         @Test func slackRemovesNoDeadline() throws {
             let helper = try ProbePolicy.helper("sleep", start: Programs.hostileStart(["slack"]))
             let target = RuntimeTarget(runtime: 0, id: try ContainerID(Array("sleep".utf8)))
-            try helper.send(RequestPacket(id: 7, deadline: 500, request: .runtimeState(target)).encoded())
+            try helper.send(RequestPacket(id: 7, deadline: 500, request: .runtimeState(target)))
             let runtime = try runtime(of: helper)
             #expect(try NodeProcess(runtime).read("timerslack_ns") == "50000\n")
             #expect(try helper.receive()?.outcome == .timedOut)
@@ -70,7 +70,8 @@ extension RealHelper {
                 for number in 0..<50 {
                     // The options are on at some of these packets.
                     Thread.sleep(forTimeInterval: 0.0005)
-                    let request = number == 0 ? Request.hello(.spoken) : .lookAt(try .at(0, "pass"))
+                    let request =
+                        number == 0 ? Request.hello(VersionRange(minimum: 1, maximum: 1)) : .lookAt(try .at(0, "pass"))
                     try helper.send(RequestPacket(id: 9, deadline: 1000, request: request).encoded())
                     guard let outcome = try helper.receive()?.outcome else { break }
                     #expect(outcome == .done || outcome == .malformed(.unexpectedDescriptor))
@@ -87,7 +88,7 @@ extension RealHelper {
             let helper = try ProbePolicy.helper("sleep", start: Programs.hostileStart(["terminal", key]))
             let launcher = try #require(try helper.launchers().first)
             let target = RuntimeTarget(runtime: 0, id: try ContainerID(Array("sleep".utf8)))
-            try helper.send(RequestPacket(id: 7, deadline: 2000, request: .runtimeState(target)).encoded())
+            try helper.send(RequestPacket(id: 7, deadline: 2000, request: .runtimeState(target)))
             let runtime = try runtime(of: helper)
             try shell(": >\(key)")
             let broker = NodeProcess(helper.process.pid)

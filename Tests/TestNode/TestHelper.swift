@@ -84,6 +84,11 @@ public final class TestHelper: Sendable {
         return Answer(reply: reply, attachment: try readBytes(descriptor, limit: Int(size) + 1, offset: 0))
     }
 
+    /// The next answer's bytes, as they are; nil where none comes in time.
+    public func receiveBytes(seconds: Double = 10) throws -> [UInt8]? {
+        try receivePacket(process.socket, milliseconds: Int32(seconds * 1000))?.bytes
+    }
+
     /// Whether the helper has closed its end, after all answers were received.
     public func isClosed(seconds: Double = 5) throws -> Bool {
         try receivePacket(process.socket, milliseconds: Int32(seconds * 1000)).map { $0.bytes.isEmpty } ?? false
