@@ -81,7 +81,7 @@ public struct CgroupTarget: Sendable, Equatable {
 }
 
 /// What the orchestrator may ask for. See `PROTOCOL.md` for each one's bytes and promises.
-public indirect enum Request: Sendable, Equatable {
+public enum Request: Sendable, Equatable {
     case hello(VersionRange)
     case unmount(Place, Intent<MountIdentity>)
     /// Detaches what is mounted beneath a directory, however deep, and nothing at it: at most `most` mounts, 1 to

@@ -180,9 +180,9 @@ extension UnknownLife {
     var remedy: String {
         switch self {
         case .hiddenProcess, .hiddenNode:
-            "let podreap's group see processes (mount -o remount,gid=podreap /proc); or, as root, podreap remove --assume-dead"
+            "let podreap's group see processes: mount -o remount,gid=podreap /proc"
         case .unreadableCgroup, .unreadableState, .nothingKnown:
-            "as root, podreap remove --assume-dead, which first looks at every process of the node"
+            "see that nothing of it lives, and delete the runtime's state of it by hand"
         }
     }
 }

@@ -72,7 +72,9 @@ extension StepFailure {
     }
 
     init(livesThoughAssumedDead pids: [Int32]) {
-        self.init("its process \(pids.first ?? 0) lives; --assume-dead signals nobody, so remove the pod without it")
+        self.init(
+            "its process \(pids.first ?? 0) lives; a removal that assumes death signals nobody, so remove the pod without that"
+        )
     }
 
     init(anothersAfterReboot container: Container, _ pids: [Int32]) {
@@ -87,6 +89,6 @@ extension StepFailure {
 extension StepSuccess {
     /// On the word of root, who has looked at every process; the history keeps it.
     init(assumedDead cause: UnknownLife) {
-        self.init(already: true, detail: "assumed to be dead (--assume-dead): \(cause.meaning)")
+        self.init(already: true, detail: "assumed to be dead: \(cause.meaning)")
     }
 }
