@@ -20,7 +20,8 @@ final class LockWatch: Sendable {
     /// True as soon as nobody seems to work on the sandbox any more; false at the deadline.
     func waitUntilFree(_ id: String, until deadline: ContinuousClock.Instant) async -> Bool {
         let timer = Task {
-            try? await Task.sleep(until: deadline, clock: .continuous)
+            // Cancelled, it is over: whoever waits for the sandbox by then is another.
+            guard (try? await Task.sleep(until: deadline, clock: .continuous)) != nil else { return }
             state.withLock { $0.waiting.removeValue(forKey: id) }?.resume(returning: false)
         }
         defer { timer.cancel() }
