@@ -132,7 +132,7 @@ extension PodFacts {
 
     private mutating func findDirectories(_ patience: Int32) throws(ObservationError) {
         var recorded = containers.flatMap(\.directories)
-        recorded.append(Container.Directory(path: sandbox.directory, identity: sandbox.directoryIdentity))
+        recorded.append(sandbox.ownDirectory)
         for directory in recorded {
             directories[directory.path] = try state(of: directory, patience)
         }

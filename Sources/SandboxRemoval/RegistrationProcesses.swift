@@ -45,13 +45,7 @@ extension Examination {
         warnings.append(
             "\(field(index, "id")): the state that \(container.runtime) keeps of it is missing or damaged; it goes all the same"
         )
-        let named = try observing { () throws(ObservationError) in
-            var found: [String] = []
-            for root in roots.cgroupRoots {
-                found += try Cgroup.named(container.id, beneath: root.path, depth: root.depth)
-            }
-            return found
-        }
+        let named = try observing { () throws(ObservationError) in try roots.cgroups(named: container.id) }
         try record(pid: nil, startTime: 0, cgroups: named, index)
     }
 

@@ -122,7 +122,9 @@ final class LifeObserver: Sendable {
         }
         var look = Look(runtime: runtime, isOwn: try await isOwn(runtime, container, ask))
         if look.isOwn, runtime.state == .unreadable, container.cgroups.isEmpty {
-            look.named = try await Threads.node.run { () throws(StepFailure) in try self.cgroups(named: container.id) }
+            look.named = try await Threads.node.run { [roots] () throws(StepFailure) in
+                try orFail { () throws(ObservationError) in try roots.cgroups(named: container.id) }
+            }
         }
         looks.withLock { $0[container.id] = look }
         return look
@@ -150,16 +152,14 @@ final class LifeObserver: Sendable {
         }
         return false
     }
+}
 
-    /// Where a runtime that was killed while it made the container has left nothing but cgroups with its name.
-    private func cgroups(named id: String) throws(StepFailure) -> [String] {
-        try orFail { () throws(ObservationError) in
-            var found: [String] = []
-            for root in roots.cgroupRoots {
-                found += try Cgroup.named(id, beneath: root.path, depth: root.depth)
-            }
-            return found
-        }
+extension RootMap {
+    /// Cgroups beneath the roots that are called after a container: all that tells them where a runtime was killed while it made it.
+    func cgroups(named id: String) throws(ObservationError) -> [String] {
+        var found: [String] = []
+        for root in cgroupRoots { found += try Cgroup.named(id, beneath: root.path, depth: root.depth) }
+        return found
     }
 }
 
