@@ -48,7 +48,6 @@ public final class TestHelper: Sendable {
         guard case (.done, .welcome(let welcome)) = (answer.outcome, answer.facts) else {
             throw ProgramFailure(description: "no Welcome: \(answer.outcome)")
         }
-        state.version = welcome.version
         return welcome
     }
 
@@ -78,6 +77,8 @@ public final class TestHelper: Sendable {
         defer { closeDescriptor(descriptor) }
         guard !bytes.isEmpty else { throw ProgramFailure(description: "the helper has closed its socket") }
         let reply = try Reply(decoding: bytes.span, version: version)
+        // Also where the Hello was not ours: the next answer is in this version.
+        if case .welcome(let welcome) = reply.facts { state.version = welcome.version }
         guard descriptor >= 0 else { return Answer(reply: reply) }
         guard case .runtime(let facts) = reply.facts, case .memfd(let size) = facts.output, isSealed(descriptor)
         else { throw ProgramFailure(description: "a descriptor where none belongs, or one without seals") }
