@@ -94,7 +94,8 @@ let unprivilegedTargets: [Target] = [
     .target(
         name: "CRIService",
         dependencies: [
-            "CRIMessages", "SandboxRemoval", "SandboxRegistry", "HelperClient", "HelperProtocol", logging, metrics,
+            "CRIMessages", "EventLoop", "SandboxRemoval", "SandboxRegistry", "HelperClient", "HelperProtocol", logging,
+            metrics,
         ] + grpcMessages + grpcTransport,
         swiftSettings: strict),
     .executableTarget(

@@ -3,7 +3,7 @@ import SandboxRegistry
 
 /// One of many processes that use a registry at once:
 ///
-///     podreap-load hold REGISTRY ID             holds a sandbox's lock until its standard input ends
+///     podreap-load hold REGISTRY ID [WORK]      holds a sandbox's lock until its standard input ends
 ///     podreap-load count REGISTRY ID FILE N     adds 1 to the number in FILE so many times, each time under the sandbox's lock
 @main
 enum Load {
@@ -12,7 +12,9 @@ enum Load {
         let registry = try Registry(path: arguments[2])
         switch arguments[1] {
         case "hold":
-            guard let hold = try registry.lock(arguments[3], as: own) else { return say("refused") }
+            guard let hold = try registry.lock(arguments[3], as: holder(arguments.dropFirst(4).first)) else {
+                return say("refused")
+            }
             say("held")
             _ = FileHandle.standardInput.readDataToEndOfFile()
             hold.release()
@@ -35,6 +37,12 @@ enum Load {
             try Data("\(number + 1)".utf8).write(to: URL(filePath: file))
             return hold.release()
         }
+    }
+
+    private static func holder(_ work: String?) -> LockHolder {
+        var holder = own
+        holder.work = work ?? own.work
+        return holder
     }
 
     static let own = LockHolder(pid: getpid(), startTime: startTime, work: "test")

@@ -6,8 +6,8 @@ public final class LockHolderProcess: Sendable {
     public let program: Program
 
     /// Returns when it holds the lock.
-    public init(_ registry: String, _ id: String) throws {
-        var start = ProgramStart(try Self.path.get(), ["hold", registry, id])
+    public init(_ registry: String, _ id: String, work: String = "test") throws {
+        var start = ProgramStart(try Self.path.get(), ["hold", registry, id, work])
         start.readsOutput = true
         program = try Program(start)
         let line = try program.readLine()

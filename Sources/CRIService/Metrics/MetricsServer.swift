@@ -1,3 +1,4 @@
+internal import EventLoop
 internal import NIOCore
 internal import NIOHTTP1
 internal import NIOPosix
@@ -9,7 +10,7 @@ public final class MetricsServer: Sendable {
     /// - Parameters:
     ///   - host: An address of this machine.
     ///   - port: 0: one that is free.
-    ///   - text: What to answer; called on an event loop, so it must not wait.
+    ///   - text: What to answer; called on a thread that may wait.
     public init(host: String, port: Int, text: @escaping @Sendable () -> String) async throws {
         channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -30,6 +31,8 @@ private final class MetricsHandler: ChannelInboundHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = HTTPServerResponsePart
 
+    /// The registry is read for them.
+    private static let threads = BlockingPool("metrics", threads: 1)
     private let text: @Sendable () -> String
 
     init(_ text: @escaping @Sendable () -> String) { self.text = text }
@@ -37,17 +40,19 @@ private final class MetricsHandler: ChannelInboundHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard case .head(let head) = unwrapInboundIn(data) else { return }
         let isKnown = head.uri == "/metrics" && (head.method == .GET || head.method == .HEAD)
-        let body = isKnown ? text() : "only GET /metrics is served here\n"
-        var headers = HTTPHeaders()
-        headers.add(name: "Content-Type", value: "text/plain; version=0.0.4; charset=utf-8")
-        headers.add(name: "Content-Length", value: "\(body.utf8.count)")
-        headers.add(name: "Connection", value: "close")
-        let response = HTTPResponseHead(version: .http1_1, status: isKnown ? .ok : .notFound, headers: headers)
-        context.write(wrapOutboundOut(.head(response)), promise: nil)
-        if head.method != .HEAD {
-            context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(string: body)))), promise: nil)
+        let (channel, text) = (context.channel, text)
+        Self.threads.start {
+            let body = isKnown ? text() : "only GET /metrics is served here\n"
+            var headers = HTTPHeaders()
+            headers.add(name: "Content-Type", value: "text/plain; version=0.0.4; charset=utf-8")
+            headers.add(name: "Content-Length", value: "\(body.utf8.count)")
+            headers.add(name: "Connection", value: "close")
+            let response = HTTPResponseHead(version: .http1_1, status: isKnown ? .ok : .notFound, headers: headers)
+            channel.write(HTTPServerResponsePart.head(response), promise: nil)
+            if head.method != .HEAD {
+                channel.write(HTTPServerResponsePart.body(.byteBuffer(ByteBuffer(string: body))), promise: nil)
+            }
+            channel.writeAndFlush(HTTPServerResponsePart.end(nil)).whenComplete { _ in channel.close(promise: nil) }
         }
-        let channel = context.channel
-        context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in channel.close(promise: nil) }
     }
 }

@@ -1,5 +1,5 @@
 internal import CoreMetrics
-internal import Dispatch
+internal import EventLoop
 internal import GRPCCore
 internal import Logging
 internal import SandboxRegistry
@@ -40,17 +40,15 @@ struct Core: Sendable {
         _ body: @escaping @Sendable (Orchestrator) throws(RemovalError) -> Value
     ) async throws(RPCError) -> Value {
         let orchestrator = orchestrator
-        let result: Result<Value, RemovalError> = await withCheckedContinuation { continuation in
-            DispatchQueue.global(qos: .userInitiated).async {
-                do throws(RemovalError) {
-                    continuation.resume(returning: .success(try body(orchestrator)))
-                } catch {
-                    continuation.resume(returning: .failure(error))
-                }
-            }
+        do throws(RemovalError) {
+            return try await Self.threads.run { () throws(RemovalError) in try body(orchestrator) }
+        } catch {
+            throw RPCError(error)
         }
-        do { return try result.get() } catch { throw RPCError(error) }
     }
+
+    /// For what gRPC's callers look up: removals have threads of their own.
+    private static let threads = BlockingPool("calls", threads: 8)
 
     func registry<Value: Sendable>(
         _ body: @escaping @Sendable (Registry) throws(RegistryError) -> Value

@@ -71,7 +71,10 @@ public final class RemovalServer: Sendable {
     public func resume() async -> Int {
         do {
             let sandboxes = try await core.registry { (registry) throws(RegistryError) in try registry.sandboxes() }
-            let removing = sandboxes.filter { $0.state == .removing }
+            // Whoever was killed before he had made the mark has left his line in the lock file.
+            let abandoned = try await core.registry { (registry) throws(RegistryError) in try registry.abandonedWork() }
+            let begun = Set(abandoned.filter { $0.work == RemovalPlan.Purpose.remove.rawValue }.map(\.sandbox.id))
+            let removing = sandboxes.filter { $0.state == .removing || begun.contains($0.id) }
             for sandbox in removing {
                 core.logger.info("resuming a removal", metadata: ["id": "\(sandbox.id)"])
                 Counter(label: "podreap_resumed_total").increment()
