@@ -75,7 +75,9 @@ let unprivilegedTargets: [Target] = [
     .systemLibrary(name: "CSELinux", pkgConfig: "libselinux", providers: [.apt(["libselinux1-dev"])]),
     .target(name: "EventLoop", dependencies: ["CLinux"], swiftSettings: strict),
     .target(name: "HelperClient", dependencies: ["EventLoop", "HelperProtocol", "CLinux"], swiftSettings: strict),
-    .target(name: "SandboxRegistry", dependencies: ["CSELinux", grdb, sqlite], swiftSettings: strict),
+    .target(name: "Ownership", dependencies: ["CLinux"], swiftSettings: strict),
+    .target(
+        name: "SandboxRegistry", dependencies: ["Ownership", "CSELinux", grdb, sqlite], swiftSettings: strict),
     .target(name: "NodeObservation", dependencies: ["EventLoop", "CLinux"], swiftSettings: strict),
     .target(
         name: "SandboxRemoval",
@@ -84,7 +86,9 @@ let unprivilegedTargets: [Target] = [
     .target(name: "SamplePod", dependencies: ["CLinux"], swiftSettings: strict),
     .executableTarget(
         name: "podreap",
-        dependencies: ["EventLoop", "SandboxRemoval", "HelperProtocol", "SamplePod", "Settings", arguments],
+        dependencies: [
+            "EventLoop", "SandboxRemoval", "HelperProtocol", "Ownership", "SamplePod", "Settings", arguments,
+        ],
         swiftSettings: strict),
     .target(
         name: "Settings", dependencies: [.product(name: "TOMLKit", package: "TOMLKit")], swiftSettings: strict),
@@ -102,6 +106,7 @@ let unprivilegedTargets: [Target] = [
         name: "podreapd",
         dependencies: [
             "CRIService", "EventLoop", "SandboxRemoval", "SandboxRegistry", "HelperClient", "HelperProtocol",
+            "Ownership",
             "Settings",
             arguments, logging, metrics,
         ] + lifecycle,
@@ -213,6 +218,7 @@ let tests: [Target] = [
     .testTarget(
         name: "SELinuxTests", dependencies: ["TestNode"],
         exclude: ["Guest", "Policy", "make-disk", "make-policy", "rules", "run"], swiftSettings: strict),
+    .testTarget(name: "OwnershipTests", dependencies: ["Ownership"], swiftSettings: strict),
     .testTarget(name: "SettingsTests", dependencies: ["Settings"], swiftSettings: strict),
     // Counts that no machine changes, against the lines of its thresholds.
     .testTarget(

@@ -3,13 +3,56 @@ internal import HelperProtocol
 internal import SandboxRegistry
 
 extension Orchestrator {
+    /// As `GarbageCollection.look`, with this registry's records.
+    public func garbage() async throws(RemovalError) -> GarbageFacts { try await garbageCollection.look() }
+
+    /// As `GarbageCollection.remove`, with this registry's records.
+    public func collect(
+        _ verdict: GarbageVerdict, from facts: GarbageFacts, olderThan bound: Double
+    ) async throws(RemovalError) -> String? {
+        try await garbageCollection.remove(verdict, from: facts, olderThan: bound)
+    }
+
+    public var garbageCollection: GarbageCollection {
+        GarbageCollection(helpers) { () throws(RemovalError) in try self.allRecords() }
+    }
+}
+
+/// Finds and removes what is left of pods that no registry knows.
+public struct GarbageCollection: Sendable {
+    private let helpers: HelperPool
+    private let records: @Sendable () throws(RemovalError) -> [PodRecords]
+
+    /// - Parameter records: All that is registered now. It is asked for again before anything is removed.
+    init(_ helpers: HelperPool, records: @escaping @Sendable () throws(RemovalError) -> [PodRecords]) {
+        self.helpers = helpers
+        self.records = records
+    }
+
+    /// Without a registry of this process's.
+    ///
+    /// - Parameters:
+    ///   - helper: The path of `podreap-helper`, not used where there is a socket.
+    ///   - helperSocket: The socket at which a service manager starts helpers.
+    ///   - policy: Another policy than the installed one; the helper takes it from root only.
+    ///   - atOnce: How many helpers work at once; nil: as many as suit the machine.
+    ///   - records: All that is registered now. It is asked for again before anything is removed.
+    public init(
+        helper: String, helperSocket: String? = nil, policy: String? = nil, atOnce: Int? = nil,
+        records: @escaping @Sendable () throws(RemovalError) -> [PodRecords]
+    ) {
+        let launch =
+            helperSocket.map { HelperLaunch.socket($0) } ?? .program(helper, arguments: policy.map { [$0] } ?? [])
+        self.init(HelperPool(launch, limits: HelperLimits(helpers: atOnce)), records: records)
+    }
+
     /// What lies beneath the helper's roots and may be left of pods, together with all that is registered. Changes nothing.
-    public func garbage() async throws(RemovalError) -> GarbageFacts {
+    public func look() async throws(RemovalError) -> GarbageFacts {
         var gathering = try await GarbageGathering(helpers)
         try await gathering.gather()
         var facts = gathering.facts
         // Last, so that a pod that is registered meanwhile is known.
-        facts.records = try allRecords()
+        facts.records = try registered()
         return facts
     }
 
@@ -17,12 +60,12 @@ extension Orchestrator {
     /// there is still what was looked at.
     ///
     /// - Returns: nil where it is gone, else why it is not.
-    public func collect(
+    public func remove(
         _ verdict: GarbageVerdict, from facts: GarbageFacts, olderThan bound: Double
     ) async throws(RemovalError) -> String? {
         var facts = facts
         facts.items = [verdict.item]
-        facts.records = try allRecords()
+        facts.records = try registered()
         guard case .remove = verdict.decision, case .remove? = facts.judge(olderThan: bound).first?.decision else {
             return "it is not to be removed any more"
         }
@@ -40,14 +83,8 @@ extension Orchestrator {
         }
     }
 
-    private func allRecords() throws(RemovalError) -> [(sandbox: Sandbox, containers: [Container])] {
-        try fromRegistry { (registry) throws(RegistryError) in
-            var records: [(sandbox: Sandbox, containers: [Container])] = []
-            for sandbox in try registry.sandboxes() {
-                records.append((sandbox, try registry.containers(of: sandbox.id)))
-            }
-            return records
-        }
+    private func registered() throws(RemovalError) -> [(sandbox: Sandbox, containers: [Container])] {
+        try records().map { ($0.sandbox, $0.containers) }
     }
 }
 

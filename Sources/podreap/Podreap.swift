@@ -1,6 +1,7 @@
 import ArgumentParser
 internal import EventLoop
 internal import HelperProtocol
+internal import Ownership
 internal import SandboxRegistry
 internal import SandboxRemoval
 internal import Settings
@@ -31,6 +32,9 @@ struct Podreap: AsyncParsableCommand {
 
             Environment: PODREAP_REGISTRY, PODREAP_HELPER and PODREAP_HELPER_SOCKET stand for --registry, --helper and \
             --helper-socket, PODREAP_SETTINGS names another podreap.toml; NO_COLOR switches colours off.
+
+            Root works in the registry's directory as the user who owns it: the process becomes that user before it begins. explain and \
+            gc stay root, for what only root sees, and have the registry's records from a process that became that user.
             """,
         version: "podreap \(Release.version)",
         subcommands: [
@@ -59,16 +63,13 @@ extension Podreap {
 
 @main
 enum Start {
-    /// On the first thread, before there are others: they inherit its timer slack.
+    /// On the first thread, before there are others, which inherit its timer slack and its user.
     @MainActor static func main() async {
         forgetTimerSlack()
-        await run()
-    }
-
-    private static func run() async {
         do {
             var command = try Podreap.command()
             _ = try Configured.result.get()
+            try (command as? any RegistryCommand)?.settle()
             if var command = command as? any AsyncParsableCommand {
                 try await command.run()
             } else {
@@ -89,6 +90,7 @@ enum Start {
             return say(error.field.isEmpty ? "\(error)" : "the document is wrong: \(error)", .badInput)
         case let error as InputError: return say(error, .badInput)
         case let error as SettingsError: return say(error, .badInput)
+        case let error as BecomingError: return say(error, .unusable)
         case let error as UsageError: return say(error.message, .badInput)
         case let error as DemoFailure: return say(error, .incomplete)
         default:
@@ -135,7 +137,8 @@ extension RegistryError {
             .unknownNamespace:
             .badInput
         case .containersLeft: .incomplete
-        case .noDirectory, .notAFile, .notWritable, .corrupt, .foreign, .newerSchema, .busy, .full, .failed: .unusable
+        case .noDirectory, .exposed, .notAFile, .notWritable, .corrupt, .foreign, .newerSchema, .busy, .full, .failed:
+            .unusable
         }
     }
 }

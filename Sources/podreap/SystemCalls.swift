@@ -1,10 +1,12 @@
 internal import Dispatch
+internal import FoundationEssentials
 internal import Glibc
 
-/// Standard output or standard error.
+/// Standard output or standard error, or what a process of the registry's owner has in its place for the one that started it.
 enum Stream: Int32, Sendable {
     case output = 1
     case errors = 2
+    case owner = 3
 
     /// Writes all of a text at once, so that lines of several tasks do not mix. What a closed pipe does not take is lost.
     func write(_ text: String) {
@@ -33,15 +35,22 @@ func environmentVariable(_ name: String) -> String? {
     return text.isEmpty ? nil : text
 }
 
-/// The bytes of a file, or of standard input where `path` is `-`: at most one more than `limit`, which tells that it is too long.
-func readInput(_ path: String, limit: Int) throws(InputError) -> [UInt8] {
-    let file = path == "-" ? 0 : unsafe open(path, O_RDONLY | O_CLOEXEC)
+/// Has a file in the place of standard input, unless `path` is `-`.
+func openInput(_ path: String) throws(InputError) {
+    guard path != "-" else { return }
+    let file = unsafe open(path, O_RDONLY | O_CLOEXEC)
     guard file >= 0 else { throw InputError(path: path, number: errno) }
-    defer { if file != 0 { close(file) } }
+    guard file != 0 else { return }
+    dup2(file, 0)
+    close(file)
+}
+
+/// The bytes of standard input, which is called `path`: at most one more than `limit`, which tells that it is too long.
+func readInput(_ path: String, limit: Int) throws(InputError) -> [UInt8] {
     var bytes: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 65536)
     while bytes.count <= limit {
-        let count = unsafe read(file, &buffer, buffer.count)
+        let count = unsafe read(0, &buffer, buffer.count)
         if count < 0, errno == EINTR { continue }
         guard count >= 0 else { throw InputError(path: path, number: errno) }
         if count == 0 { return bytes }
@@ -72,6 +81,41 @@ var programPath: String {
     var buffer = [UInt8](repeating: 0, count: 4096)
     let count = unsafe buffer.withUnsafeMutableBytes { unsafe readlink("/proc/self/exe", $0.baseAddress!, $0.count) }
     return String(decoding: buffer[..<max(count, 0)], as: UTF8.self)
+}
+
+/// Runs this program with other arguments and the same environment, input, output and errors: its exit status, or 128 and the signal that
+/// ended it, and what it wrote to `Stream.owner`.
+func handedOver(by arguments: [String]) throws(InputError) -> (status: Int32, bytes: [UInt8]) {
+    var ends: [Int32] = [-1, -1]
+    // What else is started meanwhile, the helpers, closes all that it inherits.
+    guard unsafe pipe(&ends) == 0 else { throw InputError(path: "pipe", number: errno) }
+    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+    defer { close(ends[0]) }
+    var actions = unsafe posix_spawn_file_actions_t()
+    unsafe posix_spawn_file_actions_init(&actions)
+    // Onto itself it only loses close-on-exec.
+    unsafe posix_spawn_file_actions_adddup2(&actions, ends[1], Stream.owner.rawValue)
+    var words = unsafe (["podreap"] + arguments).map { unsafe strdup($0) } + [nil]
+    var variables = unsafe ProcessInfo.processInfo.environment.map { unsafe strdup("\($0)=\($1)") } + [nil]
+    defer {
+        unsafe posix_spawn_file_actions_destroy(&actions)
+        unsafe (words + variables).forEach { unsafe free($0) }
+    }
+    var pid: Int32 = 0
+    let error = unsafe posix_spawn(&pid, "/proc/self/exe", &actions, nil, &words, &variables)
+    close(ends[1])
+    guard error == 0 else { throw InputError(path: programPath, number: error) }
+    var bytes: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 65536)
+    while true {
+        let count = unsafe read(ends[0], &buffer, buffer.count)
+        if count < 0, errno == EINTR { continue }
+        guard count > 0 else { break }
+        bytes += buffer[..<count]
+    }
+    var status: Int32 = 0
+    while unsafe waitpid(pid, &status, 0) < 0, errno == EINTR {}
+    return (status & 0x7f == 0 ? status >> 8 & 0xff : 128 + status & 0x7f, bytes)
 }
 
 /// Becomes another program, found on the PATH; returns only where that fails.

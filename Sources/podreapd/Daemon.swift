@@ -3,6 +3,7 @@ internal import CoreMetrics
 internal import HelperClient
 internal import HelperProtocol
 internal import Logging
+internal import Ownership
 internal import SandboxRegistry
 internal import SandboxRemoval
 internal import ServiceLifecycle
@@ -39,10 +40,31 @@ struct Daemon {
         }
     }
 
-    func run() async throws {
+    /// Makes this process what it has to be, and gives the socket. Root works in each directory as its owner: it makes the socket in one
+    /// that is root's alone, and becomes the registry's owner before it does anything else. There is one thread yet.
+    func settle() throws -> ListeningSocket {
         SystemCalls.raiseDescriptorLimit()
+        let inherited = try ServiceManager.inheritedSocket()
+        guard ProcessUser.isRoot else { return try listen(inherited, group) }
+        let owner = try Registry.ownerToBecome(settings.registry)
+        if owner == nil, settings.helperSocket == nil, let weakness = PathTrust.of(settings.helper)?.weakness() {
+            throw StartError("root does not start the helper \(settings.helper): \(weakness)")
+        }
+        let weakness =
+            inherited == nil
+            ? PathTrust.ofDirectory(holding: settings.daemon.socket, followsLink: false)?.weakness() : nil
+        if let owner, weakness != nil {
+            try owner.become()
+            return try listen(inherited, group)
+        }
+        if let weakness { throw StartError("root does not listen at \(settings.daemon.socket): \(weakness)") }
+        let socket = try listen(inherited, group ?? owner?.group)
+        try owner?.become()
+        return socket
+    }
+
+    func run(on socket: consuming ListeningSocket) async throws {
         MetricsSystem.bootstrap(metrics)
-        let socket = try listen()
         let registry = try Registry(path: settings.registry)
         let helpers = HelperPool(
             settings.helperSocket.map { .socket($0) } ?? .program(settings.helper),
@@ -62,8 +84,8 @@ struct Daemon {
         logger.notice("ended", metadata: left == 0 ? [:] : ["resumedAtNextStart": "\(left)"])
     }
 
-    private func listen() throws -> ListeningSocket {
-        if let inherited = try ServiceManager.inheritedSocket() { return try ListeningSocket(inherited: inherited) }
+    private func listen(_ inherited: Int32?, _ group: UInt32?) throws -> ListeningSocket {
+        if let inherited { return try ListeningSocket(inherited: inherited) }
         return try ListeningSocket(path: settings.daemon.socket, mode: settings.daemon.mode, group: group)
     }
 

@@ -2,9 +2,10 @@ import ArgumentParser
 internal import CRIService
 internal import EventLoop
 internal import HelperProtocol
+internal import Ownership
 internal import Settings
 
-struct Podreapd: AsyncParsableCommand {
+struct Podreapd: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Serves runtime.v1 and podreap.v1 on a Unix socket: what a shim and crictl call to remove pods.",
         discussion: """
@@ -13,6 +14,8 @@ struct Podreapd: AsyncParsableCommand {
             what is not finished by then is resumed at the next start.
 
             Exit status: 0 ended as asked; 2 the command line or the settings are wrong; 3 it could not start, or go on.
+
+            Where root starts it, it becomes the user who owns the registry's directory before it begins.
 
             Environment: PODREAP_REGISTRY, PODREAP_HELPER and PODREAP_HELPER_SOCKET stand for the settings registry, \
             helper and helper-socket.
@@ -28,14 +31,17 @@ struct Podreapd: AsyncParsableCommand {
     @Flag(help: "Only read the settings, and say what is wrong.")
     var check = false
 
-    func run() async throws {
-        var read = try Settings(path: settings ?? Settings.defaultPath, mustExist: settings != nil)
+    func daemon() throws -> Daemon {
+        let path = settings ?? Settings.defaultPath
+        if ProcessUser.isRoot, let weakness = PathTrust.of(path)?.weakness() {
+            throw StartError("root does not read the settings \(path): \(weakness)")
+        }
+        var read = try Settings(path: path, mustExist: settings != nil)
         if let path = SystemCalls.environment("PODREAP_REGISTRY") { read.registry = path }
         if let path = SystemCalls.environment("PODREAP_HELPER") { (read.helper, read.helperSocket) = (path, nil) }
         if let path = SystemCalls.environment("PODREAP_HELPER_SOCKET") { read.helperSocket = path }
         if let socket { read.daemon.socket = socket }
-        let daemon = try Daemon(read)
-        if !check { try await daemon.run() }
+        return try Daemon(read)
     }
 }
 
@@ -47,17 +53,16 @@ struct StartError: Error, CustomStringConvertible {
 
 @main
 enum Start {
-    /// On the first thread, before there are others: they inherit its timer slack.
+    /// On the first thread, before there are others, which inherit its timer slack and its user.
     @MainActor static func main() async {
         forgetTimerSlack()
-        await run()
-    }
-
-    private static func run() async {
         do {
             var command = try Podreapd.parseAsRoot()
-            if var command = command as? any AsyncParsableCommand {
-                try await command.run()
+            if let command = command as? Podreapd {
+                let daemon = try command.daemon()
+                guard !command.check else { SystemCalls.leave(0) }
+                let socket = try daemon.settle()
+                try await daemon.run(on: socket)
             } else {
                 try command.run()
             }
@@ -72,6 +77,7 @@ enum Start {
         switch error {
         case let error as SettingsError: return say("\(error)", 2)
         case let error as StartError: return say("\(error)", 3)
+        case let error as BecomingError: return say("\(error)", 3)
         case let error as ListenError: return say("\(error)", 3)
         default:
             if Podreapd.exitCode(for: error) == .success {

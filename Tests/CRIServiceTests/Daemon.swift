@@ -15,15 +15,16 @@ final class Daemon: Sendable {
     /// - Parameters:
     ///   - settings: Text of `podreap.toml` after the keys that make it fit this node.
     ///   - wrapper: A command that starts the daemon.
+    ///   - user: Who starts it; root's settings lie in a directory of root's.
+    ///   - socket: nil: one in the unprivileged user's directory.
     init(
         _ node: PodNode, settings: String = "", wrapper: [String] = [], environment: [String] = [],
-        waits: Bool = true
+        as user: UInt32 = PodNode.user, socket place: String? = nil, waits: Bool = true
     ) throws {
         self.node = node
-        directory = "\(node.library)/daemon-\(UUID().uuidString)"
-        socket = "\(node.library)/podreap.sock"
-        try shell(
-            "mkdir \(directory) && touch \(directory)/log && chown -R \(PodNode.user):\(PodNode.user) \(directory)")
+        directory = "\(user == 0 ? PodNode.rootLibrary : node.library)/daemon-\(UUID().uuidString)"
+        socket = place ?? "\(node.library)/podreap.sock"
+        try shell("mkdir \(directory) && touch \(directory)/log && chown -R \(user):\(user) \(directory)")
         try Data(
             """
             registry = "\(node.registryPath)"
@@ -37,8 +38,8 @@ final class Daemon: Sendable {
             "/bin/sh",
             ["-c", #"log=$1; shift; exec "$@" 2>>"$log""#, "sh", "\(directory)/log"] + wrapper
                 + [try Self.program.get(), "--settings", "\(directory)/podreap.toml", "--socket", socket])
-        start.user = PodNode.user
-        start.group = PodNode.user
+        start.user = user
+        start.group = user
         start.environment = ["PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C"] + environment
         program = try Program(start)
         if waits { try waitForLog("ready") }

@@ -69,8 +69,10 @@ struct OpeningTests {
         #expect(throws: RegistryError.self) { try Registry(path: "") }
     }
 
-    @Test func aDirectoryIsNoRegistry() {
-        #expect(throws: RegistryError.notAFile(path: directory.path)) { try Registry(path: directory.path) }
+    @Test func aDirectoryIsNoRegistry() throws {
+        let path = directory.path + "/registry"
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+        #expect(throws: RegistryError.notAFile(path: path)) { try Registry(path: path) }
     }
 
     @Test func whatIsNoDatabaseIsCorrupt() throws {

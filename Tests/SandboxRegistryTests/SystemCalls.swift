@@ -4,7 +4,8 @@ import Glibc
 enum Filesystem {
     /// With 64 inodes.
     static func mountTmpfs(at path: String, kibibytes: Int) -> Bool {
-        unsafe "size=\(kibibytes)k,nr_inodes=64".withCString { unsafe mount("tmpfs", path, "tmpfs", 0, $0) } == 0
+        unsafe "mode=0755,size=\(kibibytes)k,nr_inodes=64".withCString { unsafe mount("tmpfs", path, "tmpfs", 0, $0) }
+            == 0
     }
 
     static func remountReadOnly(_ path: String) -> Bool {

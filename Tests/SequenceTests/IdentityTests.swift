@@ -17,7 +17,7 @@ import Testing
             let before = bystander.leftovers()
             // The same records, but with the other's pids, as after they were reused.
             try node.write("", as: "late")
-            let late = try Orchestrator(path: "\(node.library)/late.sqlite", helper: TestNode.helper)
+            let late = try Orchestrator(path: "\(PodNode.rootLibrary)/late.sqlite", helper: TestNode.helper)
             var containers = registered.containers
             for (index, other) in bystander.containers.enumerated() {
                 let time = containers[index].process?.startTime ?? 1
@@ -39,7 +39,7 @@ import Testing
             let orchestrator = try node.orchestrator()
             let registered = try await orchestrator.register(pod)
             let before = pod.leftovers()
-            let late = try Orchestrator(path: "\(node.library)/late.sqlite", helper: TestNode.helper)
+            let late = try Orchestrator(path: "\(PodNode.rootLibrary)/late.sqlite", helper: TestNode.helper)
             var sandbox = registered.sandbox
             sandbox.bootID = "11111111-2222-3333-4444-555555555555"
             try late.registry.register(sandbox, registered.containers)

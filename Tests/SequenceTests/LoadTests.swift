@@ -36,7 +36,7 @@ import Testing
     @Test func diskIsFull() async throws {
         try await withPodNode { node in
             let pod = try node.pod()
-            try shell("mkdir -p /mnt/small && mount -t tmpfs -o size=2m small /mnt/small")
+            try shell("mkdir -p /mnt/small && mount -t tmpfs -o size=2m,mode=0755 small /mnt/small")
             defer { _ = try? shell("umount -l /mnt/small") }
             let orchestrator = try Orchestrator(path: "/mnt/small/registry.sqlite", helper: TestNode.helper)
             try await orchestrator.register(pod)

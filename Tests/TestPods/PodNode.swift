@@ -11,6 +11,8 @@ public final class PodNode: Sendable {
     /// A directory that belongs to the unprivileged user, for the registry and for what that user has to read.
     public let library: String
     public var registryPath: String { "\(library)/registry.sqlite" }
+    /// A directory of root's, for registries of this process.
+    public static let rootLibrary = "/mnt/root-library"
     private let pods = Mutex<[SamplePod]>([])
     private let endings = Mutex<[String]>([])
 
@@ -32,7 +34,8 @@ public final class PodNode: Sendable {
         try sample.makeCgroupRoots()
         try shell(
             """
-            rm -rf \(library) /mnt/policy && mkdir \(library) /mnt/policy && chown \(Self.user):\(Self.user) \(library)
+            rm -rf \(library) \(Self.rootLibrary) /mnt/policy && mkdir -m 0755 \(library) \(Self.rootLibrary) /mnt/policy
+            chown \(Self.user):\(Self.user) \(library)
             mount --bind /mnt/policy \(Self.policyDirectory)
             """)
         try setPolicy(policy)
@@ -42,7 +45,7 @@ public final class PodNode: Sendable {
         for script in endings.withLock({ $0 }).reversed() { _ = try? shell(script) }
         for pod in pods.withLock({ $0 }) { pod.destroy() }
         sample.destroy()
-        try shell("umount \(Self.policyDirectory) && rm -rf \(library) /mnt/policy")
+        try shell("umount \(Self.policyDirectory) && rm -rf \(library) \(Self.rootLibrary) /mnt/policy")
         Self.isInUse.withLock { $0 = false }
     }
 

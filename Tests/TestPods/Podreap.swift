@@ -59,20 +59,20 @@ public final class RunningPodreap: Sendable {
 }
 
 extension PodNode {
-    /// Runs `podreap` to its end as the unprivileged user, with this node's registry and the installed helper.
+    /// Runs `podreap` to its end as the unprivileged user, or another, with this node's registry and the installed helper.
     ///
     /// - Parameters:
     ///   - input: The file on its standard input.
     ///   - environment: Further variables; a later one counts.
     public func podreap(
-        _ arguments: [String], input: String = "/dev/null", environment: [String] = []
+        _ arguments: [String], input: String = "/dev/null", environment: [String] = [], as user: UInt32 = PodNode.user
     ) throws -> PodreapResult {
-        try start(arguments, input: input, environment: environment).end()
+        try start(arguments, input: input, environment: environment, as: user).end()
     }
 
     /// The same, and does not wait.
     public func start(
-        _ arguments: [String], input: String = "/dev/null", environment: [String] = []
+        _ arguments: [String], input: String = "/dev/null", environment: [String] = [], as user: UInt32 = PodNode.user
     ) throws -> RunningPodreap {
         let directory = "\(library)/run-\(UUID().uuidString)"
         try shell(
@@ -82,8 +82,8 @@ extension PodNode {
         var start = ProgramStart(
             "/bin/sh", ["-c", script, "sh", input, directory, try Self.program.get()] + arguments)
         start.input = 0
-        start.user = Self.user
-        start.group = Self.user
+        start.user = user
+        start.group = user
         start.environment =
             [
                 "PATH=/usr/bin:/bin", "LC_ALL=C", "TERM=xterm-256color", "PODREAP_REGISTRY=\(registryPath)",

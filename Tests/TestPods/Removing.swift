@@ -8,7 +8,7 @@ internal import TestNode
 extension PodNode {
     /// The library in this process, as root, with a registry of its own.
     public func orchestrator() throws -> Orchestrator {
-        try Orchestrator(path: "/mnt/library/root.sqlite", helper: TestNode.helper)
+        try Orchestrator(path: "\(Self.rootLibrary)/root.sqlite", helper: TestNode.helper)
     }
 }
 

@@ -78,6 +78,7 @@ public final class Registry: Sendable {
         if let errno = SystemCalls.refusal(toWrite: directory, search: true), isInTheWay(errno) {
             throw .notWritable(path: directory, errno: errno)
         }
+        try checkOwner(path)
         let failure = creating.withLock { _ in
             SystemCalls.kind(of: path) == .missing ? SystemCalls.createPrivateFile(path) : nil
         }

@@ -7,6 +7,8 @@ public enum RegistryError: Error, Sendable, Equatable, CustomStringConvertible {
 
     /// The registry's directory does not exist.
     case noDirectory(path: String, directory: String)
+    /// This process is root, and others decide what is in the registry's directory, or where the path to it leads.
+    case exposed(path: String, problem: String)
     /// The path names something that is no regular file.
     case notAFile(path: String)
     /// A file or its directory cannot be written; `errno` is 0 where only SQLite knows more.
@@ -48,6 +50,7 @@ public enum RegistryError: Error, Sendable, Equatable, CustomStringConvertible {
         switch self {
         case .noDirectory(let path, let directory):
             "the registry \(path) cannot be made: there is no directory \(directory); make it, owned by podreap's user"
+        case .exposed(let path, let problem): "root does not open the registry \(path): \(problem)"
         case .notAFile(let path): "the registry \(path) is not a regular file; give the path of a file"
         case .notWritable(let path, let errno): Self.description(ofRefusal: errno, at: path)
         case .corrupt(let path, let detail):

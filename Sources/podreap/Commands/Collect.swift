@@ -2,7 +2,7 @@ import ArgumentParser
 internal import SandboxRegistry
 internal import SandboxRemoval
 
-struct Collect: AsyncParsableCommand {
+struct Collect: AsyncParsableCommand, RegistryCommand {
     static let configuration = CommandConfiguration(
         commandName: "gc", abstract: "Shows what is left of pods that no registry knows, and removes it if told to.",
         discussion: """
@@ -21,16 +21,27 @@ struct Collect: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Keep what is younger: a number with s, m, h or d.", valueName: "age"))
     var olderThan = Age(seconds: 3600)
 
+    @Flag(name: .customLong("hand-over"), help: .hidden)
+    var handsOver = false
+
+    var helpers: HelperOptions? { helper }
+    /// Which process lives in which namespace.
+    var staysRoot: Bool { !handsOver }
+
     func run() async throws {
-        let orchestrator = try helper.orchestrator(common, warm: 1)
-        let facts = try await orchestrator.garbage()
+        guard !handsOver else {
+            // Nothing is asked of a helper, so it does not matter which.
+            return handOver(try Orchestrator(path: common.registryPath, helper: "").allRecords())
+        }
+        let garbage = try collection()
+        let facts = try await garbage.look()
         let verdicts = facts.judge(olderThan: olderThan.seconds).filter { $0.decision != .known }
         for problem in facts.problems { complain("note: \(problem)") }
         var worst: Status = facts.problems.isEmpty ? .done : .incomplete
         var rows = Rows()
         var removable = 0
         for verdict in verdicts {
-            let (done, why, failed) = try await settle(verdict, facts, orchestrator)
+            let (done, why, failed) = try await settle(verdict, facts, garbage)
             if failed { worst = .incomplete }
             if case .remove = verdict.decision { removable += 1 }
             if common.json { Stream.output.write(jsonLine(Line(verdict, done, why))) }
@@ -43,16 +54,30 @@ struct Collect: AsyncParsableCommand {
         guard worst == .done else { throw worst }
     }
 
+    private func collection() throws -> GarbageCollection {
+        guard try needsOwner else { return try helper.orchestrator(common, warm: 1).garbageCollection }
+        return helper.garbageCollection { () throws(RemovalError) in
+            do {
+                return try fromOwner([PodRecords].self, "gc") ?? []
+            } catch let error as RegistryError {
+                throw .registry(error)
+            } catch {
+                // It has said why.
+                throw .registry(.failed(path: common.registryPath, detail: "its owner's records could not be had"))
+            }
+        }
+    }
+
     /// What becomes of it, why, and whether something went wrong.
     private func settle(
-        _ verdict: GarbageVerdict, _ facts: GarbageFacts, _ orchestrator: Orchestrator
+        _ verdict: GarbageVerdict, _ facts: GarbageFacts, _ garbage: GarbageCollection
     ) async throws -> (done: String, why: String, failed: Bool) {
         switch verdict.decision {
         case .known: return ("kept", "", false)
         case .keep(let reason): return ("kept", reason, false)
         case .remove(let reason):
             guard remove else { return ("removable", reason, false) }
-            let failure = try await orchestrator.collect(verdict, from: facts, olderThan: olderThan.seconds)
+            let failure = try await garbage.remove(verdict, from: facts, olderThan: olderThan.seconds)
             return failure.map { ("failed", $0, true) } ?? ("removed", reason, false)
         }
     }

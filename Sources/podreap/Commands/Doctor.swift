@@ -1,18 +1,20 @@
 import ArgumentParser
 internal import SandboxRemoval
 
-struct Doctor: AsyncParsableCommand {
+struct Doctor: AsyncParsableCommand, RegistryCommand {
     static let configuration = CommandConfiguration(
         abstract: "Checks every precondition of an installation, and says what to do about each that fails.",
         discussion: """
             Starts a helper, has every runtime list its containers, and reads the whole registry. Changes nothing. Run \
-            it as the user that podreap runs as.
+            it as the user that podreap runs as; root becomes that user for it.
 
             Exit status: 0 all is well, or only warnings; 1 a check failed.
             """)
 
     @OptionGroup var common: CommonOptions
     @OptionGroup var helper: HelperOptions
+
+    var helpers: HelperOptions? { helper }
 
     func run() async throws {
         let installation: Installation

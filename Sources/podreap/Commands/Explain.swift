@@ -3,7 +3,7 @@ import FoundationEssentials
 internal import SandboxRegistry
 internal import SandboxRemoval
 
-struct Explain: ParsableCommand {
+struct Explain: RegistryCommand {
     static let configuration = CommandConfiguration(
         abstract: "Says why a sandbox is not gone: what failed, who holds what, and what helps. Changes nothing.",
         discussion: """
@@ -24,6 +24,12 @@ struct Explain: ParsableCommand {
     @Argument(help: "A sandbox's id, digits that only one of 64 begins with, or a pod's NAMESPACE/NAME.")
     var pod: String
 
+    @Flag(name: .customLong("hand-over"), help: .hidden)
+    var handsOver = false
+
+    /// Processes' namespaces, open files and wait channels.
+    var staysRoot: Bool { !handsOver }
+
     func run() throws {
         let milliseconds = Int32(min(max(patience.duration / .milliseconds(1), 10), 60_000))
         if foreign.from != nil {
@@ -34,10 +40,24 @@ struct Explain: ParsableCommand {
             sayWhatWasMeant(pod, sandbox.id)
             return try show(explanation, sandbox, "It is not registered; this only looks.")
         }
+        guard let records = try records() else { return }
+        try show(try records.explain(patience: milliseconds), records.sandbox, Self.state(of: records.sandbox))
+    }
+
+    /// nil where all was said or handed over.
+    private func records() throws -> PodRecords? {
+        if try needsOwner { return try fromOwner(PodRecords.self, "explain", [pod]) }
         // Nothing is asked of a helper, so it does not matter which.
         let orchestrator = try Orchestrator(path: common.registryPath, helper: "")
-        guard let sandbox = try orchestrator.registry.find(pod) else { return try tellOfGone(orchestrator.registry) }
-        try show(try orchestrator.explain(sandbox, patience: milliseconds), sandbox, Self.state(of: sandbox))
+        guard let sandbox = try orchestrator.registry.find(pod) else {
+            try tellOfGone(orchestrator.registry)
+            if handsOver { handOver(PodRecords?.none) }
+            return nil
+        }
+        let records = try orchestrator.explained(sandbox)
+        guard handsOver else { return records }
+        handOver(records)
+        return nil
     }
 
     private func show(_ explanation: Explanation, _ sandbox: Sandbox, _ state: String) throws {

@@ -3,7 +3,7 @@ import FoundationEssentials
 internal import SandboxRegistry
 internal import SandboxRemoval
 
-struct History: ParsableCommand {
+struct History: RegistryCommand {
     static let configuration = CommandConfiguration(
         abstract: "Lists past removals and stops, the newest first; for one of them, how long each step took.")
 

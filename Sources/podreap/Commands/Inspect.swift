@@ -1,7 +1,7 @@
 import ArgumentParser
 internal import SandboxRegistry
 
-struct Inspect: ParsableCommand {
+struct Inspect: RegistryCommand {
     static let configuration = CommandConfiguration(abstract: "Shows all that is registered of a sandbox, in JSON.")
 
     @OptionGroup var common: CommonOptions

@@ -2,7 +2,7 @@ import ArgumentParser
 internal import SandboxRegistry
 internal import SandboxRemoval
 
-struct Plan: ParsableCommand {
+struct Plan: RegistryCommand {
     static let configuration = CommandConfiguration(
         abstract: "Shows what remove would do, step by step. Changes nothing.",
         discussion: """
@@ -15,6 +15,9 @@ struct Plan: ParsableCommand {
 
     @Argument(help: "A sandbox's id, or digits that only one of 64 begins with.")
     var id: String
+
+    /// Other runtimes keep their pods where only root can read.
+    var staysRoot: Bool { foreign.from != nil }
 
     func run() throws {
         let plan = try self.plan()

@@ -3,7 +3,7 @@ import FoundationEssentials
 internal import SandboxRegistry
 internal import SandboxRemoval
 
-struct Register: AsyncParsableCommand {
+struct Register: AsyncParsableCommand, RegistryCommand {
     static let configuration = CommandConfiguration(
         abstract: "Registers sandboxes with their containers from JSON documents, and prints their ids.",
         discussion: """
@@ -17,6 +17,10 @@ struct Register: AsyncParsableCommand {
 
     @Argument(help: "The documents' file; - is standard input.")
     var file = "-"
+
+    var helpers: HelperOptions? { helper }
+
+    func openInput() throws { try podreap.openInput(file) }
 
     func run() async throws {
         let bytes = try readInput(file, limit: DocumentStream.maximumBytes)

@@ -2,7 +2,7 @@ import ArgumentParser
 internal import SandboxRegistry
 internal import SandboxRemoval
 
-struct Remove: AsyncParsableCommand {
+struct Remove: AsyncParsableCommand, RegistryCommand {
     static let configuration = CommandConfiguration(
         abstract: "Removes sandboxes with all their containers.",
         discussion: """
@@ -31,6 +31,8 @@ struct Remove: AsyncParsableCommand {
             throw ValidationError(all ? "--all takes no ids" : "give at least one id, or --all")
         }
     }
+
+    var helpers: HelperOptions? { helper }
 
     func run() async throws {
         let ids = all ? try common.openRegistry().sandboxes().map(\.id) : ids

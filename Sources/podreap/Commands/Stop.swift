@@ -3,7 +3,7 @@ internal import SandboxRegistry
 internal import SandboxRemoval
 internal import Settings
 
-struct Stop: AsyncParsableCommand {
+struct Stop: AsyncParsableCommand, RegistryCommand {
     static let configuration = CommandConfiguration(
         abstract: "Stops sandboxes: ends their containers and deletes their namespaces.",
         discussion: """
@@ -25,6 +25,8 @@ struct Stop: AsyncParsableCommand {
         help: ArgumentHelp(
             "How long a container may take to end; 0 kills it at once (default: 10).", valueName: "seconds"))
     var grace: Seconds?
+
+    var helpers: HelperOptions? { helper }
 
     func run() async throws {
         let grace = grace?.duration ?? .seconds(Configured.settings.removal.stopGrace)

@@ -63,6 +63,14 @@ struct HelperOptions: ParsableArguments {
         if let socket { return try Orchestrator(path: registry, helperSocket: socket, atOnce: atOnce, warm: warm) }
         return try Orchestrator(path: registry, helper: path, policy: policy, atOnce: atOnce, warm: warm)
     }
+
+    /// Without a registry of this process's.
+    func garbageCollection(
+        _ records: @escaping @Sendable () throws(RemovalError) -> [PodRecords]
+    ) -> GarbageCollection {
+        GarbageCollection(
+            helper: path, helperSocket: socket, policy: policy, atOnce: Configured.settings.helpers, records: records)
+    }
 }
 
 /// A number of seconds on the command line, such as `10` or `0.5`.

@@ -1,3 +1,4 @@
+internal import Ownership
 internal import SandboxRemoval
 internal import Settings
 
@@ -5,7 +6,11 @@ internal import Settings
 enum Configured {
     static let result = Result<Settings, any Error> {
         let path = environmentVariable("PODREAP_SETTINGS")
-        return try Settings(path: path ?? Settings.defaultPath, mustExist: path != nil)
+        let place = path ?? Settings.defaultPath
+        if ProcessUser.isRoot, let weakness = PathTrust.of(place)?.weakness() {
+            throw UsageError("root does not read the settings \(place): \(weakness)")
+        }
+        return try Settings(path: place, mustExist: path != nil)
     }
 
     /// The program has ended by now where the file is wrong.

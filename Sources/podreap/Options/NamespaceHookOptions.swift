@@ -7,7 +7,7 @@ struct NamespaceHookOptions: ParsableArguments {
         help: ArgumentHelp(
             "A shell command to run when all containers are gone, right before the namespaces are deleted.",
             discussion: """
-                For CNI DEL. It finds PODREAP_NETNS (the network namespace's path), PODREAP_SANDBOX, PODREAP_POD_NAME, \
+                For CNI DEL. It runs as the user who owns the registry, also where root calls, and finds PODREAP_NETNS (the network namespace's path), PODREAP_SANDBOX, PODREAP_POD_NAME, \
                 PODREAP_POD_NAMESPACE and PODREAP_POD_UID in its environment. Where it fails, the namespaces are kept, and \
                 the next call runs it again; the end of what it prints is shown then.
                 """, valueName: "command"))

@@ -1,0 +1,64 @@
+import FoundationEssentials
+internal import HelperClient
+internal import NodeObservation
+public import SandboxRegistry
+
+/// What the registry knows of one sandbox, and who works on it: what one process can hand to another that does not open the registry.
+public struct PodRecords: Codable, Sendable {
+    public var sandbox: Sandbox
+    public var containers: [Container]
+    /// Of its last removal or stop.
+    public var report: RemovalReport?
+    /// The process that works on it.
+    var worker: Worker?
+
+    struct Worker: Codable, Sendable {
+        var pid: Int32
+        /// It was stopped (^Z), so that it will not end by itself.
+        var isStopped: Bool
+    }
+
+    init(sandbox: Sandbox, containers: [Container], report: RemovalReport? = nil, worker: Worker? = nil) {
+        self.sandbox = sandbox
+        self.containers = containers
+        self.report = report
+        self.worker = worker
+    }
+
+    /// Why the sandbox is not gone. Changes nothing, and opens no registry. Blocks for as long as looking takes.
+    ///
+    /// - Parameters:
+    ///   - patience: Milliseconds that a filesystem has for its answer.
+    ///   - serviceManager: Who starts the helpers, where that is not this process: its mounts are the node's.
+    public func explain(patience: Int32 = 1000, serviceManager: Int32? = nil) throws(RemovalError) -> Explanation {
+        do throws(ObservationError) {
+            return .of(
+                try .gather(
+                    sandbox, containers, report, worker: worker.map { ($0.pid, $0.isStopped) }, patience: patience,
+                    serviceManager: serviceManager))
+        } catch {
+            throw .observation(error)
+        }
+    }
+}
+
+extension Orchestrator {
+    /// What `PodRecords.explain` needs of one of the registry's sandboxes.
+    public func explained(_ sandbox: Sandbox) throws(RemovalError) -> PodRecords {
+        PodRecords(
+            sandbox: sandbox, containers: try records(of: sandbox),
+            report: try lastReport(of: sandbox.id).flatMap { RemovalReport($0) },
+            worker: worker(on: sandbox.id).map { PodRecords.Worker(pid: $0.pid, isStopped: $0.isStopped) })
+    }
+
+    /// All that is registered, without what `explain` needs beside.
+    public func allRecords() throws(RemovalError) -> [PodRecords] {
+        try fromRegistry { (registry) throws(RegistryError) in
+            var records: [PodRecords] = []
+            for sandbox in try registry.sandboxes() {
+                records.append(PodRecords(sandbox: sandbox, containers: try registry.containers(of: sandbox.id)))
+            }
+            return records
+        }
+    }
+}
