@@ -11,7 +11,7 @@ SWIFTFLAGS ?=
 PRIVATE_NAMESPACE ?= unshare --mount --propagation private --
 # Which test targets to run, for example TESTS="HelperTests PodRemovalTests"; all where it is empty.
 TESTS ?=
-# Options for podreap demo.
+# Options of the demo, such as --workloads 5.
 DEMOFLAGS ?=
 # Which part of the benchmark to run, for example BENCHFLAGS="--parts removals --rounds 5 --workloads 1 3"; without any, all of it,
 # and the README's numbers are written anew.
@@ -102,7 +102,8 @@ $(BENCH)/%: Tests/Benchmark/%.c
 
 demo: root helper ## Makes a real pod, removes it, and proves that nothing is left
 	$(SWIFT) build $(SWIFTFLAGS) --product podreap --scratch-path $(DEBUG)
-	$(DEBUG)/debug/podreap demo $(DEMOFLAGS)
+	$(SWIFT) build $(SWIFTFLAGS) --product podreap-demo --scratch-path $(DEBUG)
+	$(PRIVATE_NAMESPACE) $(DEBUG)/debug/podreap-demo --helper $(HELPER) --podreap $(DEBUG)/debug/podreap $(DEMOFLAGS)
 
 test: root setup lint helper floor ## Runs every check and test
 	$(SWIFT) build $(SWIFTFLAGS) --build-tests --scratch-path $(DEBUG)

@@ -83,12 +83,9 @@ let unprivilegedTargets: [Target] = [
         name: "SandboxRemoval",
         dependencies: ["EventLoop", "HelperProtocol", "HelperClient", "SandboxRegistry", "NodeObservation"],
         swiftSettings: strict),
-    .target(name: "SamplePod", dependencies: ["CLinux"], swiftSettings: strict),
     .executableTarget(
         name: "podreap",
-        dependencies: [
-            "EventLoop", "SandboxRemoval", "HelperProtocol", "Ownership", "SamplePod", "Settings", arguments,
-        ],
+        dependencies: ["EventLoop", "SandboxRemoval", "HelperProtocol", "Ownership", "Settings", arguments],
         swiftSettings: strict),
     .target(
         name: "Settings", dependencies: [.product(name: "TOMLKit", package: "TOMLKit")], swiftSettings: strict),
@@ -114,6 +111,11 @@ let unprivilegedTargets: [Target] = [
 ]
 
 let tests: [Target] = [
+    // Real pods, for the demo, the tests and the benchmark.
+    .target(name: "SamplePod", dependencies: ["CLinux"], path: "Tests/Support/SamplePod", swiftSettings: strict),
+    .executableTarget(
+        name: "podreap-demo", dependencies: ["SamplePod", "SandboxRegistry", arguments], path: "Tests/Support/Demo",
+        swiftSettings: strict),
     .executableTarget(
         name: "podreap-benchmark", dependencies: ["SandboxRemoval", "SandboxRegistry", "SamplePod", arguments],
         path: "Tests/Benchmark/Driver", swiftSettings: strict),

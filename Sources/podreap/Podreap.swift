@@ -39,7 +39,7 @@ struct Podreap: AsyncParsableCommand {
         version: "podreap \(Release.version)",
         subcommands: [
             Discover.self, Register.self, List.self, Inspect.self, Plan.self, Explain.self, Stop.self, Remove.self,
-            Collect.self, History.self, Doctor.self, Demo.self,
+            Collect.self, History.self, Doctor.self,
         ])
 }
 
@@ -92,7 +92,6 @@ enum Start {
         case let error as SettingsError: return say(error, .badInput)
         case let error as BecomingError: return say(error, .unusable)
         case let error as UsageError: return say(error.message, .badInput)
-        case let error as DemoFailure: return say(error, .incomplete)
         default:
             // Of the parser: help and versions too, which are no errors.
             let text = Podreap.fullMessage(for: error)

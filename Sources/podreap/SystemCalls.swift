@@ -1,4 +1,3 @@
-internal import Dispatch
 internal import FoundationEssentials
 internal import Glibc
 
@@ -117,22 +116,3 @@ func handedOver(by arguments: [String]) throws(InputError) -> (status: Int32, by
     while unsafe waitpid(pid, &status, 0) < 0, errno == EINTR {}
     return (status & 0x7f == 0 ? status >> 8 & 0xff : 128 + status & 0x7f, bytes)
 }
-
-/// Becomes another program, found on the PATH; returns only where that fails.
-func replaceProcess(_ command: [String]) {
-    var arguments = unsafe command.map { unsafe strdup($0) } + [nil]
-    unsafe execvp(command[0], &arguments)
-    unsafe arguments.forEach { unsafe free($0) }
-}
-
-/// Calls `body` with the signal's number, on another thread, where the signal comes. Children start with it at its default.
-func onSignal(_ number: Int32, _ body: @escaping @Sendable (Int32) -> Void) -> any DispatchSourceSignal {
-    _ = signal(number, SIG_IGN)
-    let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-    source.setEventHandler { body(number) }
-    source.resume()
-    return source
-}
-
-/// The signals that ask a program to end.
-let endingSignals = [SIGINT, SIGTERM, SIGHUP]

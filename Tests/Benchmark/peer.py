@@ -19,7 +19,7 @@ sys.path.insert(0, os.path.join(HERE, "../Peers"))
 sys.dont_write_bytecode = True
 import cri  # noqa: E402
 
-# What the sample pods run, too (Sources/SamplePod/Workload.swift).
+# What the sample pods run, too (Tests/Support/SamplePod/Workload.swift).
 SCRIPTS = {
     "handlesTerm": "trap 'kill $!; exit 0' TERM; sleep 2147483647 & wait",
     "ignoresTerm": "trap '' TERM; exec sleep 2147483647",

@@ -115,18 +115,9 @@ import Testing
             #expect(
                 help.contains(
                     "2 the command line or a document is wrong, nothing was changed; 3 the helper or the registry"))
-            for command in ["register", "ps", "inspect", "plan", "stop", "remove", "demo"] {
+            for command in ["register", "ps", "inspect", "plan", "stop", "remove"] {
                 #expect(try run(node, [command, "--help"]).output.contains("USAGE: podreap \(command)"))
             }
-        }
-    }
-
-    /// Only root can make what a demonstration needs.
-    @Test func demoNeedsRoot() throws {
-        try withPodNode { node in
-            expectFailure(
-                try node.podreap(["demo"]), 2, "demo makes mounts and containers, so it needs root: sudo podreap demo\n"
-            )
         }
     }
 }

@@ -23,8 +23,8 @@ public struct SampleInstallation: Sendable {
     ///
     /// - Parameters:
     ///   - helper: The helper as it was built.
-    ///   - program: The `podreap` to run, or any other program in its place.
-    public init(helper: String, program: String = "/proc/self/exe") throws(SampleError) {
+    ///   - program: The `podreap` to run.
+    public init(helper: String, program: String) throws(SampleError) {
         guard isRoot() else { throw .notRoot }
         guard hasPrivateMounts() else { throw .notPrivate }
         guard exists(helper) else {

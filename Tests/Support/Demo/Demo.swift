@@ -1,59 +1,50 @@
 import ArgumentParser
 import Dispatch
-import FoundationEssentials
-internal import SamplePod
-internal import SandboxRegistry
+import Foundation
+import SamplePod
+import SandboxRegistry
 
-struct Demo: AsyncParsableCommand {
+/// Makes a real pod, removes it, and proves that nothing is left: `make demo` starts it.
+@main
+struct Demo: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "podreap-demo",
         abstract: "Makes a real pod, removes it, and proves that nothing is left.",
         discussion: """
-            Needs root, runc, busybox, iproute2 and setcap; `make demo` installs them. Everything happens in a mount \
-            namespace of its own and beneath private roots, and the machine is left as it was. podreap itself runs as \
-            an unprivileged user, with the helper installed as a distribution would.
+            For root in a mount namespace of its own; needs runc, busybox, iproute2 and setcap. `make demo` sees to all of that. \
+            Everything lies beneath private roots, and the machine is left as it was. podreap itself runs as an unprivileged \
+            user, with the helper installed as a distribution would.
             """)
 
     @Option(help: ArgumentHelp("The helper to install.", valueName: "path"))
-    var helper: String?
+    var helper: String
+
+    @Option(help: ArgumentHelp("The command line to install.", valueName: "path"))
+    var podreap: String
 
     @Option(help: "How many workload containers the pod has beside its infra container; the last one ignores TERM.")
     var workloads = 2
-
-    @Flag(help: .hidden)
-    var inside = false
 
     func validate() throws {
         guard 1...50 ~= workloads else { throw ValidationError("--workloads takes a number from 1 to 50") }
     }
 
-    func run() async throws {
-        guard isSuperuser else {
-            throw UsageError("demo makes mounts and containers, so it needs root: sudo podreap demo")
-        }
-        guard inside else { return try enterPrivateNamespace() }
-        let path = helper ?? environmentVariable("PODREAP_HELPER") ?? "/usr/libexec/podreap/podreap-helper"
-        do {
-            let stage = try Stage(helper: path, workloads: workloads)
-            defer { stage.clear() }
-            // An interrupted demo leaves no containers behind.
-            let watchers = endingSignals.map {
-                onSignal($0) {
-                    stage.clear(); leave(128 + $0)
-                }
+    func run() throws {
+        let stage = try Stage(helper: helper, podreap: podreap, workloads: workloads)
+        defer { stage.clear() }
+        // An interrupted demo leaves no containers behind.
+        let watchers = [SIGINT, SIGTERM, SIGHUP].map { number in
+            signal(number, SIG_IGN)
+            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+            source.setEventHandler {
+                stage.clear()
+                Foundation.exit(128 + number)
             }
-            defer { watchers.forEach { $0.cancel() } }
-            try stage.play()
-        } catch let error as SampleError {
-            complain(error)
-            throw Status.unusable
+            source.resume()
+            return source
         }
-    }
-
-    /// Starts this program again in a mount namespace of its own: only a new process has all its threads in there.
-    private func enterPrivateNamespace() throws {
-        let same = ["demo", "--inside", "--workloads", "\(workloads)"] + (helper.map { ["--helper", $0] } ?? [])
-        replaceProcess(["unshare", "--mount", "--propagation", "private", "--", programPath] + same)
-        throw UsageError("unshare(1) of util-linux is missing")
+        defer { watchers.forEach { $0.cancel() } }
+        try stage.play()
     }
 }
 
@@ -63,9 +54,9 @@ private struct Stage: Sendable {
     let pod: SamplePod
     private let duration: Duration
 
-    init(helper: String, workloads: Int) throws {
+    init(helper: String, podreap: String, workloads: Int) throws {
         Self.title("A real pod")
-        installation = try SampleInstallation(helper: helper)
+        installation = try SampleInstallation(helper: helper, program: podreap)
         let start = ContinuousClock.now
         let plans = (1...workloads).map { Workload($0 == workloads ? .ignoresTerm : .handlesTerm) }
         do {
@@ -85,7 +76,7 @@ private struct Stage: Sendable {
     func play() throws {
         let ignoring = pod.workloads.count == 1 ? "which ignores TERM" : "the last of which ignores TERM"
         say(
-            "runc made it in \(Milliseconds.text(duration / .milliseconds(1))): an infra container and "
+            "runc made it in \(Int(duration / .milliseconds(1))) ms: an infra container and "
                 + "\(pod.workloads.count) workload\(pod.workloads.count == 1 ? "" : "s"), \(ignoring),")
         say("a shm, a pinned network namespace with a veth pair, overlays, and a volume in the first workload.")
         let before = inventory()
@@ -104,12 +95,12 @@ private struct Stage: Sendable {
     private func prove(_ before: [(kind: String, count: Int)]) throws {
         Self.title("Looked for from outside, as root, without podreap")
         let after = inventory()
-        say(
-            table(
-                [["", "BEFORE", "AFTER"]]
-                    + before.map { entry in
-                        [entry.kind, "\(entry.count)", "\(after.first { $0.kind == entry.kind }?.count ?? 0)"]
-                    }))
+        for (kind, count) in [("", "BEFORE")] + before.map({ ($0.kind, "\($0.count)") }) {
+            let now = after.first { $0.kind == kind }.map { "\($0.count)" } ?? "AFTER"
+            say(
+                kind.padding(toLength: 26, withPad: " ", startingAt: 0)
+                    + count.padding(toLength: 8, withPad: " ", startingAt: 0) + now)
+        }
         let left = pod.leftovers()
         guard left.isEmpty else { throw DemoFailure("left behind: \(left.joined(separator: ", "))") }
         guard pod.node.volumeIsIntact else { throw DemoFailure("the volume's data is gone") }
@@ -156,12 +147,16 @@ private struct Stage: Sendable {
     private static func title(_ text: String) { say("\n" + emphasised(text)) }
 }
 
-private func say(_ text: String) { Stream.output.write(text.hasSuffix("\n") ? text : text + "\n") }
+private func say(_ text: String) {
+    FileHandle.standardOutput.write(Data((text.hasSuffix("\n") ? text : text + "\n").utf8))
+}
 
-private func emphasised(_ text: String) -> String { Stream.output.isTerminal ? "\u{1b}[1m\(text)\u{1b}[0m" : text }
+private func emphasised(_ text: String) -> String {
+    isatty(STDOUT_FILENO) == 1 ? "\u{1b}[1m\(text)\u{1b}[0m" : text
+}
 
 /// The demo did not show what it should.
-struct DemoFailure: Error, CustomStringConvertible {
+private struct DemoFailure: Error, CustomStringConvertible {
     let description: String
     init(_ description: String) { self.description = description }
 }
