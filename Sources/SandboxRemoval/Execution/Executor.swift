@@ -26,82 +26,38 @@ struct Executor: Sendable {
 
     /// The records of all steps, in the plan's order.
     func run() async -> [StepRecord] {
-        var records: [Int: StepRecord] = [:]
-        var waiting = plan.steps
-        // Of containers that are killed only a few more at first than there are helpers: those that die at once hold each other up in the
-        // kernel. One that takes long holds nobody up for long.
-        var atOnce = plan.purpose.removes ? min(helpers.most + 1, options.containersAtOnce) : options.containersAtOnce
-        await withTaskGroup(of: StepRecord?.self) { group in
-            var running = 0
-            var busy: [String: Int] = [:]
-            var isTimed = false
+        var schedule = Schedule(plan, containers: containerLimit)
+        await withTaskGroup(of: Schedule.Event.self) { group in
             while true {
-                var later: [Step] = []
-                var isHeldBack = false
-                for step in waiting {
-                    switch readiness(of: step, records) {
-                    case .ready where isContainerTooMuch(step, busy, atOnce):
-                        later.append(step)
-                        isHeldBack = true
-                    case .ready:
-                        running += 1
-                        busy[step.subject.id, default: 0] += 1
-                        // Nobody else needs them, and whoever holds them has the next record copy them all.
-                        let known = if case .forget = step.action { records } else { [Int: StepRecord]() }
-                        group.addTask { await perform(step, after: known) }
-                    case .notYet: later.append(step)
-                    case .never(let cause): records[step.number] = skip(step, cause)
-                    }
+                for (step, cause) in schedule.takeBlocked() { schedule.record(skip(step, because: cause)) }
+                for step in schedule.takeReady() {
+                    // Nobody else needs them, and whoever holds them has the next record copy them all.
+                    let known = if case .forget = step.action { schedule.finished } else { [StepRecord]() }
+                    group.addTask { .finished(await perform(step, after: known)) }
                 }
-                waiting = later
-                if isHeldBack, !isTimed, atOnce < options.containersAtOnce {
-                    isTimed = true
+                if schedule.takeTimer() {
                     group.addTask {
                         try? await Task.sleep(for: Self.usualEnd)
-                        return nil
+                        return .waited
                     }
                 }
-                guard running > 0, let ended = await group.next() else { break }
-                guard let record = ended else {
-                    isTimed = false
-                    atOnce = min(atOnce + helpers.most, options.containersAtOnce)
-                    continue
-                }
-                running -= 1
-                busy[record.subject] = busy[record.subject].flatMap { $0 > 1 ? $0 - 1 : nil }
-                records[record.number] = record
+                guard schedule.hasRunning, let event = await group.next() else { break }
+                schedule.apply(event)
             }
             group.cancelAll()
         }
-        return plan.steps.compactMap { records[$0.number] }
+        return schedule.finished
     }
 
-    /// Whether the step would begin with one container more than may be worked on at once.
-    private func isContainerTooMuch(_ step: Step, _ busy: [String: Int], _ atOnce: Int) -> Bool {
-        guard case .container(let id) = step.subject, busy[id] == nil else { return false }
-        return busy.keys.count { $0 != plan.sandbox.id } >= atOnce
+    /// Of containers that are killed only a few more at first than there are helpers: those that die at once hold each other up in the
+    /// kernel. One that takes long holds nobody up for long.
+    private var containerLimit: Schedule.ContainerLimit {
+        let most = options.containersAtOnce
+        return Schedule.ContainerLimit(
+            first: plan.purpose.removes ? helpers.most + 1 : most, more: helpers.most, most: most)
     }
 
-    private enum Readiness {
-        case ready, notYet
-        case never(because: Step)
-    }
-
-    private func readiness(of step: Step, _ records: [Int: StepRecord]) -> Readiness {
-        var ready = true
-        for number in step.dependencies {
-            // A registry that cannot be written must not keep anything from being removed, which may be what makes room.
-            if case .markRemoving = plan.steps[number].action, records[number] != nil { continue }
-            guard let record = records[number] else {
-                ready = false
-                continue
-            }
-            if !record.succeeded { return .never(because: plan.steps[number]) }
-        }
-        return ready ? .ready : .notYet
-    }
-
-    private func skip(_ step: Step, _ cause: Step) -> StepRecord {
+    private func skip(_ step: Step, because cause: Step) -> StepRecord {
         let record = StepRecord(
             step, .skipped, detail: "not tried, because this did not succeed: \(cause)", start: .now - start,
             duration: .zero)
@@ -109,7 +65,7 @@ struct Executor: Sendable {
         return record
     }
 
-    private func perform(_ step: Step, after records: [Int: StepRecord]) async -> StepRecord {
+    private func perform(_ step: Step, after records: [StepRecord]) async -> StepRecord {
         tell(.started(step))
         let began = ContinuousClock.now
         var record: StepRecord
@@ -128,7 +84,7 @@ struct Executor: Sendable {
     }
 
     private func carryOut(
-        _ step: Step, _ began: ContinuousClock.Instant, _ records: [Int: StepRecord]
+        _ step: Step, _ began: ContinuousClock.Instant, _ records: [StepRecord]
     ) async throws(StepFailure) -> StepSuccess {
         switch step.action {
         case .markRemoving:
@@ -139,7 +95,7 @@ struct Executor: Sendable {
             try await write { (registry) throws(RegistryError) in try registry.forgetContainer(step.subject.id) }
         case .forget:
             let done = StepRecord(step, .done, start: began - start)
-            let report = report((Array(records.values) + [done]).sorted { $0.number < $1.number })
+            let report = report(records + [done])
             try await write { (registry) throws(RegistryError) in
                 _ = try registry.forgetSandbox(plan.sandbox.id, report: report.stored)
             }
