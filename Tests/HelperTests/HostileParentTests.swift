@@ -129,25 +129,11 @@ extension RealHelper {
             #expect(try helper.process.wait(seconds: 2) == .exited(1))
         }
 
-        /// Without openat2(2) nothing weaker is done instead.
-        @Test func withoutOpenat2() throws {
-            let helper = try TestHelper(
-                ungreeted: Programs.hostileStart(["no-openat2", "user", "61234"], asRoot: true))
+        /// Without openat2(2), be it of a path or beneath a directory, nothing weaker is done instead.
+        @Test(arguments: ["no-openat2", "no-openat2-beneath"]) func withoutOpenat2(_ what: String) throws {
+            let helper = try TestHelper(ungreeted: Programs.hostileStart([what, "user", "61234"], asRoot: true))
             #expect(try helper.receive()?.outcome == .refused(.kernelTooOld, detail: []))
             #expect(try helper.process.wait(seconds: 2) == .exited(1))
-        }
-
-        @Test func withoutOpenat2BeneathDirectories() throws {
-            try shell("mkdir -p \(TestNode.sandboxes)/old/d; touch \(TestNode.sandboxes)/old/f")
-            let helper = try TestHelper(Programs.hostileStart(["no-openat2-beneath", "user", "61234"], asRoot: true))
-            for request in try [
-                Request.remove(.at(0, "old")), .lookAt(.at(0, "old")), .remove(.at(1, "old", "d")),
-                .unmount(.at(0, "old", "d"), .look),
-            ] {
-                #expect(try helper.ask(request).outcome == .refused(.kernelTooOld, detail: []), "\(request)")
-            }
-            #expect(Entry.exists("\(TestNode.sandboxes)/old/f") && Entry.exists("\(TestNode.sandboxes)/old/d"))
-            try shell("rm -r \(TestNode.sandboxes)/old")
         }
     }
 }

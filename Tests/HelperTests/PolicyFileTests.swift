@@ -30,6 +30,7 @@ extension RealHelper {
             Weakness(script: "chmod 777 .", rule: .policyReplaceable, detail: "/etc/podreap"),
             Weakness(script: "chmod 775 .", rule: .policyReplaceable, detail: "/etc/podreap"),
             Weakness(script: "chown 61234 .", rule: .policyReplaceable, detail: "/etc/podreap"),
+            Weakness(script: "chmod 1777 .; rm helper.conf", rule: .policyReplaceable, detail: conf),
         ])
         func weak(_ weakness: Weakness) throws {
             let policy = try TestPolicy(try TestNode.shared().policy)
@@ -50,10 +51,45 @@ extension RealHelper {
 
         private static let place = "/mnt/node/weak"
 
+        private static func runtime(_ program: String, _ stateRoot: String) -> String {
+            "sandbox-root = /mnt/node/sandboxes\nruntime = x \(program) \(stateRoot)"
+        }
+
         @Test(arguments: [
             Place(script: "mkdir -p r", line: "sandbox-root = \(place)/r"),
             Place(script: ":", line: "sandbox-root = \(place)/not/there/yet"),
             Place(script: "mkdir -pm 1777 r", line: "sandbox-root = \(place)/r"),
+            Place(script: "mkdir -m 1777 p; mkdir p/r", line: "sandbox-root = \(place)/p/r"),
+            Place(script: ":", line: runtime("\(place)/not/x", "\(place)/not/there")),
+            // Anyone may make what is not there yet in a sticky directory.
+            Place(
+                script: "mkdir -m 1777 p", line: "sandbox-root = \(place)/p/later", rule: .rootReplaceable,
+                detail: "\(place)/p/later"),
+            Place(
+                script: "mkdir -m 1777 p", line: "netns-root = \(place)/p/later/netns names uuid",
+                rule: .rootReplaceable, detail: "\(place)/p/later"),
+            Place(
+                script: "mkdir -m 1777 p; mkdir p/r", line: "cgroup-root = \(place)/p/r/later/still"),
+            Place(
+                script: "mkdir -m 1777 p; mkdir s", line: runtime("\(place)/p/x", "\(place)/s"),
+                rule: .runtimeReplaceable, detail: "\(place)/p/x"),
+            Place(
+                script: "mkdir -m 1777 p", line: runtime("/usr/bin/true", "\(place)/p/later"), rule: .rootReplaceable,
+                detail: "\(place)/p/later"),
+            Place(
+                script: "mkdir -m 1777 p; mkdir p/s; chown 61234 p/s", line: runtime("/usr/bin/true", "\(place)/p/s"),
+                rule: .rootReplaceable, detail: "\(place)/p/s"),
+            // Whoever writes in a state root names processes.
+            Place(
+                script: "mkdir -m 1777 s", line: runtime("/usr/bin/true", "\(place)/s"), rule: .rootReplaceable,
+                detail: "\(place)/s"),
+            Place(script: "mkdir -m 1777 p; mkdir p/s", line: runtime("/usr/bin/true", "\(place)/p/s")),
+            // A filesystem of somebody's own would say whatever owner he likes.
+            Place(
+                script: "mkdir -m 1777 p; mkdir p/r; mount -t tmpfs -o mode=755 weak p/r",
+                line: "sandbox-root = \(place)/p/r", rule: .rootReplaceable, detail: "\(place)/p/r"),
+            Place(
+                script: "mkdir r; mount -t tmpfs -o mode=755 weak r", line: "sandbox-root = \(place)/r"),
             Place(
                 script: "mkdir -m 777 r", line: "sandbox-root = \(place)/r", rule: .rootReplaceable,
                 detail: "\(place)/r"),
@@ -90,7 +126,7 @@ extension RealHelper {
         func weakPlace(_ place: Place) throws {
             try TestNode.shared()
             try shell("mkdir \(Self.place); cd \(Self.place); \(place.script)")
-            defer { _ = try? shell("rm -rf \(Self.place)") }
+            defer { clear(Self.place) }
             let helper = try TestHelper(ungreeted: TestHelper.start, policy: "caller = 61234\n\(place.line)\n")
             if let rule = place.rule {
                 try expectRefusal(helper, rule, place.detail)

@@ -3,14 +3,14 @@ internal import HelperProtocol
 extension Broker {
     /// A directory's identity and a page of its children's names; the root's own for a place without components.
     func look(_ place: Place, from cursor: UInt64) throws(Outcome) -> Answer {
-        let root = try policy.directoryRoot(for: place, looking: true)
+        _ = try policy.directoryRoot(for: place, looking: true)
         return try privileges.raised([.dacOverride]) { () throws(Outcome) -> Answer in
             do throws(Outcome) {
                 let directory: Descriptor
                 if place.depth == 0 {
-                    directory = try Descriptor.absolute(root.path.terminated, .directory)
+                    directory = try policy.openRoot(of: place, .directory)
                 } else {
-                    directory = try place.openParent(beneath: root).open(place.name.terminated, .directory)
+                    directory = try place.openParent(in: policy).open(place.name.terminated, .directory)
                 }
                 var facts = DirectoryFacts(identity: try directory.status().identity, children: [], next: 0)
                 try directory.readPage(from: cursor, into: &facts)

@@ -9,7 +9,7 @@ extension Broker {
         let root = try policy.directoryRoot(for: place, looking: false)
         return try privileges.raised([.dacOverride, .fowner]) { () throws(Outcome) -> Answer in
             do throws(Outcome) {
-                let parent = try place.openParent(beneath: root)
+                let parent = try place.openParent(in: policy)
                 let target = try parent.open(place.name.terminated, .directory)
                 if let only, try target.status().identity != only { throw .refused(.identityMismatch) }
                 removal.begin(slice, deadline, onlyDirectories: root.kind == .cgroup)

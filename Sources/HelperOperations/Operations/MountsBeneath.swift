@@ -14,7 +14,7 @@ extension Broker {
         return try privileges.raised([.dacOverride, .sysAdmin]) { () throws(Outcome) -> Answer in
             let directory: Descriptor
             do throws(Outcome) {
-                directory = try place.openParent(beneath: root).open(place.name.terminated, .pathOfDirectory)
+                directory = try place.openParent(in: policy).open(place.name.terminated, .pathOfDirectory)
             } catch {
                 if error.isMissingEntry { return Answer(.alreadyDone) }
                 if error.errno == ErrorNumber.crossDevice { throw .refused(.mountBeneath) }

@@ -8,7 +8,7 @@ extension Broker {
         let needed: CapabilitySet = intent == .look ? [.dacOverride] : [.dacOverride, .sysAdmin]
         return try privileges.raised(needed) { () throws(Outcome) -> Answer in
             do throws(Outcome) {
-                let directory = try place.openParent(beneath: root)
+                let directory = try place.openParent(in: policy)
                 var (identity, mounted) = try directory.pin(place.name, root.kind)
                 switch intent {
                 case .act(let only?) where !only.names(identity, mounted: mounted): throw .refused(.identityMismatch)

@@ -3,9 +3,9 @@ internal import HelperProtocol
 extension Place {
     /// The directory that holds the place's last component, reached from the root anew at every request: a root's
     /// descriptor kept from the start goes blind when something is mounted over the root.
-    func openParent(beneath root: Welcome.Root) throws(Outcome) -> Descriptor {
+    func openParent(in policy: Policy) throws(Outcome) -> Descriptor {
         do throws(Outcome) {
-            let top = try Descriptor.absolute(root.path.terminated, .pathOfDirectory)
+            let top = try policy.openRoot(of: self, .pathOfDirectory)
             return depth > 1 ? try top.open(parent.terminated, .pathOfDirectory) : top
         } catch {
             throw error.asResolution

@@ -9,12 +9,12 @@ extension Broker {
     func unmount(
         _ place: Place, _ intent: Intent<MountIdentity>, _ deadline: Deadline
     ) throws(Outcome) -> Answer {
-        let root = try policy.unmountRoot(for: place)
+        _ = try policy.unmountRoot(for: place)
         let needed: CapabilitySet = intent == .look ? [.dacOverride] : [.dacOverride, .sysAdmin]
         return try privileges.raised(needed) { () throws(Outcome) -> Answer in
             let parent: Descriptor
             do throws(Outcome) {
-                parent = try place.openParent(beneath: root)
+                parent = try place.openParent(in: policy)
             } catch {
                 if error.isMissingEntry { return Answer(.alreadyDone) }
                 throw error

@@ -11,28 +11,24 @@ extension Policy {
         else { throw .refused(.policyUnreadable, detail: path) }
         let text: [UInt8]
         do throws(Outcome) {
-            let file = try Descriptor.absolute(name.terminated, .file)
+            let file = try name.openTrusted(.file, else: .policyReplaceable)
             guard try file.status().isRegular else { throw .refused(.policyUnreadable, detail: path) }
-            guard try file.status().onlyRootReplaces else { throw .refused(.policyReplaceable, detail: path) }
             text = try file.readAll(limit: Self.fileLimit)
         } catch {
             if case .refused = error { throw error }
             if error.errno == ErrorNumber.noSystemCall { throw .refused(.kernelTooOld) }
             throw .refused(.policyUnreadable, detail: path)
         }
-        if let weak = try name.weakParent() { throw .refused(.policyReplaceable, detail: weak) }
         do throws(PolicyError) {
             try self.init(parsing: text, users: Self.users())
         } catch {
             throw .refused(.policyMalformed, detail: error.detail(path))
         }
-        for root in roots {
-            if let weak = try root.path.weakPlace() { throw .refused(.rootReplaceable, detail: weak) }
-        }
-        for runtime in runtimes {
-            if let weak = try runtime.path.weakPlace() { throw .refused(.runtimeReplaceable, detail: weak) }
-            // The runtime acts on what its state says: whoever wrote there could name any process.
-            if let weak = try runtime.seen.stateRoot.weakPlace() { throw .refused(.rootReplaceable, detail: weak) }
+        for root in roots { firmRoots.append(try root.path.check(else: .rootReplaceable)) }
+        for index in runtimes.indices {
+            _ = try runtimes[index].path.check(else: .runtimeReplaceable)
+            runtimes[index].hasFirmRoot = try runtimes[index].seen.stateRoot.check(
+                else: .rootReplaceable, strictly: true)
         }
     }
 
@@ -56,36 +52,6 @@ extension Descriptor {
             if count == 0 { return all }
             guard all.count + count <= limit else { throw Outcome(errno: ErrorNumber.tooLarge, .read) }
             all += buffer[..<count]
-        }
-    }
-}
-
-extension InlineBytes<256> {
-    /// The first directory above this path that others than root can write, or that is none.
-    fileprivate func weakParent() throws(Outcome) -> [UInt8]? {
-        for index in 0..<count where self[index] == 0x2f {
-            let prefix = InlineBytes<256>(array[..<Swift.max(index, 1)]) ?? self
-            do throws(Outcome) {
-                let status = try Descriptor.status(absolute: prefix.terminated)
-                guard status.isDirectory, status.onlyRootReplaces else { return prefix.array }
-            } catch {
-                // Not there yet: only root can make it, as all above it is root's.
-                if error.isMissingEntry { return nil }
-                throw error
-            }
-        }
-        return nil
-    }
-
-    /// The same, or this path itself where others can write what is there.
-    fileprivate func weakPlace() throws(Outcome) -> [UInt8]? {
-        if let parent = try weakParent() { return parent }
-        do throws(Outcome) {
-            let status = try Descriptor.status(absolute: terminated)
-            return status.onlyRootReplaces && (status.isDirectory || status.isRegular) ? nil : array
-        } catch {
-            if error.isMissingEntry { return nil }
-            throw error
         }
     }
 }

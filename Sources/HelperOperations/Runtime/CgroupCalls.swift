@@ -44,10 +44,10 @@ extension Broker {
 
     /// The cgroup that a request means; none where it is gone.
     private func open(_ cgroup: CgroupTarget) throws(Outcome) -> Descriptor {
-        let root = try policy.cgroupRoot(for: cgroup.place)
+        _ = try policy.cgroupRoot(for: cgroup.place)
         return try privileges.raised([.dacOverride]) { () throws(Outcome) -> Descriptor in
             do throws(Outcome) {
-                let parent = try cgroup.place.openParent(beneath: root)
+                let parent = try cgroup.place.openParent(in: policy)
                 let directory = try parent.open(cgroup.place.name.terminated, .pathOfDirectory)
                 guard try directory.isCgroup() else { throw .refused(.notCgroup, detail: cgroup.place.names) }
                 guard try directory.status().identity == cgroup.identity
@@ -96,11 +96,11 @@ extension Broker {
 
     /// The containers that have a directory in a runtime's state root.
     private func containers(_ runtime: UInt8) throws(Outcome) -> [ContainerID] {
-        let stateRoot = try self.runtime(runtime).seen.stateRoot
+        let runtime = try self.runtime(runtime)
         return try privileges.raised([.dacOverride]) { () throws(Outcome) -> [ContainerID] in
             var ids: [ContainerID] = []
             do throws(Outcome) {
-                let root = try Descriptor.absolute(stateRoot.terminated, .directory)
+                let root = try runtime.openStateRoot(.directory)
                 var entries = EntryReader()
                 while let entry = try entries.next(root) {
                     guard entry.seemsDirectory, let id = try? ContainerID(entries.name(of: entry).array) else {
@@ -125,7 +125,7 @@ extension Broker {
         if !runtime.seen.hooks, try hasPoststopHooks(target, runtime) { throw .refused(.hooksNotAllowed) }
         return try privileges.raised([.dacOverride, .fowner]) { () throws(Outcome) -> Answer in
             do throws(Outcome) {
-                let root = try Descriptor.absolute(runtime.seen.stateRoot.terminated, .pathOfDirectory)
+                let root = try runtime.openStateRoot()
                 let directory = try root.open(target.id.bytes.terminated, .directory)
                 guard try directory.status().identity == only else { throw .refused(.identityMismatch) }
                 removal.begin(Slice(entries: forgottenEntries), deadline, onlyDirectories: false)

@@ -5,7 +5,7 @@ extension Broker {
     /// lost in silence. Unreadable is as good as yes.
     func hasPoststopHooks(_ target: RuntimeTarget, _ runtime: Policy.RuntimePolicy) throws(Outcome) -> Bool {
         try privileges.raised([.dacOverride]) { () throws(Outcome) -> Bool in
-            let root = try Descriptor.absolute(runtime.seen.stateRoot.terminated, .pathOfDirectory)
+            let root = try runtime.openStateRoot()
             let directory = try root.open(target.id.bytes.terminated, .pathOfDirectory)
             // runc keeps the hooks in its state, crun in a copy of the bundle's configuration. What runc cannot read has none; crun
             // takes more for JSON than that is.

@@ -7,7 +7,7 @@ extension Policy.RuntimePolicy {
     /// else, and every other runtime's state, is left to the runtime.
     func signalInit(of id: ContainerID, _ signal: UInt8) -> Bool {
         do throws(Outcome) {
-            let root = try Descriptor.absolute(seen.stateRoot.terminated, .pathOfDirectory)
+            let root = try openStateRoot()
             let state = try root.open(id.bytes.terminated, .pathOfDirectory).containerFacts(of: id)
             guard state.state == .runc, state.pid > 0, try !state.isFrozen() else { return false }
             let pid = Int32(state.pid)

@@ -20,12 +20,13 @@ struct Launcher: ~Copyable {
         ownProcesses = [ownProcess(), parentProcess()]
         signals = CgroupSignals(sparing: ownProcesses)
         do throws(Outcome) {
-            let file = try Descriptor.absolute(runtime.path.terminated, .file)
+            let file = try runtime.path.openTrusted(.file, else: .runtimeReplaceable)
             program = try (runtime.isCrun ? file.sealedCopy() : file).asProgram()
             error = 0
         } catch {
             program = .none
-            self.error = error.errno
+            // A refusal has none.
+            self.error = error.errno == 0 ? ErrorNumber.notPermitted : error.errno
         }
     }
 

@@ -46,10 +46,10 @@ extension Broker {
     }
 
     private func stateEntry(_ runtime: UInt8, _ name: InlineBytes<129>) throws(Outcome) -> NodeIdentity? {
-        let root = try self.runtime(runtime).seen.stateRoot
+        let runtime = try self.runtime(runtime)
         return try privileges.raised([.dacOverride]) { () throws(Outcome) -> NodeIdentity? in
             do throws(Outcome) {
-                let directory = try Descriptor.absolute(root.terminated, .pathOfDirectory)
+                let directory = try runtime.openStateRoot()
                 return try directory.status(name.terminated).identity
             } catch {
                 if error.isMissingEntry { return nil }
@@ -60,10 +60,10 @@ extension Broker {
 
     /// What the container's state directory says; nil where there is none.
     func containerFacts(_ target: RuntimeTarget) throws(Outcome) -> ContainerFacts? {
-        let root = try runtime(target.runtime).seen.stateRoot
+        let runtime = try runtime(target.runtime)
         return try privileges.raised([.dacOverride]) { () throws(Outcome) -> ContainerFacts? in
             do throws(Outcome) {
-                let directory = try Descriptor.absolute(root.terminated, .pathOfDirectory)
+                let directory = try runtime.openStateRoot()
                 return try directory.open(target.id.bytes.terminated, .pathOfDirectory).containerFacts(of: target.id)
             } catch {
                 if error.isMissingEntry { return nil }

@@ -26,10 +26,11 @@ struct Status {
     var byteCount: UInt64 { found.size }
     /// Of a directory: 2 and the number of directories in it, or 1 where the filesystem does not count them.
     var links: UInt32 { found.links }
-    /// Whether nobody but root can put something else in this entry's place or into it. The sticky bit protects
-    /// a directory's entries.
+    /// Whether others than the owner may write it, or make entries in it.
+    var othersMayWrite: Bool { found.mode & 0o022 != 0 }
+    /// Whether nobody but root can write this entry, or replace what is in it. The sticky bit protects a directory's entries.
     var onlyRootReplaces: Bool {
-        found.uid == 0 && (found.mode & 0o022 == 0 || isDirectory && found.mode & 0o1000 != 0)
+        found.uid == 0 && (!othersMayWrite || isDirectory && found.mode & 0o1000 != 0)
     }
 }
 

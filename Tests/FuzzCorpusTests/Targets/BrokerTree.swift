@@ -1,7 +1,8 @@
 import CLinux
 import Foundation
-import HelperOperations
 import HelperProtocol
+
+@testable import HelperOperations
 
 /// The private directory that the broker's target works in: roots with little in them, and beside these what no request
 /// may touch, with links that lead there.
@@ -65,7 +66,11 @@ final class BrokerTree {
             runtime = none /nonexistent/none \(top)/missing
             """
         do {
-            return try Policy(parsing: Array(text.utf8), users: [])
+            var policy = try Policy(parsing: Array(text.utf8), users: [])
+            // In the fuzzers' user namespace the directories above belong to nobody, so that no root could be opened.
+            policy.firmRoots = policy.roots.map { _ in true }
+            for index in policy.runtimes.indices { policy.runtimes[index].hasFirmRoot = true }
+            return policy
         } catch {
             fatalError("\(error)")
         }
