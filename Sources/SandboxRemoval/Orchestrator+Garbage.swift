@@ -93,7 +93,8 @@ struct GarbageCollector {
     let helpers: HelperPool
     let roots: RootMap
     private static let patience: Duration = .seconds(20)
-    private static let slice: UInt32 = 20_000
+    /// A request ends by its time: with few entries each, what lies deep would be entered again for every few.
+    private static let slice = Limits.sliceEntries
 
     func remove(_ item: GarbageItem) async throws(StepFailure) {
         switch item.kind {

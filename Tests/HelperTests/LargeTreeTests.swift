@@ -59,6 +59,51 @@ extension RealHelper {
             #expect(means.peakKiB < 8192, "\(means)")
         }
 
+        /// However early the deadline: each request removes its part of what it has to enter, so that their number grows with the
+        /// logarithm of the depth only.
+        @Test func deepWithoutTime() throws {
+            try TestNode.shared()
+            let levels = 20_000
+            try shell(
+                """
+                cd \(Self.root); python3 - <<'END'
+                import os
+                os.mkdir("untimely"); os.chdir("untimely")
+                for level in range(\(levels - 1)): os.mkdir("d"); os.chdir("d")
+                END
+                """)
+            var (left, most) = (levels, 0)
+            while left > 0 { (left, most) = (left - max(1, left / 8), most + 1) }
+            let helper = try TestHelper()
+            var (removed, requests) = (UInt64(0), 0)
+            while requests <= most {
+                requests += 1
+                let answer = try helper.ask(.remove(.at(0, "untimely")), milliseconds: 1)
+                guard case .count(let count) = answer.facts, count > 0 else {
+                    Issue.record("request \(requests) after \(removed): \(answer.reply)")
+                    break
+                }
+                removed += count
+                if answer.outcome == .done { break }
+                #expect(answer.outcome == .inProgress)
+            }
+            #expect(removed == UInt64(levels) && !Entry.exists("\(Self.root)/untimely"), "after \(requests) requests")
+            clear("\(Self.root)/untimely")
+        }
+
+        /// Nothing can be removed by the deadline, nor later: that is said, and not that time was short.
+        @Test func nothingToRemoveInTime() throws {
+            try TestNode.shared()
+            let path = "\(TestNode.ext4Sandboxes)/kept"
+            try shell("mkdir -p \(path)/d; for n in $(seq 2000); do mkdir \(path)/d/$n; done; chattr +i \(path)/d")
+            defer { _ = try? shell("chattr -i \(path)/d; rm -r \(path)") }
+            let answer = try TestHelper().ask(.remove(.at(TestNode.Root.ext4, "kept")), milliseconds: 1)
+            guard case .refused(.immutableEntry, _) = answer.outcome else {
+                Issue.record("\(answer.reply)")
+                return
+            }
+        }
+
         /// A million entries in one directory; fewer on a disk, which is slow in making.
         @Test(arguments: Disk.allCases) func wide(_ disk: Disk) throws {
             try TestNode.shared()

@@ -27,10 +27,10 @@ extension Broker {
 /// One slice of a directory's removal. A broker has one of these, whose memory each request uses again.
 ///
 /// The way from the target down is held as open directories, at most `window` of them. Deeper, only the lowest are all
-/// kept, and of those above every second, every fourth and so on; once the lowest are empty, the descent begins again
-/// from the nearest one above that was kept. So no `..` is ever followed: where a hostile process moves directories about
-/// meanwhile, going up could lead anywhere. Each directory is opened with RESOLVE_NO_XDEV, which compares mounts and not
-/// devices: a bind mount of the same filesystem is seen too.
+/// kept, and above them the fewer the farther up; once the lowest are empty, the descent begins again from the nearest one
+/// above that was kept: a million levels are entered about five million times. So no `..` is ever followed: where a hostile
+/// process moves directories about meanwhile, going up could lead anywhere. Each directory is opened with RESOLVE_NO_XDEV,
+/// which compares mounts and not devices: a bind mount of the same filesystem is seen too.
 final class DirectoryRemoval {
     private static var window: Int { 128 }
     /// How many levels' buffers are kept for later: a deeper tree's go again.
@@ -38,6 +38,8 @@ final class DirectoryRemoval {
 
     private var slice = Slice(entries: 1)
     private var deadline = Deadline(milliseconds: 0)
+    /// For a request that has removed too little by its deadline.
+    private var lastDeadline = Deadline(milliseconds: 0)
     private var onlyDirectories = false
     /// The target, and directories beneath it, each deeper than the one before.
     private var levels: [Level] = []
@@ -45,18 +47,20 @@ final class DirectoryRemoval {
     private var spare: [Level] = []
     /// One for all, so that no tree takes so much for each of its levels. Where a level has it, its own is here.
     private lazy var large = EntryReader(large: true)
-    /// Of the levels above the lowest half, those are kept whose depth is a multiple of this.
-    private var stride = 2
     private(set) var removed: UInt64 = 0
+    /// How many directories were entered.
+    private(set) var entered: UInt64 = 0
+    /// How many of them before the first entry was removed.
+    private var enteredFirst: UInt64 = 0
     /// The first thing that could not be removed. The rest is removed all the same.
     private var obstacle: Outcome?
 
     func begin(_ slice: Slice, _ deadline: Deadline, onlyDirectories: Bool) {
         self.slice = slice
         self.deadline = deadline
+        lastDeadline = Deadline(milliseconds: Limits.deadlineMilliseconds)
         self.onlyDirectories = onlyDirectories
-        stride = 2
-        removed = 0
+        (removed, entered, enteredFirst) = (0, 0, 0)
         obstacle = nil
     }
 
@@ -67,7 +71,8 @@ final class DirectoryRemoval {
         push(target, name, depth: 0, isShared: slice.count > 1)
         while true {
             if removed >= UInt64(slice.entries) { return .inProgress }
-            if deadline.isPast { return removed > 0 ? .inProgress : .timedOut }
+            if removed == 0 { enteredFirst = entered }
+            if deadline.isPast, hasGotAhead || lastDeadline.isPast { return removed > 0 ? .inProgress : .timedOut }
             let level = levels[levels.count - 1]
             if level.entries.isTooSmall, large.isLarge { swap(&level.entries, &large) }
             if let entry = try level.entries.next(level.directory) {
@@ -78,7 +83,12 @@ final class DirectoryRemoval {
         }
     }
 
+    /// Whether this request has removed at least one entry, and one for each eight directories that it entered to get there. The next one
+    /// enters as many again: with less, what lies deep would cost the square of its depth, or never be reached in time.
+    private var hasGotAhead: Bool { removed > 0 && removed >= enteredFirst / 8 }
+
     private func push(_ directory: consuming Descriptor, _ name: InlineBytes<256>, depth: Int, isShared: Bool) {
+        entered += 1
         let level = spare.popLast() ?? Level()
         level.begin(directory, name: name, depth: depth, isShared: isShared)
         levels.append(level)
@@ -132,17 +142,23 @@ final class DirectoryRemoval {
         push(directory, level.entries.name(of: entry), depth: level.depth + 1, isShared: isShared)
     }
 
+    /// Lets levels above the lowest half go: the farther up, the more lie between two that are kept.
     private func thinOut() {
         let half = levels[levels.count / 2].depth
-        while true {
+        let lowest = levels[levels.count - 1].depth
+        var density = 8
+        repeat {
+            var above: Int?
             levels.removeAll { level in
-                if level.depth >= half || level.depth % stride == 0 { return false }
-                retire(level)
-                return true
+                if let above, level.depth < half, (level.depth - above) * density < lowest - level.depth {
+                    retire(level)
+                    return true
+                }
+                above = level.depth
+                return false
             }
-            if levels.count <= Self.window * 3 / 4 { return }
-            stride *= 2
-        }
+            density /= 2
+        } while levels.count > Self.window * 7 / 8
     }
 
     /// At a directory's end: removes it from the one above it. The outcome, where that was the last.

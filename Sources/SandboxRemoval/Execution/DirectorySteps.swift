@@ -25,7 +25,9 @@ extension Executor {
         var isShared = helpers.most < Int(shares)
         while true {
             let request = Request.removeDirectory(place, .act(only: only, slice))
+            let asked = ContinuousClock.now
             let reply = try await call(request, atMost: options.runtimeCall, slice: time, long: entries > 0)
+            time = nextSlice(after: time, that: .now - asked)
             if case .count(let count) = reply.facts { entries += count }
             switch reply.outcome {
             case .done: return StepSuccess(entries: entries)
@@ -66,31 +68,47 @@ extension Executor {
         }
     }
 
+    /// How long the next request for a directory may last. One that took much longer than it was given entered many directories before
+    /// it came to the first entry: the next one does that again, and is to be worth it.
+    private func nextSlice(after time: Duration, that took: Duration) -> Duration {
+        took > time * 2 ? max(time, options.runtimeCall) : time
+    }
+
     /// Has helpers remove a share of a directory's entries each, until it has no more or meets what is in its way: the next
     /// request for the whole meets that too. How many entries are gone then.
     private func removeShares(
         of place: Place, _ only: NodeIdentity?, _ step: Step, after before: UInt64
     ) async -> UInt64 {
         var entries = before
-        await withTaskGroup(of: (index: UInt8, reply: Reply?).self) { group in
-            for index in 0..<shares { group.addTask { await removeShare(index, of: place, only) } }
-            for await (index, reply) in group {
-                if case .count(let count) = reply?.facts { entries += count }
-                guard reply?.outcome == .inProgress else { continue }
+        await withTaskGroup(of: Share.self) { group in
+            for index in 0..<shares {
+                group.addTask { await removeShare(index, of: place, only, within: options.sliceTime) }
+            }
+            for await share in group {
+                if case .count(let count) = share.reply?.facts { entries += count }
+                guard share.reply?.outcome == .inProgress else { continue }
                 tell(.progress(step, entries: entries))
-                group.addTask { await removeShare(index, of: place, only) }
+                group.addTask { await removeShare(share.index, of: place, only, within: share.next) }
             }
         }
         return entries
     }
 
+    private struct Share: Sendable {
+        let index: UInt8
+        let reply: Reply?
+        /// How long the next request for it may last.
+        let next: Duration
+    }
+
     private func removeShare(
-        _ index: UInt8, of place: Place, _ only: NodeIdentity?
-    ) async -> (index: UInt8, reply: Reply?) {
+        _ index: UInt8, of place: Place, _ only: NodeIdentity?, within time: Duration
+    ) async -> Share {
         let slice = Slice(entries: options.sliceEntries, index: index, count: shares)
         let request = Request.removeDirectory(place, .act(only: only, slice))
-        let reply = try? await call(request, atMost: options.runtimeCall, slice: options.sliceTime, long: true)
-        return (index, reply)
+        let asked = ContinuousClock.now
+        let reply = try? await call(request, atMost: options.runtimeCall, slice: time, long: true)
+        return Share(index: index, reply: reply, next: nextSlice(after: time, that: .now - asked))
     }
 
     /// Which directory may be removed. Device numbers may change with a boot, so after one the directory that has the
