@@ -15,6 +15,10 @@ public enum RemovalError: Error, Sendable, CustomStringConvertible {
     case busy(sandbox: String, after: Duration, holder: String?)
     /// What a removal needs before it can begin was not to be had in time.
     case overdue(String, after: Duration)
+    /// A sandbox that is to be taken for dead is not: who has something of it, as sentences; empty where they were told already.
+    case held(sandbox: String, by: [String])
+    /// Whether anybody has something of a sandbox that is to be taken for dead could not be seen.
+    case blind(sandbox: String, String)
 
     public var description: String {
         switch self {
@@ -28,6 +32,13 @@ public enum RemovalError: Error, Sendable, CustomStringConvertible {
             \(holder ?? "another podreap") has been busy with the sandbox \(sandbox) for more than \(time.formattedSeconds)
             """
         case .overdue(let what, let time): "\(what) was not to be had within \(time.formattedSeconds)"
+        case .held(let sandbox, let holders):
+            """
+            the sandbox \(sandbox) is not taken for dead, and nothing was touched\(holders.isEmpty ? "" : ": ")\
+            \(holders.joined(separator: "; "))
+            """
+        case .blind(let sandbox, let why):
+            "the sandbox \(sandbox) is not taken for dead, and nothing was touched: \(why)"
         }
     }
 }

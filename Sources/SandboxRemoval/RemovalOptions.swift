@@ -27,15 +27,18 @@ public struct RemovalOptions: Sendable {
     /// Whether the report names processes that keep the pod's shm or a pinned namespace of it mounted in mount namespaces of
     /// their own. That takes a look at every process of the node, once all else is done.
     public var namesHolders: Bool
-    /// Whether a container of which it is not known whether it lives is taken for dead, on the word of somebody who has looked at every process
-    /// of the node as root (`PodFacts.holders`). Nobody is signalled then, and what lives for sure is not removed.
+    /// Whether a container of which it is not known whether it lives is taken for dead. `lookForHolders` is called before, and nothing is
+    /// touched unless it has seen nobody. Nobody is signalled then, what lives for sure is not removed, and the report says so.
     public var assumesDeath: Bool
+    /// The look at every process of the node, with what is registered by then; it blocks. As this process's, it takes root.
+    public var lookForHolders: @Sendable (PodRecords) throws -> HoldersSeen
 
     public init(
         timeout: Duration = .seconds(120), runtimeCall: Duration = .seconds(20), afterKill: Duration = .seconds(10),
         sliceEntries: UInt32 = 1_000_000, sliceTime: Duration = .seconds(1), containersAtOnce: Int = 32,
         beforeNamespaces: (@Sendable (Sandbox) async throws -> Void)? = nil,
-        beforeNamespacesTimeout: Duration = .seconds(60), namesHolders: Bool = false, assumesDeath: Bool = false
+        beforeNamespacesTimeout: Duration = .seconds(60), namesHolders: Bool = false, assumesDeath: Bool = false,
+        lookForHolders: @escaping @Sendable (PodRecords) throws -> HoldersSeen = { try $0.lookForHolders() }
     ) {
         self.timeout = timeout
         self.runtimeCall = runtimeCall
@@ -47,5 +50,6 @@ public struct RemovalOptions: Sendable {
         self.beforeNamespacesTimeout = beforeNamespacesTimeout
         self.namesHolders = namesHolders
         self.assumesDeath = assumesDeath
+        self.lookForHolders = lookForHolders
     }
 }

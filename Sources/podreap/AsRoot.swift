@@ -14,6 +14,8 @@ protocol RegistryCommand: ParsableCommand {
     var helpers: HelperOptions? { get }
     /// Whether it needs root's eyes. Then it opens no registry but in a process of its owner's.
     var staysRoot: Bool { get }
+    /// Whether a root process has started this one, which becomes the registry's owner.
+    var handsOver: Bool { get }
     /// Opens what the caller may read, and the registry's owner perhaps not.
     func openInput() throws
 }
@@ -21,10 +23,16 @@ protocol RegistryCommand: ParsableCommand {
 extension RegistryCommand {
     var helpers: HelperOptions? { nil }
     var staysRoot: Bool { false }
+    var handsOver: Bool { false }
     func openInput() throws {}
 
     /// Makes this process what it has to be for the command. There is one thread yet.
     func settle() throws {
+        if handsOver {
+            // Else it could be the registry's own file by the time that something is written there.
+            guard Stream.owner.isPipe else { throw UsageError("--hand-over is for podreap itself") }
+            Stream.keepFromOthers([.owner] + (Stream.root.isPipe ? [.root] : []))
+        }
         try openInput()
         guard ProcessUser.isRoot else { return }
         if !staysRoot, let owner = try Registry.ownerToBecome(common.registryPath) {

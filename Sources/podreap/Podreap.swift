@@ -122,9 +122,9 @@ extension RemovalError {
     var status: Status {
         switch self {
         case .registry(let error): error.status
-        case .helper, .observation, .lock: .unusable
+        case .helper, .observation, .lock, .blind: .unusable
         case .invalid: .badInput
-        case .busy, .overdue: .incomplete
+        case .busy, .overdue, .held: .incomplete
         }
     }
 }

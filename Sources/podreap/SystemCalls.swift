@@ -1,21 +1,39 @@
 internal import FoundationEssentials
 internal import Glibc
 
-/// Standard output or standard error, or what a process of the registry's owner has in its place for the one that started it.
+/// Standard output or standard error, or what a process of the registry's owner has for the root process that started it.
 enum Stream: Int32, Sendable {
     case output = 1
     case errors = 2
+    /// From the owner's process.
     case owner = 3
+    /// To it.
+    case root = 4
 
     /// Writes all of a text at once, so that lines of several tasks do not mix. What a closed pipe does not take is lost.
-    func write(_ text: String) {
-        var bytes = Array(text.utf8)[...]
-        while !bytes.isEmpty {
-            let count = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(rawValue, $0.baseAddress, $0.count) }
+    func write(_ text: String) { writeAll(text, to: rawValue) }
+
+    /// What comes up to the end of a line; empty where the other end is closed.
+    func readLine() -> String {
+        var bytes: [UInt8] = []
+        var byte: UInt8 = 0
+        while bytes.last != UInt8(ascii: "\n") {
+            let count = unsafe read(rawValue, &byte, 1)
             if count < 0, errno == EINTR { continue }
-            guard count > 0 else { return }
-            bytes = bytes.dropFirst(count)
+            guard count > 0 else { break }
+            bytes.append(byte)
         }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    var isPipe: Bool {
+        var found = stat()
+        return unsafe fstat(rawValue, &found) == 0 && found.st_mode & S_IFMT == S_IFIFO
+    }
+
+    /// No program that this process starts has these.
+    static func keepFromOthers(_ streams: [Stream]) {
+        for stream in streams { _ = fcntl(stream.rawValue, F_SETFD, FD_CLOEXEC) }
     }
 
     var isTerminal: Bool { isatty(rawValue) == 1 }
@@ -24,6 +42,16 @@ enum Stream: Int32, Sendable {
     var columns: Int {
         var size = winsize()
         return unsafe ioctl(rawValue, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0 ? Int(size.ws_col) : 80
+    }
+}
+
+private func writeAll(_ text: String, to file: Int32) {
+    var bytes = Array(text.utf8)[...]
+    while !bytes.isEmpty {
+        let count = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(file, $0.baseAddress, $0.count) }
+        if count < 0, errno == EINTR { continue }
+        guard count > 0 else { return }
+        bytes = bytes.dropFirst(count)
     }
 }
 
@@ -84,16 +112,19 @@ var programPath: String {
 
 /// Runs this program with other arguments and the same environment, input, output and errors: its exit status, or 128 and the signal that
 /// ended it, and what it wrote to `Stream.owner`.
-func handedOver(by arguments: [String]) throws(InputError) -> (status: Int32, bytes: [UInt8]) {
-    var ends: [Int32] = [-1, -1]
+///
+/// - Parameter answer: What `Stream.root` gives it for each line that it writes there, such lines being no part of the result.
+func handedOver(
+    by arguments: [String], answering answer: ((String) -> String)? = nil
+) throws(InputError) -> (status: Int32, bytes: [UInt8]) {
     // What else is started meanwhile, the helpers, closes all that it inherits.
-    guard unsafe pipe(&ends) == 0 else { throw InputError(path: "pipe", number: errno) }
-    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-    defer { close(ends[0]) }
+    let (ends, answers) = (try pipeEnds(), try pipeEnds())
+    defer { for end in [ends[0]] + answers { close(end) } }
     var actions = unsafe posix_spawn_file_actions_t()
     unsafe posix_spawn_file_actions_init(&actions)
-    // Onto itself it only loses close-on-exec.
+    // Both numbers are above those that the child has them under.
     unsafe posix_spawn_file_actions_adddup2(&actions, ends[1], Stream.owner.rawValue)
+    if answer != nil { unsafe posix_spawn_file_actions_adddup2(&actions, answers[0], Stream.root.rawValue) }
     var words = unsafe (["podreap"] + arguments).map { unsafe strdup($0) } + [nil]
     var variables = unsafe ProcessInfo.processInfo.environment.map { unsafe strdup("\($0)=\($1)") } + [nil]
     defer {
@@ -111,8 +142,22 @@ func handedOver(by arguments: [String]) throws(InputError) -> (status: Int32, by
         if count < 0, errno == EINTR { continue }
         guard count > 0 else { break }
         bytes += buffer[..<count]
+        while let answer, let end = bytes.firstIndex(of: UInt8(ascii: "\n")) {
+            writeAll(answer(String(decoding: bytes[...end], as: UTF8.self)), to: answers[1])
+            bytes = Array(bytes[(end + 1)...])
+        }
     }
     var status: Int32 = 0
     while unsafe waitpid(pid, &status, 0) < 0, errno == EINTR {}
     return (status & 0x7f == 0 ? status >> 8 & 0xff : 128 + status & 0x7f, bytes)
+}
+
+/// The ends of a pipe, to read and to write, neither of them numbered like one of `Stream`.
+private func pipeEnds() throws(InputError) -> [Int32] {
+    var ends: [Int32] = [-1, -1]
+    guard unsafe pipe(&ends) == 0 else { throw InputError(path: "pipe", number: errno) }
+    let above = ends.map { fcntl($0, F_DUPFD_CLOEXEC, Stream.root.rawValue + 1) }
+    for end in ends { close(end) }
+    guard above.allSatisfy({ $0 >= 0 }) else { throw InputError(path: "pipe", number: errno) }
+    return above
 }

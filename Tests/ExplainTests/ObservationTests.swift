@@ -88,8 +88,26 @@ import Testing
         #expect(!seen.isWaiting && !seen.isZombie && !seen.isExiting)
         #expect(seen.parent == ProcessTable.own)
         #expect(seen.namespacePIDs == [worker.pid])
-        #expect(FileUse.of(pid: worker.pid, beneath: [Array("/mnt".utf8)])?.map(\.how) == ["cwd"])
-        #expect(FileUse.of(pid: worker.pid, beneath: [Array("/mn".utf8)])?.isEmpty == true)
+        try shell("mkdir -p /mnt/place/inner /mnt/plac /mnt/elsewhere")
+        defer { _ = try? shell("rm -r /mnt/place /mnt/plac /mnt/elsewhere") }
+        let search = PlaceSearch([Array("/mnt/place".utf8), Array("/mnt/plac".utf8)], in: try .current())
+        func uses(_ script: String) throws -> [String] {
+            let program = try Programs.script(script)
+            defer { program.kill() }
+            return try search.uses().uses.filter { $0.pid == program.pid }.map {
+                "\($0.place) \($0.how) \(String(decoding: $0.path, as: UTF8.self))"
+            }
+        }
+        #expect(try uses("cd /mnt/place/inner; echo ready; exec sleep 1000") == ["0 cwd /mnt/place/inner"])
+        #expect(try uses("cd /mnt; exec 8</mnt/plac; echo ready; exec sleep 1000") == ["1 8 /mnt/plac"])
+        #expect(try uses("cd /mnt/elsewhere; echo ready; exec sleep 1000") == [])
+        // What it is called elsewhere does not matter, and a copy of the node's mounts is nobody's use of them.
+        let bind = "mount --bind /mnt/place/inner /mnt/elsewhere"
+        #expect(
+            try uses("exec unshare -m sh -c '\(bind); cd /mnt/elsewhere; echo ready; exec sleep 1000'") == [
+                "0 mount /mnt/elsewhere", "0 cwd /mnt/elsewhere",
+            ])
+        #expect(try uses("exec unshare -m sh -c 'echo ready; exec sleep 1000'") == [])
         #expect(try ProcessTable.pids().contains(worker.pid))
     }
 }

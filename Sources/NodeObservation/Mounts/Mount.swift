@@ -3,7 +3,7 @@
 /// It keeps the file's text, of which a node with many pods has much, and takes out of it what is asked for.
 public struct Mount: Sendable {
     /// A device's number, as in st_dev.
-    public struct Device: Sendable, Equatable {
+    public struct Device: Sendable, Hashable {
         public let major, minor: UInt32
     }
 

@@ -16,20 +16,22 @@ extension Executor {
             _ = try await end(container, signal: Signal.kill, grace: .zero)
             evidence = try await self.evidence(of: container)
         }
+        var isAssumed = false
         switch evidence.verdict {
         case .gone: break
         case .alive(let pids) where options.assumesDeath: throw StepFailure(livesThoughAssumedDead: pids)
         case .alive(let pids): throw try stuck(pids, container, evidence, nil)
-        case .unknown where options.assumesDeath: break
+        case .unknown where options.assumesDeath: isAssumed = true
         case .unknown(let cause): throw StepFailure(cause, container, evidence)
         }
-        var success = try await deleteFromRuntime(container, evidence)
+        var success = try await deleteFromRuntime(container, evidence, isAssumed: isAssumed)
         if !plan.isAfterReboot { try await removeCgroups(of: container, evidence, &success) }
         return success
     }
 
+    /// - Parameter isAssumed: Whether its death is assumed: a runtime might signal what lives all the same.
     private func deleteFromRuntime(
-        _ container: Container, _ evidence: ContainerEvidence
+        _ container: Container, _ evidence: ContainerEvidence, isAssumed: Bool
     ) async throws(StepFailure) -> StepSuccess {
         let only = evidence.stateDirectory.map(NodeIdentity.init)
         let reply: Reply
@@ -41,6 +43,8 @@ extension Executor {
                 detail: "\(container.runtime) has another container with this id by now; it is not touched")
         case .unreadable:
             // The runtime fails at it for ever.
+            reply = try await deleteState(container, only)
+        case .read where isAssumed, .notAsked where isAssumed:
             reply = try await deleteState(container, only)
         case .read where !evidence.isRuntimeUsable:
             // Some runtimes kill whatever lives in the cgroup.

@@ -41,6 +41,7 @@ final class Run: Sendable {
         }
         let roots = RootMap(welcome)
         var (known, mounts) = (records, mounts)
+        if options.assumesDeath { try await lookForHolders(of: sandbox, known, roots) }
         // While the first runtime call is under way, so that what can be done side by side then finds them ready.
         orchestrator.helpers.warm(known.containers.count)
         while true {
@@ -62,11 +63,30 @@ final class Run: Sendable {
             if let now, purpose == .remove, now.containers.contains(where: { !ids.contains($0.id) }) {
                 warn("a container was registered while the removal began; going on with it")
                 known = now
+                if options.assumesDeath { try await lookForHolders(of: sandbox, known, roots) }
                 mounts = try await orchestrator.mountsSeen().get()
                 continue
             }
             if report.outcome != .removed, purpose.isOfSandbox { await Threads.writing.run { self.keep(report) } }
             return report
+        }
+    }
+
+    /// Throws unless a look at every process has seen nobody who has anything of the pod.
+    private func lookForHolders(
+        of sandbox: Sandbox, _ records: ContainerRecords, _ roots: RootMap
+    ) async throws(RemovalError) {
+        var records = PodRecords(sandbox: sandbox, containers: records.containers)
+        records.cgroupRoots = roots.cgroupRoots.map(\.path)
+        let pod = records
+        let look = options.lookForHolders
+        let seen = await Threads.looking.run { () -> HoldersSeen in
+            do { return try look(pod) } catch { return .blind("\(error)") }
+        }
+        switch seen {
+        case .nobody: return
+        case .held(let holders): throw .held(sandbox: sandbox.id, by: holders)
+        case .blind(let reason): throw .blind(sandbox: sandbox.id, reason)
         }
     }
 
@@ -94,6 +114,7 @@ final class Run: Sendable {
             warnings: warnings.withLock { $0 })
         if plan.purpose.isOfSandbox { report.hook = options.beforeNamespacesCommand }
         if left, deadline <= .now { report.ranOutOfTime = true }
+        if options.assumesDeath { report.assumedDead = true }
         return report
     }
 

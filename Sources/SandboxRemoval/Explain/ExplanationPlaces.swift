@@ -115,8 +115,15 @@ extension PodFacts {
     }
 
     private var useFindings: [Finding] {
-        uses.map { use in
-            Finding(
+        // Copies of mounts have findings of their own.
+        uses.filter { use in use.how != ["mount"] || !copies.contains { $0.pid == use.pid } }.map { use in
+            if use.pid == 0 {
+                return Finding(
+                    .filesInUse, .keeps, "something of the pod's is mounted at \(shown(use.path)) too",
+                    [Finding.Evidence("it is no place of the pod's", path: use.path)],
+                    remedies: ["umount \(quoted(use.path)), if nobody needs it; removal does not wait for it"])
+            }
+            return Finding(
                 .filesInUse, .keeps,
                 "process \(use.pid) (\(shown(use.name))), which is not the pod's, uses \(shown(use.path))",
                 [Finding.Evidence("as \(use.how.joined(separator: ", "))", pid: use.pid, path: use.path)],

@@ -71,8 +71,13 @@ extension PodFacts {
             let isImmutable = step.cause?.rule == "immutableEntry"
             return Finding(
                 isImmutable ? .immutableEntry : .failedStep, .blocks, of: subject(step.subject), words(for: step),
-                evidence, remedies: [meaning?.remedy].compactMap { $0 } + [again])
+                evidence, remedies: [meaning?.remedy].compactMap { $0 } + wayOut(of: step) + [again])
         }
+    }
+
+    /// What is safe where it cannot be known: root looks at every process first, and nobody is signalled.
+    private func wayOut(of step: StepRecord) -> [String] {
+        step.cause?.kind == .unknownLife ? ["sudo podreap remove \(sandbox.id) --assume-dead"] : []
     }
 
     /// A failed step as a sentence.

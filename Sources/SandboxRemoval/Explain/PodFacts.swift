@@ -61,6 +61,7 @@ public struct PodFacts: Sendable {
 
     /// Files beneath the pod's directories in the hands of a process that is not the pod's.
     public struct Use: Sendable, Equatable {
+        /// 0: what is mounted elsewhere in the node's mount namespace, whoever has it.
         public var pid: Int32
         public var name: String
         public var how: [String]
@@ -86,6 +87,8 @@ public struct PodFacts: Sendable {
     public var isWorkerStopped = false
     /// Whether this user sees other users' open files, namespaces and wait channels.
     public var isPrivileged = false
+    /// Processes that did not let themselves be looked into, though this user is privileged.
+    public var hiddenProcesses: [HiddenProcess] = []
     public var members: [Member] = []
     public var frozen: [Frozen] = []
     public var zombies: [Zombie] = []

@@ -102,6 +102,7 @@ extension PodFacts {
         }
         let own = memberPIDs
         guard isPrivileged else { return try findInhabitants(pins.filter { $0.kind == .network }.map(\.path), table) }
+        try findUses(directories, table)
         for pid in try ProcessTable.pids() where !own.contains(pid) && pid != ProcessTable.own {
             for pin in pins where !isAfterReboot {
                 guard ProcessObservation.namespace(pin.kind.link, of: pid) == pin.inode,
@@ -109,13 +110,21 @@ extension PodFacts {
                 else { continue }
                 namespaceHolders.append(.process(pin: pin.path, pid: pid, name: status.name))
             }
-            guard let found = FileUse.of(pid: pid, beneath: directories), let first = found.first,
-                let status = try? ProcessStatus.of(pid: pid)
-            else { continue }
-            uses.append(
-                Use(
-                    pid: pid, name: status.name,
-                    how: found.map { Int($0.how) == nil ? $0.how : "descriptor \($0.how)" }, path: first.path.shown))
+        }
+    }
+
+    /// Who has files of the pod's, also where another mount namespace has them under another name.
+    private mutating func findUses(_ directories: [[UInt8]], _ table: MountTable) throws(ObservationError) {
+        let (found, hidden) = try PlaceSearch(directories, in: table).uses(besides: memberPIDs)
+        hiddenProcesses = hidden
+        for (pid, group) in Dictionary(grouping: found, by: \.pid).sorted(by: { $0.key < $1.key }) {
+            guard let first = group.first else { continue }
+            var how: [String] = []
+            for use in group {
+                let word = Int(use.how) == nil ? use.how : "descriptor \(use.how)"
+                if !how.contains(word) { how.append(word) }
+            }
+            uses.append(Use(pid: pid, name: first.name, how: how, path: first.path.shown))
         }
     }
 

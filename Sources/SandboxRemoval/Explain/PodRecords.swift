@@ -11,6 +11,8 @@ public struct PodRecords: Codable, Sendable {
     public var report: RemovalReport?
     /// The process that works on it.
     var worker: Worker?
+    /// Where pods' cgroups lie, as helper.conf says; empty: not known.
+    var cgroupRoots: [String] = []
 
     struct Worker: Codable, Sendable {
         var pid: Int32

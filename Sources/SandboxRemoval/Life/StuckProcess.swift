@@ -67,7 +67,11 @@ extension StepFailure {
                 if case .unreadable(let reason) = cgroup.state { text += " (\(reason))" }
             }
         }
-        self.init("\(text); \(cause.remedy)")
+        self.init(
+            """
+            \(text); \(cause.remedy); or have root look at every process and take it for dead: \
+            podreap remove \(container.sandboxID) --assume-dead
+            """)
         self.cause = StepCause(kind: .unknownLife, rule: cause.rawValue)
     }
 

@@ -58,6 +58,8 @@ public struct RemovalReport: Codable, Sendable, Equatable {
     public var hook: [String]?
     /// True where it is incomplete and its time was over: another call with more time may get further.
     public var ranOutOfTime: Bool?
+    /// True where what was not known to live was taken for dead, after root had looked at every process (`RemovalOptions.assumesDeath`).
+    public var assumedDead: Bool?
 
     /// The steps that failed: what is to be seen to. Those that were skipped for them are not among them.
     public var failures: [StepRecord] { steps.filter { $0.outcome == .failed } }

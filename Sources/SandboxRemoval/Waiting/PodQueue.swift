@@ -17,7 +17,9 @@ final class PodQueue: Sendable {
             case .success(.finished(let report, _)):
                 return other.isAnswered(by: report) ? .success(.finished(report, joined: true)) : nil
             case .success(.unknown): return other.hook == .none ? result : nil
-            case .failure: return ranOutOfTime || wanted.hook != other.hook ? nil : result
+            case .failure:
+                let isSame = wanted.hook == other.hook && wanted.assumesDeath == other.assumesDeath
+                return ranOutOfTime || !isSame ? nil : result
             }
         }
     }

@@ -4,6 +4,7 @@ struct Wanted: Sendable {
     /// The container that it is about, where it is not about the whole sandbox.
     var container: String?
     var hook: Hook
+    var assumesDeath: Bool
     /// How long containers may take to end by themselves.
     var grace: Duration
 
@@ -23,6 +24,7 @@ struct Wanted: Sendable {
         self.container = container
         self.grace = grace
         hook = .none
+        assumesDeath = options.assumesDeath
         if purpose.isOfSandbox, options.beforeNamespaces != nil {
             hook = options.beforeNamespacesCommand.map(Hook.program) ?? .code
         }
@@ -33,6 +35,8 @@ struct Wanted: Sendable {
         guard report.purpose == purpose || purpose.isOfSandbox && report.outcome == .removed else { return false }
         // Who had less time, or another hook, fails for himself alone.
         if report.outcome == .incomplete, report.ranOutOfTime == true { return false }
+        // What one of them leaves the other can do.
+        if report.outcome == .incomplete, (report.assumedDead ?? false) != assumesDeath { return false }
         return switch hook {
         case .none: report.outcome != .incomplete || report.hook == nil
         case .code: false

@@ -58,12 +58,17 @@ struct History: RegistryCommand {
             let name = parts.count == 3 ? "\(parts[1])/\(parts[0])" : entry.podName
             rows.append([
                 "\(age(seconds: -entry.startedAt.timeIntervalSinceNow)) ago", shortened(entry.sandboxID, noTrunc), name,
-                report?.purpose.rawValue ?? "-", entry.outcome, Milliseconds.text(entry.duration * 1000),
+                what(report), entry.outcome, Milliseconds.text(entry.duration * 1000),
                 report.map { "\($0.steps.count)" } ?? "-",
                 slowest.map { "\($0.verb) (\(Milliseconds.text($0.duration)))" } ?? "-",
             ])
         }
         return rows
+    }
+
+    private static func what(_ report: RemovalReport?) -> String {
+        guard let report else { return "-" }
+        return report.purpose.rawValue + (report.assumedDead == true ? ", assumed dead" : "")
     }
 
     private func show(_ stored: [StoredReport], _ page: Page) {

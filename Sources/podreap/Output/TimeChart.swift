@@ -19,6 +19,9 @@ struct TimeChart {
         let pod = parts.count == 3 ? " (pod \(parts[1])/\(parts[0]))" : ""
         page.title(
             "\(report.purpose.rawValue) \(shortened(report.sandbox))\(pod): \(report.outcome.rawValue) in \(time)")
+        if report.assumedDead == true {
+            page.line("what was not known to live was taken for dead: root had looked at every process (--assume-dead)")
+        }
         let rows = report.steps.map { step in
             [names[step.subject] ?? shortened(step.subject), step.verb, last(step)]
         }
