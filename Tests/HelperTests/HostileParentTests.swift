@@ -92,7 +92,7 @@ extension RealHelper {
             let runtime = try runtime(of: helper)
             try shell(": >\(key)")
             let broker = NodeProcess(helper.process.pid)
-            for _ in 0..<1000 where try !broker.read("stat").contains(") T ") { Thread.sleep(forTimeInterval: 0.002) }
+            for _ in 0..<5000 where try !broker.read("stat").contains(") T ") { Thread.sleep(forTimeInterval: 0.002) }
             #expect(try broker.read("stat").contains(") T "), "the terminal works")
             #expect(try !NodeProcess(launcher).read("stat").contains(") T "))
             #expect(NodeProcess.waitForEnd(of: [runtime], seconds: 8) == [])
