@@ -1,20 +1,8 @@
 public import HelperProtocol
 
-/// What is to be done at a place. Each has its own depths beneath a root.
-public enum PlaceUse: Sendable {
-    /// Removing a directory: at the depths that the root fixes.
-    case remove
-    /// Detaching a mount: there, or deeper.
-    case unmount
-    /// Deleting a namespace's pin: directly beneath, under one of the root's names.
-    case deleteNamespace
-    /// Signalling what lives in a cgroup of a container: at any depth.
-    case kill
-}
-
 /// The roots and runtimes of a helper's policy, and how absolute paths lie in them.
 ///
-/// It repeats the helper's own checks, so that what will be refused is known, and explained, before anything is begun.
+/// It asks the helper's own decisions, so that what will be refused is known, and explained, before anything is begun.
 public struct RootMap: Sendable {
     private struct Root: Sendable {
         var path: [UInt8]
@@ -111,19 +99,13 @@ public struct RootMap: Sendable {
     }
 
     private static func problem(_ place: Place, _ shown: String, _ root: Welcome.Root, _ use: PlaceUse) -> RootError? {
-        let least = use == .kill ? 1 : Int(root.minimumDepth)
-        let most =
-            switch use {
-            case .remove: Int(root.maximumDepth)
-            case .unmount, .kill: Limits.components
-            case .deleteNamespace: 1
-            }
-        guard least...max(least, most) ~= place.depth else {
-            return .wrongDepth(
-                shown, root: printable(root.path.array), depth: place.depth, allowed: least...max(least, most))
+        let path = printable(root.path.array)
+        return switch root.refusal(of: place, for: use) {
+        case nil: nil
+        case .nameNotAllowed: .nameNotAllowed(shown, root: path, names: printable(root.names.array))
+        case .wrongDepth: .wrongDepth(shown, root: path, depth: place.depth, allowed: root.depths(for: use))
+        default: .outside(shown, roots: [])
         }
-        guard use == .deleteNamespace, !NamePatterns(root.names).match(place.name) else { return nil }
-        return .nameNotAllowed(shown, root: printable(root.path.array), names: printable(root.names.array))
     }
 
     private func describe(_ root: Root) -> String {

@@ -3,7 +3,7 @@ internal import HelperProtocol
 extension Broker {
     /// A directory's identity and a page of its children's names; the root's own for a place without components.
     func look(_ place: Place, from cursor: UInt64) throws(Outcome) -> Answer {
-        _ = try policy.directoryRoot(for: place, looking: true)
+        _ = try policy.root(of: place, for: .look)
         return try privileges.raised([.dacOverride]) { () throws(Outcome) -> Answer in
             do throws(Outcome) {
                 let directory: Descriptor

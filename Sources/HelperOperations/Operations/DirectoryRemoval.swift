@@ -6,7 +6,7 @@ extension Broker {
     func removeDirectory(
         _ place: Place, only: NodeIdentity?, _ slice: Slice, _ deadline: Deadline
     ) throws(Outcome) -> Answer {
-        let root = try policy.directoryRoot(for: place, looking: false)
+        let root = try policy.root(of: place, for: .remove)
         return try privileges.raised([.dacOverride, .fowner]) { () throws(Outcome) -> Answer in
             do throws(Outcome) {
                 let parent = try place.openParent(in: policy)

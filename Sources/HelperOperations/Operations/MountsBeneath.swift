@@ -9,7 +9,7 @@ extension Broker {
     func unmountBeneath(
         _ place: Place, only: NodeIdentity?, _ most: UInt32, _ deadline: Deadline
     ) throws(Outcome) -> Answer {
-        let root = try policy.unmountRoot(for: place)
+        let root = try policy.root(of: place, for: .unmount)
         let path = root.path.array + [0x2f] + place.names
         return try privileges.raised([.dacOverride, .sysAdmin]) { () throws(Outcome) -> Answer in
             let directory: Descriptor

@@ -4,7 +4,7 @@ extension Broker {
     /// Deletes a namespace's pin directly beneath a namespace root: unmounts it, stacked ones too, and unlinks the
     /// empty file that it was mounted on. Anything but a namespace of the root's kind is refused.
     func deleteNamespace(_ place: Place, _ intent: Intent<NodeIdentity>) throws(Outcome) -> Answer {
-        let root = try policy.namespaceRoot(for: place)
+        let root = try policy.root(of: place, for: .deleteNamespace)
         let needed: CapabilitySet = intent == .look ? [.dacOverride] : [.dacOverride, .sysAdmin]
         return try privileges.raised(needed) { () throws(Outcome) -> Answer in
             do throws(Outcome) {

@@ -9,7 +9,7 @@ extension Broker {
     func unmount(
         _ place: Place, _ intent: Intent<MountIdentity>, _ deadline: Deadline
     ) throws(Outcome) -> Answer {
-        _ = try policy.unmountRoot(for: place)
+        _ = try policy.root(of: place, for: .unmount)
         let needed: CapabilitySet = intent == .look ? [.dacOverride] : [.dacOverride, .sysAdmin]
         return try privileges.raised(needed) { () throws(Outcome) -> Answer in
             let parent: Descriptor

@@ -44,7 +44,7 @@ extension Broker {
 
     /// The cgroup that a request means; none where it is gone.
     private func open(_ cgroup: CgroupTarget) throws(Outcome) -> Descriptor {
-        _ = try policy.cgroupRoot(for: cgroup.place)
+        _ = try policy.root(of: cgroup.place, for: .signal)
         return try privileges.raised([.dacOverride]) { () throws(Outcome) -> Descriptor in
             do throws(Outcome) {
                 let parent = try cgroup.place.openParent(in: policy)
@@ -64,7 +64,7 @@ extension Broker {
     private func check(
         _ cgroup: CgroupTarget, _ id: ContainerID, _ state: ContainerFacts?, _ others: [ContainerFacts]
     ) throws(Outcome) {
-        let root = try policy.cgroupRoot(for: cgroup.place)
+        let root = try policy.root(of: cgroup.place, for: .signal)
         let hierarchy = try root.path.mountAbove()
         let path = root.path.array + [0x2f] + cgroup.place.names
         for other in others {

@@ -162,7 +162,7 @@ extension Executor {
         guard try await helpersSpeak(2), let target = try? target(container) else { return nil }
         let targets = evidence.cgroups.filter { $0.isThere && $0.sharers.isEmpty }.compactMap {
             cgroup -> CgroupTarget? in
-            guard let identity = cgroup.identity, let place = try? roots.place(cgroup.path, for: .kill, in: [.cgroup])
+            guard let identity = cgroup.identity, let place = try? roots.place(cgroup.path, for: .signal, in: [.cgroup])
             else { return nil }
             return CgroupTarget(place: place, identity: NodeIdentity(identity), isExclusive: true)
         }
