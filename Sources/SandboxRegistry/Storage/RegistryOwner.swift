@@ -1,4 +1,4 @@
-public import Ownership
+package import Ownership
 
 // A process works in the registry's directory as that directory's owner. Root that worked there would follow what the owner, who may be under an
 // attacker's control, puts in its way: links at the names of files that it opens, makes, gives away or deletes. So a root process becomes
@@ -10,7 +10,7 @@ extension Registry {
     /// process is root and that owner is not. nil: nobody, also where there is no directory.
     ///
     /// Throws `.exposed` where somebody beside root and the owner decides what the path leads to.
-    public static func ownerToBecome(_ path: String) throws(RegistryError) -> ProcessUser? {
+    package static func ownerToBecome(_ path: String) throws(RegistryError) -> ProcessUser? {
         guard ProcessUser.isRoot, let directory = PathTrust.ofDirectory(holding: path, followsLink: true) else {
             return nil
         }

@@ -2,7 +2,7 @@ internal import GRDB
 
 extension Registry {
     /// Registers a sandbox with its containers and reserves their names: all or nothing. Survives a power loss.
-    public func register(_ sandbox: Sandbox, _ containers: [Container]) throws(RegistryError) {
+    package func register(_ sandbox: Sandbox, _ containers: [Container]) throws(RegistryError) {
         try write(.medium) { database in
             try RecordCheck(sandbox, containers).run()
             if let held = try Self.sandbox(sandbox.id, database) {
@@ -20,7 +20,7 @@ extension Registry {
 
     /// Registers further containers into a sandbox: all or nothing. Throws `.beingRemoved` from the moment that its
     /// removal was marked. Survives a power loss.
-    public func register(_ containers: [Container], into sandboxID: String) throws(RegistryError) {
+    package func register(_ containers: [Container], into sandboxID: String) throws(RegistryError) {
         try write(.medium) { database in
             guard let sandbox = try Self.sandbox(sandboxID, database) else {
                 throw RegistryError.unknownSandbox(id: sandboxID)

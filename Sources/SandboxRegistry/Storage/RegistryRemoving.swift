@@ -7,7 +7,7 @@ extension Registry {
     /// Survives a power loss, unlike the steps that follow: were the mark lost, a pod with half of its directories
     /// deleted would look ready, and take containers. A lost step is only seen again and found done. So a removal
     /// waits for the disk once, here, and may do it while it asks for the containers' states.
-    public func markRemoving(_ id: String) throws(RegistryError) {
+    package func markRemoving(_ id: String) throws(RegistryError) {
         try write(.power) { database in
             try Self.requireSandbox(id, database)
             // A mark that is there was synced when it was made, and writing nothing costs nothing.
@@ -17,7 +17,7 @@ extension Registry {
     }
 
     /// Marks a sandbox as stopped. One that is being removed stays so.
-    public func markNotReady(_ id: String) throws(RegistryError) {
+    package func markNotReady(_ id: String) throws(RegistryError) {
         try write { database in
             try Self.requireSandbox(id, database)
             try database.perform(
@@ -26,7 +26,7 @@ extension Registry {
     }
 
     /// Notes that the namespace pinned at `path` was deleted. Closing twice is fine.
-    public func closeNamespace(_ path: String, of id: String) throws(RegistryError) {
+    package func closeNamespace(_ path: String, of id: String) throws(RegistryError) {
         try write { database in
             try Self.requireSandbox(id, database)
             try database.perform(
@@ -41,7 +41,7 @@ extension Registry {
 
     /// Forgets a container whose remains are gone, and releases its name; the infra container's name stays reserved
     /// until its sandbox is forgotten. Forgetting an unknown container is fine: somebody did.
-    public func forgetContainer(_ id: String) throws(RegistryError) {
+    package func forgetContainer(_ id: String) throws(RegistryError) {
         try write { database in
             try database.perform(
                 sql: """
@@ -54,7 +54,7 @@ extension Registry {
     }
 
     /// Gives a cgroup that others live in to one of them, so that the last one's end removes it. Doing so twice is fine.
-    public func bequeathCgroup(_ path: String, of id: String, to heir: String) throws(RegistryError) {
+    package func bequeathCgroup(_ path: String, of id: String, to heir: String) throws(RegistryError) {
         try write { database in
             try database.perform(
                 sql: """
@@ -70,7 +70,7 @@ extension Registry {
     /// released, its level is counted down, and the report is kept. Throws `.containersLeft` while it still has
     /// workload containers. Returns false, and keeps no report, where the sandbox is unknown: somebody else was first.
     @discardableResult
-    public func forgetSandbox(_ id: String, report: StoredReport) throws(RegistryError) -> Bool {
+    package func forgetSandbox(_ id: String, report: StoredReport) throws(RegistryError) -> Bool {
         try write { database in
             guard try Self.exists(id, database) else { return false }
             let left = try database.strings(

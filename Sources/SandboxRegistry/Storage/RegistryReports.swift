@@ -3,7 +3,7 @@ internal import GRDB
 
 extension Registry {
     /// Keeps a report, and of all the newest `keptReports`.
-    public func keepReport(_ report: StoredReport) throws(RegistryError) {
+    package func keepReport(_ report: StoredReport) throws(RegistryError) {
         try write { database in try Self.keep(report, database) }
     }
 
