@@ -175,6 +175,7 @@ public final class Orchestrator: Sendable {
             for container in records.containers {
                 records.sharers[container.id] = try registry.sharers(of: container.cgroups, besides: container.id)
             }
+            records.heirs = try registry.heirs()
             return records
         }
     }
@@ -235,4 +236,6 @@ struct ContainerRecords: Sendable {
     var containers: [Container] = []
     /// By container id.
     var sharers: [String: [CgroupSharer]] = [:]
+    /// Containers to which others have left cgroups.
+    var heirs: Set<String> = []
 }

@@ -69,4 +69,34 @@ import Testing
             expectVolume(node)
         }
     }
+
+    /// What was the pod's is not there: the link is another's, and what it leads to.
+    @Test func aLinkInTheDirectorysPlaceIsLeft() throws {
+        try withReproNode { node in
+            try node.sandbox("p1")
+            try node.bundle("c1")
+            try node.expectRegistration(of: "p1", ["c1"])
+            let places = [node.directory(ofSandbox: "p1"), node.directory(of: "c1")]
+            for place in places {
+                node.addEnding("umount -l \(place)-away/* || true; rm -rf \(place)-away \(place)")
+                try shell("mv \(place) \(place)-away; ln -s \(place)-away \(place); echo kept >\(place)-away/data")
+            }
+            let result = try node.podreap(["remove", "p1"])
+            #expect(result.status == 0, "\(result)")
+            for place in places { try shell("[ -L \(place) ]; grep -q kept \(place)-away/data") }
+        }
+    }
+
+    /// One request detaches 64 of them.
+    @Test func aNamespacePinnedManyTimesIsDeleted() throws {
+        try withReproNode { node in
+            try node.sandbox("p1")
+            try node.pinNamespace(ofSandbox: "p1")
+            let pin = node.pin(ofSandbox: "p1")
+            node.addEnding("while umount -l \(pin) 2>/dev/null; do :; done")
+            try shell("for n in $(seq 200); do mount --bind \(pin) \(pin); done")
+            try node.expectRegistration(of: "p1", [])
+            try node.expectRemoval(of: "p1", [])
+        }
+    }
 }

@@ -23,4 +23,84 @@ import Testing
             try node.expectGone("p1", ["c1"])
         }
     }
+
+    /// One that ends with its init's last word, and leaves a process in the node's PID namespace.
+    private var leaving: PlainContainer {
+        var container = PlainContainer(script: "(exec sleep 50000) & exec sleep 50001")
+        container.namespaces = ["mount", "ipc", "uts"]
+        return container
+    }
+
+    /// Neither is the one's cgroup killed, nor is the runtime called, which would kill all that is in it.
+    @Test(arguments: ["c1", "c1/inner"]) func whoIsNotRegisteredLivesOnInASharedCgroup(_ cgroup: String) throws {
+        try withReproNode { node in
+            try node.sandbox("p1")
+            try node.run("c1", leaving)
+            var other = PlainContainer()
+            other.cgroup = cgroup
+            try node.expectRegistration(of: "p1", ["c1"])
+            let second = try node.run("c2", other)
+            _ = try node.podreap(["remove", "p1"])
+            #expect(NodeProcess(second).isAlive)
+            #expect(try node.podreap(["inspect", "p1"]).status == 0, "what c1 has left lives still")
+            try shell("runc --root \(node.sample.runtimeRoot) delete --force c2")
+            try node.expectRemoval(of: "p1", ["c1"])
+        }
+    }
+
+    /// What the state names is recorded before the first signal: with the state gone, nobody could know it.
+    @Test func whoWasRegisteredBeforeItsStartIsSeenToShare() throws {
+        try withReproNode { node in
+            for pod in ["p1", "p2"] { try node.sandbox(pod) }
+            try node.run("c1")
+            try node.expectRegistration(of: "p1", ["c1"])
+            var other = leaving
+            other.cgroup = "c1"
+            try node.bundle("c2", other)
+            try node.expectRegistration(of: "p2", ["c2"])
+            try node.start(bundle: "c2")
+            let child = try node.process(of: "c1", with: "50000")
+            _ = try node.podreap(["remove", "p2"])
+            try #require(NodeProcess(child).isAlive)
+            _ = try node.podreap(["remove", "p1"])
+            #expect(NodeProcess(child).isAlive, "it is p2's")
+            try node.expectRemoval(of: "p2", ["c2"])
+        }
+    }
+
+    /// The cgroup stays as long as another's lies beneath it; who lives in it by then is no concern of that one's.
+    @Test func whoHasTheIDAndTheCgroupByNowLivesOn() throws {
+        try withReproNode { node in
+            for pod in ["p1", "p2"] { try node.sandbox(pod) }
+            try node.run("c1")
+            var inner = PlainContainer()
+            inner.cgroup = "c1/inner"
+            try node.run("c2", inner)
+            try node.expectRegistration(of: "p1", ["c1"])
+            try node.expectRegistration(of: "p2", ["c2"])
+            try shell(
+                """
+                runc --root \(node.sample.runtimeRoot) delete --force c1
+                umount -l \(node.directory(of: "c1"))/rootfs; rm -r \(node.directory(of: "c1"))
+                """)
+            let another = try node.run("c1")
+            for pod in ["p1", "p2"] {
+                let result = try node.podreap(["remove", pod])
+                #expect(result.status == 0, "\(result)")
+                #expect(NodeProcess(another).isAlive, "\(pod) is not its")
+            }
+        }
+    }
+
+    @Test func onePodsContainersInEachOthersCgroupsLeaveNone() throws {
+        try withReproNode { node in
+            try node.sandbox("p1")
+            try node.run("c1")
+            var inner = PlainContainer(script: "trap '' TERM; exec sleep 60000")
+            inner.cgroup = "c1/inner"
+            try node.run("c2", inner)
+            try node.expectRegistration(of: "p1", ["c1", "c2"])
+            try node.expectRemoval(of: "p1", ["c1", "c2"])
+        }
+    }
 }

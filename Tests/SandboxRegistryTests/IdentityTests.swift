@@ -77,15 +77,29 @@ struct IdentityTests {
             let sandbox = Sandbox.sample(id)
             var workload = sandbox.workload("c-\(id)")
             workload.cgroups = ["/cg/\(id)"]
-            workload.identity.cgroups = ["/cg/a": FileIdentity(device: 1, inode: 2, birth: 0)]
             try registry.register(sandbox, [workload])
         }
-        for _ in 0..<2 { try registry.bequeathCgroup("/cg/a", of: "c-a", to: "c-b") }
-        try registry.bequeathCgroup("/cg/b", of: "c-b", to: "nobody")
-        #expect(try registry.containers(of: "a").first?.cgroups == [])
-        let heir = try #require(try registry.containers(of: "b").first)
-        #expect(Set(heir.cgroups) == ["/cg/a", "/cg/b"])
-        #expect(heir.identity.cgroups == ["/cg/a": FileIdentity(device: 1, inode: 2, birth: 0)])
+        let identity = FileIdentity(device: 1, inode: 2, birth: 0)
+        for _ in 0..<2 { try registry.bequeathCgroup("/cg/a", identity, to: "c-b") }
+        try registry.bequeathCgroup("/cg/b", identity, to: "c-b")
+        try registry.bequeathCgroup("/cg/b", identity, to: "nobody")
+        let inherited = try registry.inheritedCgroups(of: "c-b")
+        #expect(inherited.map(\.path) == ["/cg/a"] && inherited.map(\.identity) == [identity])
+        #expect(try registry.containers(of: "b").first?.cgroups == ["/cg/b"], "what lives in it is not its own")
         try registry.verify()
+    }
+
+    @Test func cgroupsThatCameLaterAreRecordedOnce() throws {
+        let registry = try Registry(path: directory.registry)
+        let sandbox = Sandbox.sample("a")
+        var workload = sandbox.workload("c-a")
+        workload.cgroups = []
+        try registry.register(sandbox, [workload])
+        let identity = FileIdentity(device: 1, inode: 2, birth: 0)
+        for _ in 0..<2 { try registry.recordCgroups(["/cg/a": identity], of: "c-a") }
+        try registry.recordCgroups(["/cg/x": identity], of: "nobody")
+        let container = try #require(try registry.containers(of: "a").first)
+        #expect(container.cgroups == ["/cg/a"] && container.identity.cgroups == ["/cg/a": identity])
+        #expect(try registry.sharers(of: ["/cg/a", "/cg/x"], besides: "").map(\.container) == ["c-a"])
     }
 }

@@ -53,16 +53,53 @@ extension Registry {
         }
     }
 
-    /// Gives a cgroup that others live in to one of them, so that the last one's end removes it. Doing so twice is fine.
-    package func bequeathCgroup(_ path: String, of id: String, to heir: String) throws(RegistryError) {
+    /// Records cgroups of a container that was registered before it had them; those that are known, and an unknown container's, are not.
+    package func recordCgroups(_ cgroups: [String: FileIdentity], of id: String) throws(RegistryError) {
+        try write { database in
+            for (path, identity) in cgroups {
+                try database.perform(
+                    sql: """
+                        INSERT INTO cgroup (container, path, device, inode) SELECT ?1, ?2, ?3, ?4
+                        WHERE EXISTS (SELECT 1 FROM container WHERE id = ?1)
+                            AND NOT EXISTS (SELECT 1 FROM cgroup WHERE container = ?1 AND path = ?2)
+                        """,
+                    arguments: [id, path, Int64(bitPattern: identity.device), Int64(bitPattern: identity.inode)])
+            }
+        }
+    }
+
+    /// Leaves a cgroup to one of those that live in it or beneath it, so that the last one's end removes it. Doing so twice, or for a
+    /// container whose own it is too, or that is unknown, is fine.
+    package func bequeathCgroup(
+        _ path: String, _ identity: FileIdentity, to heir: String
+    ) throws(RegistryError) {
         try write { database in
             try database.perform(
                 sql: """
-                    UPDATE cgroup SET container = ?2 WHERE container = ?1 AND path = ?3
-                        AND EXISTS (SELECT 1 FROM container WHERE id = ?2)
-                        AND NOT EXISTS (SELECT 1 FROM cgroup WHERE container = ?2 AND path = ?3)
+                    INSERT OR REPLACE INTO inherited_cgroup (container, path, device, inode) SELECT ?1, ?2, ?3, ?4
+                    WHERE EXISTS (SELECT 1 FROM container WHERE id = ?1)
+                        AND NOT EXISTS (SELECT 1 FROM cgroup WHERE container = ?1 AND path = ?2)
                     """,
-                arguments: [id, heir, path])
+                arguments: [heir, path, Int64(bitPattern: identity.device), Int64(bitPattern: identity.inode)])
+        }
+    }
+
+    /// The containers to which others have left cgroups.
+    package func heirs() throws(RegistryError) -> Set<String> {
+        try read { database in Set(try database.strings(sql: "SELECT container FROM inherited_cgroup", arguments: [])) }
+    }
+
+    /// What others have left to a container: nothing that is in those cgroups is its own.
+    package func inheritedCgroups(of id: String) throws(RegistryError) -> [(path: String, identity: FileIdentity)] {
+        try read { database in
+            try database.rows(
+                sql: "SELECT path, device, inode FROM inherited_cgroup WHERE container = ?", arguments: [id]
+            ).map { row in
+                let (device, inode): (Int64, Int64) = (row["device"], row["inode"])
+                let identity = FileIdentity(
+                    device: UInt64(bitPattern: device), inode: UInt64(bitPattern: inode), birth: 0)
+                return (row["path"], identity)
+            }
         }
     }
 

@@ -49,7 +49,7 @@ enum Schema {
     /// Identities beside names, NULL in what version 1 has recorded; and what is true of the registry for ever. Version 1 made no marks, and keeps no trace of a container that was removed alone: where
     /// it has registered anything, that may have been a short id.
     private static func version2(_ database: Database) throws {
-        try make(marks + "\n" + lockFiles, database)
+        try make(marks + "\n" + lockFiles + "\n" + inheritedCgroups, database)
         try database.execute(
             sql: """
                 INSERT INTO mark (name) SELECT ? WHERE EXISTS (SELECT 1 FROM sandbox) OR EXISTS (SELECT 1 FROM report)
@@ -92,6 +92,17 @@ enum Schema {
     static func loose(_ tables: String) -> String {
         tables.replacing(") STRICT, ", with: ") ").replacing(") STRICT;", with: ");")
     }
+
+    /// Cgroups that containers left which went while others lived beneath them: the last of those removes them, if nobody is in them.
+    static let inheritedCgroups = """
+        CREATE TABLE inherited_cgroup (
+            container TEXT NOT NULL REFERENCES container (id) ON DELETE CASCADE,
+            path TEXT NOT NULL,
+            device INTEGER NOT NULL,
+            inode INTEGER NOT NULL,
+            PRIMARY KEY (container, path)
+        ) STRICT, WITHOUT ROWID;
+        """
 
     static let marks = """
         CREATE TABLE mark (

@@ -77,16 +77,47 @@ extension Executor {
     ) async throws(StepFailure) {
         for cgroup in evidence.cgroups {
             guard let identity = cgroup.identity, try isThere(cgroup.path, identity) else { continue }
-            if let heir = cgroup.sharers.first {
-                try await write { (registry) throws(RegistryError) in
-                    try registry.bequeathCgroup(cgroup.path, of: container.id, to: heir)
-                }
-                success.detail = "the cgroup \(cgroup.path) is left to \(heir), which lives in it"
-            } else {
-                try await remove(cgroup.path, identity)
-                success.already = false
+            // One that lies in another's is removed, unless somebody else has put processes into it.
+            if let heir = cgroup.heirs.first ?? (cgroup.isEmpty ? nil : cgroup.sharers.first) {
+                if try await leave(cgroup.path, identity, to: heir, &success) { continue }
             }
+            try await remove(cgroup.path, identity)
+            success.already = false
         }
+        try await removeInherited(by: container, &success)
+    }
+
+    /// What others have left to this one when they went. Who is in it by now is no concern of the pod's.
+    private func removeInherited(
+        by container: Container, _ success: inout StepSuccess
+    ) async throws(StepFailure) {
+        guard life.mayInherit(container) else { return }
+        let inherited = try orFail { () throws(RegistryError) in try registry.inheritedCgroups(of: container.id) }
+        for (path, identity) in inherited where try isThere(path, identity) {
+            let sharers = try orFail { () throws(RegistryError) in
+                try registry.sharers(of: [path], besides: container.id)
+            }
+            let heirs = sharers.filter { isBeneath(path, $0.theirs) }.map(\.container)
+            if let heir = heirs.first, try await leave(path, identity, to: heir, &success) { continue }
+            guard try orFail({ () throws(ObservationError) in try Cgroup.members(of: [path]) }).isEmpty else {
+                success.detail = "others live in the cgroup \(path) by now; it is left to them"
+                continue
+            }
+            try await remove(path, identity)
+            success.already = false
+        }
+    }
+
+    /// Whether a cgroup is left to another. Who goes with this removal, and is gone by then, may not have seen that it was left one.
+    private func leave(
+        _ path: String, _ identity: FileIdentity, to heir: String, _ success: inout StepSuccess
+    ) async throws(StepFailure) -> Bool {
+        try await write { (registry) throws(RegistryError) in
+            try registry.bequeathCgroup(path, identity, to: heir)
+        }
+        guard try orFail({ () throws(ObservationError) in try life.lives(heir) }) else { return false }
+        success.detail = "the cgroup \(path) is left to \(heir), which lives in it"
+        return true
     }
 
     private func isThere(_ path: String, _ identity: FileIdentity) throws(StepFailure) -> Bool {

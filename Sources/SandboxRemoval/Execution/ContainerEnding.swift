@@ -24,6 +24,7 @@ extension Executor {
         case .alive(let pids) where options.assumesDeath: throw StepFailure(livesThoughAssumedDead: pids)
         case .alive: break
         }
+        await record(evidence.cgroups, of: container)
         if let process = evidence.livingInit {
             let inode = process == container.process ? container.identity.processInode : nil
             let handle = try orFail { () throws(ObservationError) in
@@ -32,6 +33,22 @@ extension Executor {
             if let handle { try await endInit(handle, container, evidence, signal: signal, grace: grace) }
         }
         return try await endRest(container)
+    }
+
+    /// Keeps cgroups that only the runtime's state names, before the first signal: when it is gone, others must still be seen to share
+    /// them. A registry that cannot be written stops nothing.
+    private func record(_ cgroups: [ContainerEvidence.OwnCgroup], of container: Container) async {
+        let new = cgroups.map(\.path).filter { !container.cgroups.contains($0) }
+        if new.isEmpty || plan.isAfterReboot { return }
+        try? await write { (registry) throws(RegistryError) in
+            var found: [String: FileIdentity] = [:]
+            for path in new {
+                found[path] = (try? Cgroup.identity(of: path)).flatMap { $0 }.map {
+                    FileIdentity(device: $0.device, inode: $0.inode)
+                }
+            }
+            try registry.recordCgroups(found, of: container.id)
+        }
     }
 
     /// How long a process takes to end, unless something is wrong.

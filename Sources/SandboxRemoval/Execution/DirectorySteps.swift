@@ -46,6 +46,9 @@ extension Executor {
             case .refused(.identityMismatch, _):
                 return StepSuccess(
                     already: true, detail: "another directory has its place, which is not the pod's; it is left")
+            case .refused(.notDirectory, _):
+                return StepSuccess(
+                    already: true, detail: "what has its place is no directory, so it is not the pod's; it is left")
             default: throw StepFailure(reply)
             }
         }
@@ -57,6 +60,12 @@ extension Executor {
         guard reply.outcome != .alreadyDone else { return .alreadyDone }
         return StepSuccess(
             already: true, detail: "nothing was there when the pod was registered; what is there now is left")
+    }
+
+    /// Whether something else than a directory has the place, such as a link: then the recorded one is not there.
+    func isNoDirectory(_ place: Place) async throws(StepFailure) -> Bool {
+        let reply = try await call(.removeDirectory(place, .look(cursor: 0)), atMost: options.runtimeCall)
+        return if case .refused(.notDirectory, _) = reply.outcome { true } else { false }
     }
 
     /// Detaches what the removal of a directory has met.

@@ -51,6 +51,7 @@ extension Executor {
             case .inProgress: continue
             // Another directory is there by now: what is mounted in it is another's.
             case .done, .alreadyDone, .refused(.identityMismatch, _): return detached
+            case .refused where try await isNoDirectory(place): return detached
             default: throw StepFailure(reply, of: "unmount what lies beneath \(directory.path)")
             }
         }
@@ -128,10 +129,14 @@ extension Executor {
                 already: true,
                 detail: "something is mounted over \(directory.path): what lies there goes with its removal")
         }
-        guard try await detachAll(of: directory) else {
-            throw StepFailure(reply, of: "unmount \(path)")
+        if try await detachAll(of: directory) { return .done }
+        let place = try orFail { () throws(RootError) in
+            try roots.place(directory.path, for: .remove, in: [.sandbox, .container])
         }
-        return .done
+        guard try await isNoDirectory(place) else { throw StepFailure(reply, of: "unmount \(path)") }
+        return StepSuccess(
+            already: true, detail: "what has the place of \(directory.path) is no directory, so it is not the pod's"
+        )
     }
 
     private func recordedDirectory(around path: String) -> Container.Directory? {

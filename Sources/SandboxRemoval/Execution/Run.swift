@@ -97,6 +97,7 @@ final class Run: Sendable {
         let life = LifeObserver(
             registry: orchestrator.registry, helpers: orchestrator.helpers, roots: roots,
             isAfterReboot: plan.isAfterReboot, mounts: mounts, sharers: records.sharers,
+            heirs: records.heirs,
             together: plan.purpose.isOfSandbox ? plan.containers : [])
         return Executor(
             plan: plan, registry: orchestrator.registry, helpers: orchestrator.helpers, roots: roots, life: life,

@@ -27,6 +27,8 @@ struct ContainerEvidence: Sendable, Equatable {
         var state: State
         /// Containers that live in it, beneath it or above it: what is in it may be theirs.
         var sharers: [String] = []
+        /// Those of them whose cgroup is this one or lies beneath it, so that it must stay as long as they.
+        var heirs: [String] = []
         /// Those of a shared cgroup's processes that have the container's files as their root.
         var ownMembers: [Int32] = []
 
@@ -37,6 +39,7 @@ struct ContainerEvidence: Sendable, Equatable {
             case .gone, .there: false
             }
         }
+        var isEmpty: Bool { state == .there([]) }
         var isThere: Bool { if case .there = state { true } else { false } }
 
         /// The processes that are the container's for sure.

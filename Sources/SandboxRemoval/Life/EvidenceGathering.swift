@@ -56,8 +56,13 @@ extension ContainerEvidence {
         let search =
             cgroups.isEmpty || !sharers.isEmpty ? mounts.map { ContainerSearch(container, cgroupRoots, $0) } : nil
         for (path, identity) in cgroups {
-            let sharers = sharers.filter { $0.path == path }.map(\.container)
-            evidence.cgroups.append(try cgroup(path, identity, sharers, search))
+            let sharers = sharers.filter { $0.path == path }
+            var own = try cgroup(path, identity, sharers.map(\.container), search)
+            own.heirs = sharers.filter { isBeneath(path, $0.theirs) }.map(\.container)
+            if let look, sharers.contains(where: { $0.container == look.stranger(container) }) {
+                try look.tellApart(&own, sharers)
+            }
+            evidence.cgroups.append(own)
         }
         if cgroups.isEmpty, let search {
             evidence.search = try search.processes().map { .found($0) } ?? .hidden
@@ -96,6 +101,30 @@ extension ContainerEvidence {
             own.state = .unreadable("\(error)")
         }
         return own
+    }
+}
+
+extension RuntimeLook {
+    /// What another container is called that has this one's id by now.
+    func stranger(_ container: Container) -> String { "another container \(container.id)" }
+
+    /// Who has the container's id by now has its cgroup and its places too. What is older than that one's init, and in no cgroup of
+    /// another's beneath, is the container's own.
+    fileprivate func tellApart(
+        _ own: inout ContainerEvidence.OwnCgroup, _ sharers: [CgroupSharer]
+    ) throws(ObservationError) {
+        guard case .there(let pids) = own.state, !pids.isEmpty else { return }
+        guard case .read(_, let startTime, _) = state else {
+            own.state = .unreadable("the state of another container that has its id is damaged")
+            return
+        }
+        let beneath = sharers.map(\.theirs).filter { [path = own.path] in $0 != path && isBeneath(path, $0) }
+        let others = Set(try Cgroup.members(of: beneath))
+        own.ownMembers = []
+        for pid in pids where !others.contains(pid) {
+            let isElder = try ProcessStatus.startTime(of: pid).map { $0 < startTime } ?? true
+            if isElder { own.ownMembers.append(pid) }
+        }
     }
 }
 

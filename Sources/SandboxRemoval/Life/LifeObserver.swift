@@ -31,10 +31,12 @@ final class LifeObserver: Sendable {
     private let together: [String: Container]
     private let looks = Mutex<[String: Look]>([:])
     private let proven = Mutex<[String: ContainerEvidence]>([:])
+    /// Containers that share a cgroup, or have been left one.
+    private let heirs: Mutex<Set<String>>
 
     init(
         registry: Registry, helpers: HelperPool, roots: RootMap, isAfterReboot: Bool, mounts: MountTable,
-        sharers: [String: [CgroupSharer]] = [:], together: [Container] = []
+        sharers: [String: [CgroupSharer]] = [:], heirs: Set<String> = [], together: [Container] = []
     ) {
         self.registry = registry
         self.helpers = helpers
@@ -42,6 +44,7 @@ final class LifeObserver: Sendable {
         self.isAfterReboot = isAfterReboot
         self.mounts = mounts
         self.sharers = sharers
+        self.heirs = Mutex(heirs)
         self.together = together.reduce(into: [:]) { $0[$1.id] = $1 }
     }
 
@@ -65,9 +68,10 @@ final class LifeObserver: Sendable {
     ) throws(StepFailure) -> ContainerEvidence {
         if isAfterReboot { return try afterReboot(look) }
         let sharers = try sharers(of: container, look)
+        if !sharers.isEmpty { heirs.withLock { _ = $0.insert(container.id) } }
         let evidence = try orFail { () throws(ObservationError) in
-            var counted: [CgroupSharer] = []
-            for sharer in sharers where try counts(sharer) { counted.append(sharer) }
+            var counted = look?.strangers(in: container) ?? []
+            for sharer in sharers where try lives(sharer.container) { counted.append(sharer) }
             return try ContainerEvidence.gather(
                 container, look: look?.runtime, isOwn: look?.isOwn ?? false, named: look?.named ?? [],
                 sharers: counted, mounts: mounts, cgroupRoots: roots.cgroupRoots.map(\.path), briefly: briefly)
@@ -86,8 +90,12 @@ final class LifeObserver: Sendable {
         return (recorded ?? []) + found
     }
 
-    private func counts(_ sharer: CgroupSharer) throws(ObservationError) -> Bool {
-        guard let other = together[sharer.container], let process = other.process else { return true }
+    /// Whether a container may have been left another's cgroup, at the latest while it is removed.
+    func mayInherit(_ container: Container) -> Bool { heirs.withLock { $0.contains(container.id) } }
+
+    /// Whether a sharer's end does not belong to this removal, or has not come yet.
+    func lives(_ sharer: String) throws(ObservationError) -> Bool {
+        guard let other = together[sharer], let process = other.process else { return true }
         return try ProcessLife.of(
             pid: process.pid, startTime: process.startTime, inode: other.identity.processInode) != .gone
     }
@@ -164,6 +172,19 @@ extension RootMap {
 }
 
 extension LifeObserver.Look {
+    /// Who has the container's id by now may live in what was the container's cgroup: where another lived beneath it, it is the same one
+    /// still. Where nobody can read which are that one's, all may be.
+    func strangers(in container: Container) -> [CgroupSharer] {
+        guard !isOwn, runtime.directory != nil else { return [] }
+        var theirs = container.cgroups
+        if case .read(_, _, let paths) = runtime.state { theirs = paths }
+        return container.cgroups.flatMap { own in
+            theirs.filter { isBeneath(own, $0) || isBeneath($0, own) }.map {
+                CgroupSharer(path: own, container: runtime.stranger(container), theirs: $0)
+            }
+        }
+    }
+
     /// Those that the runtime's state names, and those that have its name.
     var cgroups: [String] {
         guard isOwn, case .read(_, _, let paths) = runtime.state else { return named }
