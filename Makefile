@@ -59,7 +59,7 @@ RELEASE := -c release --static-swift-stdlib $(REPRODUCIBLE) $(LINKED) --scratch-
 export PODREAP_HELPER := $(HELPER)
 export PODREAP_FLOOR := $(FLOOR)
 
-.PHONY: help setup build helper release install uninstall reproducible floor demo test load proto fuzz adversary lint bench size selinux deb deb-test rpm rpm-test clean root
+.PHONY: help setup build helper release install uninstall reproducible floor demo test load proto fuzz adversary model model-faults lint bench size selinux deb deb-test rpm rpm-test clean root
 
 help: ## Lists these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -115,6 +115,15 @@ fuzz: setup ## Fuzzes what reads strangers' bytes, SECONDS=30 each; one with TAR
 adversary: root helper ## Sends a real helper MESSAGES=200000 hostile requests; SEED repeats a run
 	$(SWIFT) build $(SWIFTFLAGS) --product podreap-adversary --scratch-path $(DEBUG)
 	$(PRIVATE_NAMESPACE) $(DEBUG)/debug/podreap-adversary $(or $(MESSAGES),200000) $(SEED)
+
+model: root setup helper ## Drives random histories against a model of the promise for SECONDS=3600; SEED repeats one
+	$(SWIFT) build $(SWIFTFLAGS) --build-tests --scratch-path $(DEBUG)
+	@PODREAP_MODEL_SECONDS=$(or $(SECONDS),3600) PODREAP_MODEL_SEED=$(SEED) SWIFT="$(SWIFT)" \
+	    Tests/ModelTests/run $(DEBUG)
+
+model-faults: root setup helper ## Puts each fault of Tests/ModelTests/Faults back, FAULT=one: the model must find it
+	$(SWIFT) build $(SWIFTFLAGS) --build-tests --scratch-path $(DEBUG)
+	@SWIFT="$(SWIFT)" Tests/ModelTests/try-faults $(DEBUG) $(FAULT)
 
 load: ## Runs the daemon's load tests in full: many minutes
 	PODREAP_LOAD=full $(MAKE) --no-print-directory test TESTS=CRIServiceTests

@@ -181,6 +181,11 @@ let tests: [Target] = [
         name: "SequenceTests",
         dependencies: ["TestPods", "TestNode", "SamplePod", "SandboxRemoval", "SandboxRegistry"],
         exclude: ["Programs"], swiftSettings: strict),
+    // Random histories against a model of what a removal promises.
+    .testTarget(
+        name: "ModelTests",
+        dependencies: ["TestPods", "TestNode", "SamplePod", "SandboxRegistry", "podreap-crasher", grdb],
+        exclude: ["Faults", "run", "try-faults"], swiftSettings: strict),
     // What happens on real nodes, a case for each test.
     .testTarget(
         name: "ReproTests", dependencies: ["TestPods", "TestNode", "SamplePod"], exclude: ["Programs"],

@@ -2,45 +2,52 @@ import Foundation
 import SandboxRegistry
 import SandboxRemoval
 
-/// Removes or stops a sandbox, and is killed at exactly one moment of it, or kills its helpers there:
+/// Makes one call of the library, and is killed at exactly one moment of it, or kills its helpers there:
 ///
-///     podreap-crasher REGISTRY HELPER remove|stop ID [none | STEP before|during|after orchestrator|helpers MICROSECONDS]
+///     podreap-crasher REGISTRY HELPER VERB ID [none | STEP before|during|after orchestrator|helpers MICROSECONDS]
 ///
-/// `during` is that long after the step has begun. Prints the steps with their durations, and how it ended.
+/// `during` is that long after the step has begun. Prints the steps with their durations, what failed, and how it ended. The verbs are
+/// `Call`'s; AFTER_KILL is how many seconds a killed process may take to end.
 @main
 enum Crasher {
-    struct Crash {
-        enum Moment: String { case before, during, after }
-        let step: Int
-        let moment: Moment
-        let killsHelpers: Bool
-        let delay: UInt32
-    }
-
-    static func main() async throws {
+    static func main() async {
         let arguments = CommandLine.arguments
+        guard arguments.count > 4, let call = Call(rawValue: arguments[3]) else { return fail("see Crasher.swift") }
         let crash = arguments.count < 9 ? nil : Crash(arguments[5...])
-        let orchestrator = try Orchestrator(path: arguments[1], helper: arguments[2], warm: 2)
         let tell: @Sendable (RemovalEvent) -> Void = { event in
             switch event {
             case .started(let step): crash?.started(step)
             case .finished(let step, let record):
                 if record.outcome == .failed { print("failed: \(step): \(record.detail ?? "")") }
+                if let cause = record.cause { print("cause: \(cause.kind.rawValue) \(cause.rule ?? "")") }
                 crash?.finished(step)
             default: break
             }
         }
-        let answer =
-            arguments[3] == "stop"
-            ? try await orchestrator.stop(arguments[4], grace: .milliseconds(300), tell: tell)
-            : try await orchestrator.remove(arguments[4], tell: tell)
-        guard case .finished(let report, _) = answer else { return print("unknown") }
-        for step in report.steps { print("step \(step.number) \(step.verb) \(step.subject) \(step.duration)") }
-        print(report.outcome.rawValue)
+        do {
+            let orchestrator = try Orchestrator(path: arguments[1], helper: arguments[2], warm: 2)
+            try await call.make(orchestrator, arguments[4], tell)
+        } catch {
+            fail("\(error)")
+        }
+    }
+
+    private static func fail(_ text: String) {
+        print("error: \(text)")
+        exit(3)
     }
 }
 
-extension Crasher.Crash {
+/// A moment of a call, and what is killed then.
+struct Crash {
+    enum Moment: String { case before, during, after }
+    let step: Int
+    let moment: Moment
+    let killsHelpers: Bool
+    let delay: UInt32
+}
+
+extension Crash {
     init?(_ words: ArraySlice<String>) {
         let words = Array(words)
         guard let step = Int(words[0]), let moment = Moment(rawValue: words[1]), let delay = UInt32(words[3]) else {

@@ -2,6 +2,8 @@
 public struct Entry: Sendable {
     public var device: UInt64
     public var inode: UInt64
+    /// Nanoseconds since 1970; 0 where the filesystem keeps none.
+    public var birth: UInt64
     public var mode: UInt32
 
     /// Nil where nothing is.

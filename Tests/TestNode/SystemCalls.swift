@@ -132,7 +132,7 @@ func linkTarget(_ path: String) throws -> String {
 func findEntry(_ path: String, follow: Bool) -> Entry? {
     var found = node_found()
     guard unsafe node_entry(path, follow ? 1 : 0, &found) == 0 else { return nil }
-    return Entry(device: found.device, inode: found.inode, mode: found.mode)
+    return Entry(device: found.device, inode: found.inode, birth: found.birth, mode: found.mode)
 }
 
 func atExit(_ body: @convention(c) () -> Void) { atexit(body) }

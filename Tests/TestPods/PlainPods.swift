@@ -8,6 +8,8 @@ public struct PlainContainer: Sendable {
     public var script = "exec sleep 100000"
     /// The namespaces of its own, by their names in a runtime's configuration.
     public var namespaces = ["pid", "mount", "ipc", "uts"]
+    /// What its processes' environment begins with, as `NAME=VALUE`.
+    public var environment: [String] = []
     /// Its cgroup beneath the node's in every hierarchy; nil: named like the container.
     public var cgroup: String?
     /// Whether its root filesystem is a mount of its own.
@@ -149,7 +151,8 @@ extension PlainContainer {
         var configuration: [String: Any] = [
             "ociVersion": "1.0.2",
             "process": [
-                "user": ["uid": 0, "gid": 0], "args": ["/bin/sh", "-c", script], "env": ["PATH=/bin"], "cwd": "/",
+                "user": ["uid": 0, "gid": 0], "args": ["/bin/sh", "-c", script], "env": environment + ["PATH=/bin"],
+                "cwd": "/",
                 "noNewPrivileges": true, "capabilities": [String: String](),
             ],
             "root": ["path": "rootfs"],

@@ -175,10 +175,12 @@ int node_is_sealed(int memfd) {
 
 int node_entry(const char *path, int follow, struct node_found *out) {
     struct statx found;
-    if (statx(AT_FDCWD, path, follow ? 0 : AT_SYMLINK_NOFOLLOW, STATX_TYPE | STATX_MODE | STATX_INO, &found) < 0)
+    if (statx(AT_FDCWD, path, follow ? 0 : AT_SYMLINK_NOFOLLOW, STATX_TYPE | STATX_MODE | STATX_INO | STATX_BTIME, &found) < 0)
         return -errno;
     *out = (struct node_found){
         .device = (uint64_t)found.stx_dev_major << 32 | found.stx_dev_minor, .inode = found.stx_ino, .mode = found.stx_mode};
+    if (found.stx_mask & STATX_BTIME)
+        out->birth = found.stx_btime.tv_sec * 1000000000ull + found.stx_btime.tv_nsec;
     return 0;
 }
 long node_read_link(const char *path, char *bytes, size_t size) { return RESULT(readlink(path, bytes, size)); }

@@ -45,9 +45,10 @@ int node_datagram_socket(const char *path);
 // Whether a memfd has every seal that forbids changing it.
 int node_is_sealed(int memfd);
 
-// An entry's type and permissions, its device (major * 2^32 + minor) and inode, a last symbolic link followed or not.
+// An entry's type and permissions, its device (major * 2^32 + minor) and inode, and its birth in nanoseconds since 1970 (0 where
+// there is none), a last symbolic link followed or not.
 struct node_found {
-    uint64_t device, inode;
+    uint64_t device, inode, birth;
     uint32_t mode;
 };
 int node_entry(const char *path, int follow, struct node_found *out);

@@ -1,0 +1,63 @@
+import SamplePod
+import TestPods
+
+/// What ends every history: all that is registered is removed, and then nothing of it is left.
+enum Endings {
+    /// Asks for each removal as it is; where it is incomplete, again when the others are gone; and at last when a person has ended what
+    /// the answer names. Whatever is incomplete then is a fault: nobody could get it gone.
+    static func run(on world: World) throws {
+        if world.isHidden { try Outsiders.show().run(world) }
+        if !world.isRuntimeListed { try Runtimes.listRuntime().run(world) }
+        let first = try remove(all(world), world, isFirst: true)
+        let second = try remove(first.map(\.target), world)
+        guard !second.isEmpty, world.violations.isEmpty else { return }
+        world.statistics.helped += second.map { "seed \(world.seed): \($0.answer)" }
+        try endWhatLives(world)
+        for (target, answer) in try remove(second.map(\.target), world) {
+            world.violations.append("nothing lives, and \(target.sandbox) cannot be removed: \(answer)")
+        }
+    }
+
+    private typealias Target = (registry: RegistryName, sandbox: String)
+
+    private static func all(_ world: World) -> [Target] {
+        RegistryName.allCases.flatMap { registry in
+            (world.records[registry] ?? [:]).keys.sorted().map { (registry, $0) }
+        }
+    }
+
+    /// Those that are incomplete, and why.
+    private static func remove(
+        _ targets: [Target], _ world: World, isFirst: Bool = false
+    ) throws -> [(target: Target, answer: Answer)] {
+        var incomplete: [(target: Target, answer: Answer)] = []
+        for (registry, sandbox) in targets {
+            guard world.violations.isEmpty else { break }
+            let before = world.ledger
+            let answer = try world.call("remove", sandbox, registry)
+            try world.judge(.remove(sandbox), sandbox, registry, answer, before, isLast: isFirst)
+            if answer.outcome == "removed" {
+                // Once more: a call that is made again hits nothing else.
+                try world.perform(.remove(sandbox), on: sandbox, registry)
+            } else {
+                incomplete.append(((registry, sandbox), answer))
+            }
+        }
+        return incomplete
+    }
+
+    /// What an administrator does: ends the processes, also of containers that have the ids by now, and lets the runtime delete those.
+    private static func endWhatLives(_ world: World) throws {
+        let root = world.node.sample.runtimeRoot
+        try world.run(
+            """
+            find \(world.node.sample.cgroupRoots.joined(separator: " ")) -name freezer.state | while read f; do echo THAWED >$f || true; done
+            \(Cleaning.marked)
+            for id in $(ls \(root)); do runc --root \(root) delete --force $id 2>/dev/null || true; done
+            """)
+        for _ in 0..<500 where world.ledger.owners.keys.contains(where: \.isProcess) {
+            pause(milliseconds: 10)
+            world.see(by: .others)
+        }
+    }
+}
