@@ -138,7 +138,8 @@ let tests: [Target] = [
     // A node with a real helper, for the tests that need one.
     .target(name: "CTestNode", path: "Tests/TestNode/C"),
     .target(
-        name: "TestNode", dependencies: ["HelperProtocol", "CTestNode"], path: "Tests/TestNode", exclude: ["C"],
+        name: "TestNode", dependencies: ["HelperProtocol", "CTestNode"], path: "Tests/TestNode",
+        exclude: ["C", "Programs"],
         swiftSettings: strict),
     .testTarget(
         name: "HelperTests", dependencies: ["TestNode", "HelperClient", "HelperProtocol", "CSeccomp"],

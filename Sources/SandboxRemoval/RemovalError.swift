@@ -42,3 +42,8 @@ public enum RemovalError: Error, Sendable, CustomStringConvertible {
         }
     }
 }
+
+/// The body's value, or what kept it from looking at the node as the removal's error.
+func observing<Value>(_ body: () throws(ObservationError) -> Value) throws(RemovalError) -> Value {
+    do { return try body() } catch { throw .observation(error) }
+}

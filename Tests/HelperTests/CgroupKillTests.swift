@@ -142,7 +142,7 @@ extension RealHelper {
             let each = Case(runtime: "runc", version2: true)
             let node = try TestNode.shared()
             let top = try #require(node.hierarchies.first { $0.hasSuffix("/unified") }) + "/\(TestNode.cgroup)"
-            var start = ProgramStart(try Programs.leader.get())
+            var start = ProgramStart(try TestPrograms.leader.get())
             start.input = 0
             let victim = try Program(start)
             while try !NodeProcess(victim.pid).read("stat").contains(") Z ") { usleep(1000) }

@@ -107,7 +107,7 @@ extension RealHelper {
         /// The init's first thread has ended, and others run: the process lives, though its state reads `Z`.
         @Test func leaderHasEnded() throws {
             let container = try TestContainer(
-                "leader", stateRoot: "/mnt/node/runc", command: ["/bin/leader"], programs: [Programs.leader.get()])
+                "leader", stateRoot: "/mnt/node/runc", command: ["/bin/leader"], programs: [TestPrograms.leader.get()])
             let helper = try container.helper()
             let target = RuntimeTarget(runtime: 0, id: try ContainerID(Array("leader".utf8)))
             guard case .container(let facts) = try helper.ask(.runtimeKill(target, .look, signal: 9, all: false)).facts

@@ -5,7 +5,6 @@ import TestNode
 enum Programs {
     static let probe = compile("probe", "-static -nostdlib -ffreestanding -fno-stack-protector -fno-builtin")
     static let hostile = compile("hostile")
-    static let leader = compile("leader", "-static -pthread")
     static let inject = compile("inject")
     static let kernelLog = compile("kernel-log")
     static let meddle = compile("meddle")

@@ -9,7 +9,7 @@ import Testing
     /// moby#35910, containerd#11133: runc and crun call such a container stopped.
     @Test func anInitWhoseFirstThreadHasEndedIsAliveAndEnded() throws {
         try withReproNode { node in
-            try shell("cp \(try Programs.leader.get()) \(node.sample.base)/image/bin/leader")
+            try shell("cp \(try TestPrograms.leader.get()) \(node.sample.base)/image/bin/leader")
             try node.sandbox("p1")
             let pid = try node.run("c1", PlainContainer(script: "exec /bin/leader"))
             #expect(soon { (try? NodeProcess(pid).status()["State"]?.hasPrefix("Z")) == true })

@@ -77,7 +77,6 @@ extension PodNode {
 
 /// The C programs beside these tests, each compiled once.
 enum Programs {
-    static let leader = compile("leader", "-static -pthread")
     static let stack = compile("stack")
     static let zombie = compile("zombie")
 

@@ -15,6 +15,13 @@ public struct TestPolicy: Sendable {
 
 /// Programs of the tests, written in C and compiled when first needed.
 public enum TestPrograms {
+    /// A process whose first thread has ended while another runs, and which does not end by TERM.
+    public static let leader = Result {
+        try compile(
+            URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Programs/leader.c").path(),
+            "-static -pthread")
+    }
+
     /// Compiles `source` to `/mnt/programs/NAME`; the path of the program. Call it once for each.
     public static func compile(_ source: String, _ options: String = "") throws -> String {
         try TestNode.shared()

@@ -77,39 +77,33 @@ struct SystemCallRules {
         .init(argument, equals: needed, mask: ~more)
     }
 
-    /// The launcher and runc, which inherits its filter. What a later runc calls besides is absent, so that it does without.
+    /// The launcher and runc, which inherits its filter.
     static var runc: SystemCallRules {
-        SystemCallRules(
-            rest: .absent,
-            rules: launcher + pinnedExec + killed + absent
-                + named([
-                    "read", "write", "pread64", "lseek", "openat", "openat2", "newfstatat", "fstat", "statfs",
-                    "fstatfs",
-                    "statx", "access", "faccessat", "faccessat2", "readlinkat", "getdents64", "unlinkat", "ioctl",
-                    "fcntl",
-                    "pipe2", "epoll_create1", "epoll_ctl", "epoll_pwait", "eventfd2", "sigaltstack", "rt_sigaction",
-                    "nanosleep", "clock_nanosleep", "sched_yield", "sched_getaffinity", "tgkill", "getpid", "getppid",
-                    "gettid", "geteuid", "getuid", "getegid", "getgid", "waitid", "uname", "getrlimit",
-                    "mincore", "timer_create", "timer_settime", "timer_delete", "setitimer", "socket", "connect",
-                    "bind", "getsockname", "getpeername", "getsockopt", "setsockopt", "ppoll",
-                ]))
+        runtime([
+            "pipe2", "epoll_pwait", "eventfd2", "sigaltstack", "sched_yield", "sched_getaffinity", "tgkill", "getppid",
+            "waitid", "getrlimit", "mincore", "timer_create", "timer_settime", "timer_delete", "setitimer",
+        ])
     }
 
     /// The launcher and crun, which is executed from a sealed copy and so needs no other.
     static var crun: SystemCallRules {
+        runtime([
+            "readlink", "unlink", "rmdir", "mkdirat", "dup", "umask", "epoll_wait", "inotify_init1",
+            "inotify_add_watch",
+        ])
+    }
+
+    /// A launcher, and a runtime that makes calls of its own besides those of all. What a later one calls is absent, so that it does without.
+    private static func runtime(_ own: [StaticString]) -> SystemCallRules {
         SystemCallRules(
             rest: .absent,
-            rules: launcher + pinnedExec + killed + absent
+            rules: launcher + pinnedExec + killed + absent + named(own)
                 + named([
                     "read", "write", "pread64", "lseek", "openat", "openat2", "newfstatat", "fstat", "statfs",
-                    "fstatfs",
-                    "statx", "access", "faccessat", "faccessat2", "readlink", "readlinkat", "getdents64", "unlink",
-                    "unlinkat", "rmdir", "mkdirat",
-                    "ioctl", "fcntl", "dup", "umask", "uname", "rt_sigaction",
-                    "getpid", "gettid", "geteuid", "getuid", "getegid", "getgid", "nanosleep",
-                    "clock_nanosleep", "socket", "connect", "bind", "getsockname", "getpeername", "getsockopt",
-                    "setsockopt", "ppoll", "epoll_create1", "epoll_ctl", "epoll_wait", "inotify_init1",
-                    "inotify_add_watch",
+                    "fstatfs", "statx", "access", "faccessat", "faccessat2", "readlinkat", "getdents64", "unlinkat",
+                    "ioctl", "fcntl", "epoll_create1", "epoll_ctl", "rt_sigaction", "nanosleep", "clock_nanosleep",
+                    "getpid", "gettid", "geteuid", "getuid", "getegid", "getgid", "uname", "socket", "connect", "bind",
+                    "getsockname", "getpeername", "getsockopt", "setsockopt", "ppoll",
                 ]))
     }
 

@@ -147,12 +147,6 @@ extension Orchestrator {
         do throws(HelperError) { return RootMap(try await helpers.welcome()) } catch { throw .helper(error) }
     }
 
-    private func observing<Value>(
-        _ body: () throws(ObservationError) -> Value
-    ) throws(RemovalError) -> Value {
-        do { return try body() } catch { throw .observation(error) }
-    }
-
     /// Registers a further container of a registered sandbox, as `register` does with the first ones.
     ///
     /// - Parameter sandbox: The whole id.

@@ -154,10 +154,4 @@ extension Examination {
         }
         return true
     }
-
-    private func observing<Value>(
-        _ body: () throws(ObservationError) -> Value
-    ) throws(RemovalError) -> Value {
-        do { return try body() } catch { throw .observation(error) }
-    }
 }

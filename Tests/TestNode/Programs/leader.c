@@ -1,4 +1,4 @@
-// A process whose first thread has ended while another runs, and which does not end by TERM.
+// A process whose first thread has ended while another runs: its state is "Z", and it lives. It does not end by TERM.
 #include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
