@@ -112,6 +112,32 @@ extension RealHelper {
             try expectGone(directories)
         }
 
+        /// More than are signalled at once: a deadline ends it between them, and each request signals some.
+        @Test func manyWithoutTime() throws {
+            let each = Case(runtime: "runc", version2: false)
+            let node = try TestNode.shared()
+            let index = try #require(node.hierarchies.firstIndex { $0.hasSuffix("/pids") })
+            let top = "\(node.hierarchies[index])/\(TestNode.cgroup)"
+            try shell(
+                """
+                mkdir -p \(top)/many; echo $$ >\(top)/many/cgroup.procs
+                i=0; while [ $i -lt 600 ]; do sleep 60 </dev/null >/dev/null 2>&1 & i=$((i+1)); done
+                echo $$ >\(top)/cgroup.procs
+                """)
+            defer { _ = try? shell("until rmdir \(top)/many; do sleep 0.01; done 2>/dev/null") }
+            let (targets, directories) = try cgroups("many", each)
+            let helper = try TestHelper(policy: policy(each, mayKill: true))
+            let request = try kill(
+                "nobody", each, targets.filter { $0.place.root == UInt8(index) + TestNode.Root.cgroups })
+            let answer = try helper.ask(request, milliseconds: 1)
+            guard case (.inProgress, .count(64..<600)) = (answer.outcome, answer.facts) else {
+                throw ProgramFailure(description: "\(answer.reply)")
+            }
+            var requests = 0
+            while try helper.ask(request, milliseconds: 1).outcome == .inProgress, requests < 200 { requests += 1 }
+            try expectGone(directories)
+        }
+
         /// Processes that multiply are not outrun for ever.
         @Test(arguments: [false, true]) func multiplying(_ version2: Bool) throws {
             let each = Case(runtime: "runc", version2: version2)

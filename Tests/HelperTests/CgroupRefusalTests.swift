@@ -104,19 +104,30 @@ extension RealHelper {
             withExtendedLifetime((inner, outer)) {}
         }
 
-        @Test func neitherItselfNorItsBroker() throws {
+        /// Wherever in the cgroup the helper itself is.
+        @Test(arguments: ["itself", "itself/below"]) func neitherItselfNorItsBroker(_ place: String) throws {
             let each = Case(runtime: "runc", version2: false)
             let node = try TestNode.shared()
-            let index = try #require(node.hierarchies.firstIndex { $0.hasSuffix("/unified") || $0.hasSuffix("/pids") })
-            let directory = "\(node.hierarchies[index])/\(TestNode.cgroup)/itself"
-            try shell("mkdir -p \(directory)")
-            defer { _ = try? shell("rmdir \(directory)") }
+            // Where there is one with a kill of the kernel's own.
+            let index = try #require(
+                node.hierarchies.firstIndex { $0.hasSuffix("/unified") }
+                    ?? node.hierarchies.firstIndex { $0.hasSuffix("/pids") })
+            let top = "\(node.hierarchies[index])/\(TestNode.cgroup)"
+            try shell("mkdir -p \(top)/itself/below")
+            defer {
+                _ = try? shell(
+                    """
+                    cd \(top); for p in $(cat itself/cgroup.procs itself/below/cgroup.procs); do echo $p >cgroup.procs; done
+                    rmdir itself/below itself
+                    """)
+            }
             let helper = try TestHelper(policy: policy(each, mayKill: true))
             let pids = try [helper.process.pid] + helper.launchers()
             var start = ProgramStart("/bin/sleep", ["60"])
             start.input = 0
             let victim = try Program(start)
-            for pid in [pids[0], pids[1], victim.pid] { try shell("echo \(pid) >\(directory)/cgroup.procs") }
+            for pid in pids[...1] { try shell("echo \(pid) >\(top)/\(place)/cgroup.procs") }
+            try shell("echo \(victim.pid) >\(top)/itself/cgroup.procs")
             let (targets, _) = try cgroups("itself", each)
             let answer = try helper.ask(
                 kill("nobody", each, targets.filter { Int($0.place.root) == Int(TestNode.Root.cgroups) + index }))
@@ -127,6 +138,78 @@ extension RealHelper {
             #expect(try victim.wait(seconds: 5) == .signalled(9))
             #expect(pids.allSatisfy { NodeProcess($0).isAlive })
             #expect(try helper.ask(.lookAt(.at(0))).outcome == .done)
+        }
+
+        /// The states of other containers are large: no answer is later than its deadline by more than one of them takes.
+        @Test func largeStatesOfOthers() throws {
+            try TestNode.shared()
+            let others = (0..<60).map { "/mnt/node/runc/large-\($0)" }
+            try shell("mkdir \(others.joined(separator: " "))")
+            defer { _ = try? shell("rm -r \(others.joined(separator: " "))") }
+            let text = Data(repeating: 0x61, count: 4_000_000)
+            for other in others {
+                let start =
+                    #"{"id":"\#(URL(filePath: other).lastPathComponent)","init_process_pid":1,"init_process_start":1,"x":""#
+                try (Data(start.utf8) + text + Data("\"}".utf8)).write(to: URL(filePath: "\(other)/state.json"))
+            }
+            let target = CgroupTarget(
+                place: try .at(TestNode.Root.cgroups, "nobody"), identity: NodeIdentity(device: 1, inode: 2, birth: 0),
+                isExclusive: true)
+            let request = try kill("nobody", Case(runtime: "runc", version2: false), [target])
+            let helper = try TestHelper()
+            let (all, whole) = try timed { try helper.ask(request, milliseconds: 60_000) }
+            #expect(whole.outcome == .alreadyDone)
+            let (seconds, answer) = try timed { try helper.ask(request, milliseconds: 1) }
+            #expect(answer.outcome == .timedOut && seconds < all / 4, "\(seconds) s of \(all): \(answer.reply)")
+        }
+
+        /// A cgroup that was not there when all were checked, and is when they are signalled in.
+        @Test func appearingMeanwhile() throws {
+            let each = Case(runtime: "runc", version2: false)
+            let node = try TestNode.shared()
+            let index = try #require(node.hierarchies.firstIndex { $0.hasSuffix("/pids") })
+            let (top, name) = ("\(node.hierarchies[index])/\(TestNode.cgroup)", "appearing")
+            func make() throws -> Entry {
+                try shell("mkdir \(top)/\(name)")
+                defer { _ = try? shell("rmdir \(top)/\(name)") }
+                return try #require(Entry.at("\(top)/\(name)"))
+            }
+            let helper = try TestHelper()
+            var start = ProgramStart("/bin/sleep", ["60"])
+            start.input = 0
+            let victim = try Program(start)
+            defer {
+                victim.kill()
+                _ = try? victim.wait(seconds: 5)
+            }
+            for _ in 0..<20 {
+                // Numbers are given one after the other, to a cgroup and to each of its files.
+                let (first, second) = (try make(), try make())
+                let identity = NodeIdentity(
+                    device: second.device, inode: second.inode + (second.inode - first.inode), birth: 0)
+                var tracing = ProgramStart(
+                    try Programs.meanwhile.get(),
+                    [
+                        "\(helper.process.pid)", name,
+                        "mkdir \(top)/\(name) && echo \(victim.pid) >\(top)/\(name)/cgroup.procs",
+                    ])
+                tracing.input = 0
+                tracing.readsOutput = true
+                let tracer = try Program(tracing)
+                #expect(try tracer.readLine() == "ready\n")
+                let target = CgroupTarget(
+                    place: try Place.at(TestNode.Root.cgroups + UInt8(index), name), identity: identity,
+                    isExclusive: true)
+                let outcome = try helper.ask(kill("nobody", each, [target])).outcome
+                #expect(try tracer.wait(seconds: 5) == .exited(0))
+                let found = try #require(Entry.at("\(top)/\(name)"))
+                try #require(try victim.wait(seconds: 0.05) == nil, "it is in no container")
+                try shell("echo \(victim.pid) >\(top)/cgroup.procs; rmdir \(top)/\(name)")
+                guard found.inode == identity.inode else { continue }
+                #expect(outcome == .alreadyDone)
+                return
+            }
+            Issue.record("others make cgroups all the time: nothing was tried")
         }
 
         @Test func whatIsNoCgroup() throws {

@@ -62,6 +62,53 @@ extension RealHelper {
             #expect(!Entry.exists("/mnt/node/\(runtime)/alive"))
         }
 
+        private func state(of id: String, _ members: String) throws {
+            try TestNode.shared()
+            try shell(
+                """
+                mkdir /mnt/node/runc/\(id)
+                echo '{"id":"\(id)",\(members)"created":""}' >/mnt/node/runc/\(id)/state.json
+                """)
+        }
+
+        /// A process that may be the container's, as the state does not say when it began.
+        @Test func notWithoutAStartTime() throws {
+            var start = ProgramStart("/bin/sleep", ["60"])
+            start.input = 0
+            let other = try Program(start)
+            try state(of: "undated", #""init_process_pid":\#(other.pid),"#)
+            defer { clear("/mnt/node/runc/undated") }
+            let helper = try TestHelper()
+            let forget = Request.runtimeForget(try target("undated"), only: try identity(helper, "undated"))
+            #expect(try helper.ask(forget).outcome == .refused(.containerLives, detail: []))
+            other.kill()
+            _ = try other.wait(seconds: 5)
+            #expect(try helper.ask(forget).outcome == .done)
+        }
+
+        /// A thread of some process has by now the number that the container's had: that is no process, and keeps nobody.
+        @Test func numberOfAThread() throws {
+            var start = ProgramStart(try TestPrograms.leader.get())
+            start.input = 0
+            let other = try Program(start)
+            var thread: Int32?
+            while thread == nil {
+                thread = try shell("ls /proc/\(other.pid)/task").split(separator: "\n").compactMap { Int32($0) }
+                    .first { $0 != other.pid }
+            }
+            try state(of: "stale", #""init_process_pid":\#(thread!),"init_process_start":12345,"#)
+            defer { clear("/mnt/node/runc/stale") }
+            let helper = try TestHelper()
+            let place = try Place.at(TestNode.Root.cgroups, "nobody")
+            let cgroup = CgroupTarget(
+                place: place, identity: NodeIdentity(device: 1, inode: 2, birth: 0), isExclusive: true)
+            #expect(
+                try helper.ask(.runtimeKillCgroups(target("nobody"), .act(only: nil), signal: 9, [cgroup])).outcome
+                    == .alreadyDone, "not even the removal of another container")
+            let forget = Request.runtimeForget(try target("stale"), only: try identity(helper, "stale"))
+            #expect(try helper.ask(forget).outcome == .done)
+        }
+
         /// A poststop hook is no more lost unsaid than with the runtime.
         @Test func notWithHooks() throws {
             let container = try TestContainer("hooked", stateRoot: "/mnt/node/runc", poststop: "true")

@@ -7,6 +7,7 @@ enum Programs {
     static let hostile = compile("hostile")
     static let inject = compile("inject")
     static let kernelLog = compile("kernel-log")
+    static let meanwhile = compile("meanwhile")
     static let meddle = compile("meddle")
     static let numbers = compile("numbers")
     static let silentFUSE = compile("silent-fuse")

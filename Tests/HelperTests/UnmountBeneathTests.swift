@@ -109,6 +109,21 @@ extension RealHelper {
             }
         }
 
+        /// A mount over the root hides another: mountinfo has it for ever, and nobody reaches it.
+        @Test func hiddenByAMountOverTheRoot() throws {
+            try with("hidden", "mkdir m n; mount -t tmpfs t m") { helper throws in
+                try shell("mount --bind \(Self.root) \(Self.root); mount -t tmpfs u \(Self.root)/hidden/n")
+                defer { _ = try? shell("umount -l \(Self.root)") }
+                #expect(
+                    try helper.ask(beneath("hidden"), milliseconds: 500).outcome
+                        == .refused(.leavesRoot, detail: Array("m".utf8)))
+                #expect(try mounts(beneath: "\(Self.root)/hidden/n") == [], "what can be reached is detached")
+                #expect(
+                    try helper.ask(beneath("hidden"), milliseconds: 500).outcome
+                        == .refused(.leavesRoot, detail: Array("m".utf8)))
+            }
+        }
+
         @Test func wrongPlaces() throws {
             let helper = try TestHelper()
             #expect(try helper.ask(beneath("nobody")).outcome == .alreadyDone)

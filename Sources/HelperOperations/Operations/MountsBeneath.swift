@@ -22,6 +22,7 @@ extension Broker {
             }
             if let only, try directory.status().identity != only { throw .refused(.identityMismatch) }
             var count: UInt64 = 0
+            var isIdle = false
             while true {
                 let before = count
                 var obstacle: Outcome?
@@ -31,13 +32,17 @@ extension Broker {
                     let left = Int(most) - Int(count)
                     if left <= 0 || count > 0 && deadline.isPast { return Answer(.inProgress, .count(count)) }
                     do throws(Outcome) {
-                        count += try directory.unmountAll(beneath: point, left, deadline)
+                        let detached = try directory.unmountAll(beneath: point, left, deadline)
+                        count += detached
+                        // Gone meanwhile; or a mount on the way to the root hides it, together with where it lies.
+                        if detached == 0 { obstacle = obstacle ?? .refused(.leavesRoot, detail: point) }
                     } catch {
                         // Mostly what lay in a mount that is detached by now, or lies beneath one that covers it so far.
                         obstacle = obstacle ?? error.at(point)
                     }
                 }
-                if count == before, let obstacle { throw obstacle }
+                if count == before, isIdle, let obstacle { throw obstacle }
+                isIdle = count == before
             }
         }
     }

@@ -9,10 +9,13 @@ extension Broker {
         let deadline = Deadline(milliseconds: milliseconds)
         let state = try containerFacts(target)
         if case .act(let only?) = intent, let state, state.directory != only { throw .refused(.identityMismatch) }
-        let others = try otherContainers(target)
+        let others = try otherContainers(target, deadline)
+        // What appears after this is not checked, and so not signalled in: a new cgroup's number can be foretold.
+        var checked: [CgroupTarget] = []
         for cgroup in cgroups {
             guard try open(cgroup).isOpen else { continue }
             try check(cgroup, target.id, state, others)
+            checked.append(cgroup)
         }
         if intent == .look {
             guard let state else { return Answer(.alreadyDone) }
@@ -21,7 +24,7 @@ extension Broker {
         var count: UInt64 = 0
         var continues = false
         var outcome = Outcome.alreadyDone
-        for cgroup in cgroups {
+        for cgroup in checked {
             let directory = try open(cgroup)
             guard directory.isOpen else { continue }
             let verb = RuntimeVerb.signalCgroup(
@@ -85,9 +88,10 @@ extension Broker {
     }
 
     /// What the states of the runtime's other living containers say.
-    private func otherContainers(_ target: RuntimeTarget) throws(Outcome) -> [ContainerFacts] {
+    private func otherContainers(_ target: RuntimeTarget, _ deadline: Deadline) throws(Outcome) -> [ContainerFacts] {
         var living: [ContainerFacts] = []
         for id in try containers(target.runtime) where id != target.id {
+            if deadline.isPast { throw .timedOut }
             let other = RuntimeTarget(runtime: target.runtime, id: id)
             if let facts = try containerFacts(other), try facts.processLives() { living.append(facts) }
         }

@@ -17,6 +17,9 @@ struct CgroupSignals {
     /// Those that have got it.
     private var signalled = ProcessList()
     private var metSpared = false
+    private var deadline = Deadline(milliseconds: 0)
+    /// How many had got it before this cgroup.
+    private var first = 0
     /// The first error number; 0: none.
     private var error: Int32 = 0
 
@@ -31,20 +34,24 @@ struct CgroupSignals {
     ) -> RuntimeEnd {
         self.signal = signal
         self.isExclusive = isExclusive
+        self.deadline = deadline
         metSpared = false
         error = 0
-        let first = signalled.pids.count
+        first = signalled.pids.count
         var end = RuntimeEnd(.ended, status: 0)
         var before: Int
         repeat {
             before = signalled.pids.count
             do throws(Outcome) { try pass(cgroup) } catch { note(error.errno) }
-            if deadline.isPast, signalled.pids.count > before { end.how = .timedOut }
+            if isLate { end.how = .timedOut }
         } while signalled.pids.count > before && end.how == .ended
         end.status = error
         end.count = UInt32(signalled.pids.count - first)
         return end
     }
+
+    /// Whether the deadline has passed, and somebody got the signal: a request makes progress whatever its deadline is.
+    private var isLate: Bool { signalled.pids.count > first && deadline.isPast }
 
     private mutating func note(_ number: Int32) { if error == 0 { error = number } }
 
@@ -53,28 +60,35 @@ struct CgroupSignals {
         var paths: [[UInt8]] = [[0x2e]]
         var next = 0
         while next < paths.count {
+            if isLate { return }
             let path = paths[next]
             next += 1
             do throws(Outcome) {
                 let cgroup = try top.open((path + [0]).span, .directory)
                 try signalMembers(of: cgroup, isTop: next == 1)
-                if signal == Self.kill { try finishKill(cgroup, isTop: next == 1) }
+                if signal == Self.kill { try thaw(cgroup) }
                 guard isExclusive else { return }
                 var entries = EntryReader()
                 while let entry = try entries.next(cgroup) {
                     guard entry.seemsDirectory else { continue }
-                    guard paths.count < Self.cgroups else { throw Outcome(errno: ErrorNumber.tooMany, .getdents) }
+                    guard paths.count < Self.cgroups else {
+                        note(ErrorNumber.tooMany)
+                        break
+                    }
                     paths.append(path + [0x2f] + entries.name(of: entry).array)
                 }
             } catch {
                 if !error.isGoneCgroup { throw error }
             }
         }
+        // By now it is known whether somebody is in it who is spared.
+        if signal == Self.kill, isExclusive, !metSpared, !isLate { try killAll(in: top) }
     }
 
     private mutating func signalMembers(of cgroup: borrowing Descriptor, isTop: Bool) throws(Outcome) {
         let found = try cgroup.members(isTop: isTop).pids.filter { !signalled.contains($0) }
         for start in stride(from: 0, to: found.count, by: Self.batch) {
+            if isLate { return }
             var held: [HeldProcess] = []
             for pid in found[start..<min(start + Self.batch, found.count)] {
                 if pid <= 1 || spared.contains(pid) {
@@ -96,11 +110,14 @@ struct CgroupSignals {
         }
     }
 
-    /// What is frozen by version 1 ends only when it is thawed, and version 2 would leave the empty cgroup frozen. The kernel's own
-    /// kill reaches whoever was made meanwhile.
-    private func finishKill(_ cgroup: borrowing Descriptor, isTop: Bool) throws(Outcome) {
-        if isTop, isExclusive, !metSpared { try cgroup.tell("cgroup.kill", "1") }
+    /// What is frozen by version 1 ends only when it is thawed, and version 2 would leave the empty cgroup frozen.
+    private func thaw(_ cgroup: borrowing Descriptor) throws(Outcome) {
         if try !cgroup.tell("freezer.state", "THAWED") { try cgroup.tell("cgroup.freeze", "0") }
+    }
+
+    /// The kernel's own kill reaches whoever was made meanwhile.
+    private func killAll(in cgroup: borrowing Descriptor) throws(Outcome) {
+        do throws(Outcome) { try cgroup.tell("cgroup.kill", "1") } catch { if !error.isGoneCgroup { throw error } }
     }
 }
 

@@ -47,13 +47,14 @@ extension ContainerFacts {
         do throws(Outcome) {
             _ = try Descriptor.process(Int32(pid))
         } catch {
-            if error.errno == ErrorNumber.noProcess { return false }
+            // A thread of another process may have the number by now: there is no process of it, as kernels say in two ways.
+            if [ErrorNumber.noProcess, ErrorNumber.noEntry, ErrorNumber.invalid].contains(error.errno) { return false }
             throw error
         }
         do throws(Outcome) {
             let stat = try Descriptor.ofProcess(Int32(pid), "stat").beginning()
             guard let found = ProcessStat(stat) else { return true }
-            return found.startTime == startTime && !found.isDead
+            return (startTime == 0 || found.startTime == startTime) && !found.isDead
         } catch {
             // It may be hidden from this user (hidepid=), or end just now.
             return true

@@ -9,6 +9,7 @@ enum ErrorNumber {
     static var crossDevice: Int32 { EXDEV }
     static var notDirectory: Int32 { ENOTDIR }
     static var isDirectory: Int32 { EISDIR }
+    static var invalid: Int32 { EINVAL }
     static var noSystemCall: Int32 { ENOSYS }
     static var notEmpty: Int32 { ENOTEMPTY }
     static var loop: Int32 { ELOOP }
