@@ -77,7 +77,8 @@ let unprivilegedTargets: [Target] = [
     .target(name: "HelperClient", dependencies: ["EventLoop", "HelperProtocol", "CLinux"], swiftSettings: strict),
     .target(name: "Ownership", dependencies: ["CLinux"], swiftSettings: strict),
     .target(
-        name: "SandboxRegistry", dependencies: ["Ownership", "CSELinux", grdb, sqlite], swiftSettings: strict),
+        name: "SandboxRegistry", dependencies: ["EventLoop", "Ownership", "CSELinux", grdb, sqlite],
+        swiftSettings: strict),
     .target(name: "NodeObservation", dependencies: ["EventLoop", "CLinux"], swiftSettings: strict),
     .target(
         name: "SandboxRemoval",
@@ -124,7 +125,7 @@ let tests: [Target] = [
         swiftSettings: strict),
     // One of many processes that use one registry at once.
     .executableTarget(
-        name: "podreap-load", dependencies: ["SandboxRemoval", "SandboxRegistry"], path: "Tests/Load",
+        name: "podreap-load", dependencies: ["SandboxRemoval", "SandboxRegistry", "Ownership"], path: "Tests/Load",
         swiftSettings: strict),
     .testTarget(name: "EventLoopTests", dependencies: ["EventLoop"], swiftSettings: strict),
     .testTarget(name: "SamplePodTests", dependencies: ["SamplePod"], swiftSettings: strict),

@@ -45,6 +45,8 @@ public final class BlockingPool: Sendable {
     }
 
     private func work() {
+        mayBlockFromHere(true)
+        defer { mayBlockFromHere(false) }
         while true {
             let next = state.withLock { state in
                 let next = state.pending.popFirst()
@@ -54,6 +56,14 @@ public final class BlockingPool: Sendable {
             guard let next else { return }
             next()
         }
+    }
+}
+
+/// A task that prefers it may block, too.
+extension BlockingPool: TaskExecutor {
+    public func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        start { runJob(job, on: self) }
     }
 }
 

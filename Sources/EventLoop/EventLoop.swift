@@ -9,12 +9,18 @@ public final class EventLoop: TaskExecutor {
     public static let shared: Result<EventLoop, EventLoopError> = {
         do throws(EventLoopError) {
             let loop = try EventLoop()
-            try startThread { while true { loop.turn() } }
+            try startThread {
+                thread.store(threadNumber(), ordering: .relaxed)
+                while true { loop.turn() }
+            }
             return .success(loop)
         } catch {
             return .failure(error)
         }
     }()
+
+    /// Of the loop's thread; 0 before that runs.
+    static let thread = Atomic<UInt>(0)
 
     /// What a task is to prefer; nil where it cannot be had, and the task runs as any other.
     public static var preferred: (any TaskExecutor)? { try? shared.get() }
@@ -108,7 +114,7 @@ public final class EventLoop: TaskExecutor {
             jobs.isWaiting = jobs.pending.isEmpty
             return jobs.pending
         }
-        for job in pending { run(job, on: self) }
+        for job in pending { runJob(job, on: self) }
         let ready = set.wait(blocks: pending.isEmpty)
         jobs.withLock { $0.isWaiting = false }
         for token in ready where token > WaitSet.bellToken { finish(token, ready: true) }

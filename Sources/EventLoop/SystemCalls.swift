@@ -1,6 +1,7 @@
 // The only file of this module with unsafe code: wrappers of CClient.h, and of the runtime of Swift's concurrency.
 
 internal import CLinux
+internal import Glibc
 
 /// The error number of a failed system call (errno(3)).
 public struct EventLoopError: Error, Equatable, Sendable {
@@ -46,9 +47,41 @@ struct WaitSet: Sendable {
     }
 }
 
+/// A number that no other thread of this process has meanwhile.
+func threadNumber() -> UInt { UInt(pthread_self()) }
+
+/// What debuggers show of the calling thread.
+func threadName() -> String {
+    let file = unsafe open("/proc/thread-self/comm", O_RDONLY | O_CLOEXEC)
+    guard file >= 0 else { return "" }
+    defer { close(file) }
+    var bytes = [UInt8](repeating: 0, count: 16)
+    let count = unsafe read(file, &bytes, bytes.count)
+    return String(decoding: bytes[..<max(0, count)], as: UTF8.self)
+}
+
+/// Whether this thread is running a task now.
+func isInTask() -> Bool { unsafe withUnsafeCurrentTask { unsafe $0 != nil } }
+
+/// Writes all of a text, however long that takes; what a closed pipe does not take is lost.
+func writeAll(_ text: String, to descriptor: Int32) {
+    var bytes = Array(text.utf8)[...]
+    while !bytes.isEmpty {
+        let count = unsafe bytes.withUnsafeBytes { unsafe write(descriptor, $0.baseAddress, $0.count) }
+        if count < 0, errno == EINTR { continue }
+        if count < 0, errno == EAGAIN {
+            var wait = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+            _ = unsafe poll(&wait, 1, -1)
+            continue
+        }
+        guard count > 0 else { return }
+        bytes = bytes.dropFirst(count)
+    }
+}
+
 /// Runs a part of a task, which the runtime of Swift's concurrency hands over once, and which is gone afterwards.
-func run(_ job: UnownedJob, on loop: EventLoop) {
-    unsafe job.runSynchronously(on: loop.asUnownedTaskExecutor())
+func runJob(_ job: UnownedJob, on executor: some TaskExecutor) {
+    unsafe job.runSynchronously(on: executor.asUnownedTaskExecutor())
 }
 
 /// Has waits of this thread, and of threads that it starts, end on time: whoever started this process may have left it so much timer

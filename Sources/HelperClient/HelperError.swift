@@ -49,7 +49,9 @@ public enum HelperError: Error, Sendable, Equatable, CustomStringConvertible {
     case noReply(Kind, Duration)
     /// So many helpers hang that no new one is started.
     case tooManyAbandoned(Int)
-    /// A later helper has other roots or runtimes than the first: its policy was edited meanwhile.
+    /// No helper was free, or ready, in the time that the call had.
+    case allBusy(after: Duration)
+    /// `helper.conf` was changed, and no helper is left that goes by what it was when the work began.
     case policyChanged
     /// A system call of this process failed.
     case system(errno: Int32)
@@ -91,7 +93,9 @@ public enum HelperError: Error, Sendable, Equatable, CustomStringConvertible {
             "the helper did not answer \(kind) within \(time) and was abandoned: it may hang in a dead filesystem"
         case .tooManyAbandoned(let count):
             "\(count) helpers hang in the kernel, so no other is started; see their stacks in /proc/PID/stack as root"
-        case .policyChanged: "helper.conf was changed while helpers were running; start again"
+        case .allBusy(let time): "no helper was free within \(time)"
+        case .policyChanged:
+            "helper.conf was changed meanwhile, and the helpers that went by the old one have ended; do it again"
         case .system(let errno): "a system call of podreap's own failed: \(systemErrorText(errno))"
         }
     }

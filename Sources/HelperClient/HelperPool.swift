@@ -1,3 +1,4 @@
+internal import EventLoop
 public import HelperProtocol
 internal import Synchronization
 
@@ -6,235 +7,218 @@ internal import Synchronization
 /// Calls wait without blocking a thread, also while every helper is busy. Cancelling a task does not cancel its call: what
 /// the helper was asked to do happens.
 public final class HelperPool: Sendable {
-    private enum Grant {
-        case use(HelperProcess)
-        case start
-    }
-
-    private struct State {
-        /// The one used last is used next.
-        var idle: [HelperProcess] = []
-        /// Idle, busy and starting ones.
-        var live = 0
-        /// Those that start in the background, for whoever comes first.
-        var warming = 0
-        var abandoned = 0
-        var waiting: [(since: ContinuousClock.Instant?, continuation: CheckedContinuation<Grant, Never>)] = []
-        var welcome: Welcome?
-        var started = 0
-        var listener: Int32?
-
-        /// Whose work began first, of whose own calls the first; nil where nobody waits.
-        mutating func next() -> CheckedContinuation<Grant, Never>? {
-            waiting.indices.min { isBefore(waiting[$0].since, waiting[$1].since) }
-                .map { waiting.remove(at: $0).continuation }
-        }
-
-        private func isBefore(_ left: ContinuousClock.Instant?, _ right: ContinuousClock.Instant?) -> Bool {
-            guard let left, let right else { return left == nil && right != nil }
-            return left < right
-        }
-    }
-
     private let launch: HelperLaunch
     private let limits: HelperLimits
-    private let state = Mutex(State())
+    private let roster: Mutex<HelperRoster>
+    /// Those who want the policy read anew share one start, by what the file is.
+    private let renewals = Mutex<[PolicyStamp: Task<HelperError?, Never>]>([:])
+    /// Programs are read from a disk.
+    private static let threads = BlockingPool("helpers", threads: 4)
 
     /// Nothing is started yet.
     public init(_ launch: HelperLaunch, limits: HelperLimits = HelperLimits()) {
         self.launch = launch
         self.limits = limits
+        roster = Mutex(HelperRoster(most: limits.helpers))
     }
 
     deinit {
-        let idle = state.withLock { $0.idle }
-        for helper in idle { Task.detached { await helper.end() } }
-    }
-
-    /// What the helper is and what its policy lets it do; starts one if none was started yet.
-    public func welcome() async throws(HelperError) -> Welcome {
-        if let known = state.withLock({ $0.welcome }) { return known }
-        release(try await acquire(since: nil))
-        guard let known = state.withLock({ $0.welcome }) else { throw .malformedReply("no Welcome") }
-        return known
+        for helper in roster.withLock({ $0.idleHelpers }) { Task.detached { await helper.end() } }
     }
 
     /// How many helpers were started up to now; more than work at once: some had to be replaced.
-    public var started: Int { state.withLock { $0.started } }
+    public var started: Int { roster.withLock { $0.started } }
 
     /// The process that hands the helpers' sockets out; nil for a program, and before the first helper. Helpers are in its mount
     /// namespace, or in this process's.
-    public var serviceManager: Int32? { state.withLock { $0.listener } }
+    public var serviceManager: Int32? { roster.withLock { $0.listener } }
 
     /// The most helpers that work at once.
     public var most: Int { limits.helpers }
 
-    /// Starts helpers in the background until there are `count`, so that the first calls need not wait for it. Where
-    /// that fails, those calls say why.
-    public func warm(_ count: Int) {
-        let missing = state.withLock { state in
-            let missing = max(0, min(count, limits.helpers) - state.live)
-            state.live += missing
-            state.warming += missing
-            return missing
-        }
-        for _ in 0..<missing {
-            Task.detached { if let helper = try? await self.start(warming: true) { self.release(helper) } }
-        }
+    /// The helpers that go by `helper.conf` as it is now; starts one if none was started since it was changed.
+    ///
+    /// - Parameter end: Until when to wait for that; nil: as long as a start may take.
+    public func session(until end: ContinuousClock.Instant? = nil) async throws(HelperError) -> HelperSession {
+        let path = launch.policyPath
+        let stamp = await Self.threads.run { PolicyStamp(path) }
+        if !roster.withLock({ $0.hasPolicy }) { release(try await acquire(nil, nil, end)) }
+        if let session = open(stamp) { return session }
+        try await renew(stamp, end)
+        guard let session = open(nil) else { throw .malformedReply("no Welcome") }
+        return session
     }
 
-    /// Asks a helper and returns its reply; output that a runtime printed is always inline in it.
-    ///
-    /// Where a helper dies meanwhile, another is asked, and a third where that dies too; not where asking twice could do harm.
-    ///
-    /// - Parameters:
-    ///   - deadline: For the helper, 1 ms to 10 minutes from when it receives the request: then it answers `timedOut`. Where it
-    ///     does not even do that, it is abandoned after the pool's margin.
-    ///   - patience: How long it is waited for at least before the margin begins, where that is longer: a call that is meant to be short
-    ///     may meet a disk that is slow.
-    ///   - since: When the work began that this is a part of. While every helper is busy, what began first comes first: it ends
-    ///     sooner, and leaves the others less to look through. Before all that goes a call by itself: nil.
+    /// What the helper is and what its policy lets it do; starts one if need be.
+    public func welcome() async throws(HelperError) -> Welcome { try await session().welcome }
+
+    /// Asks a helper, by the policy as it is now; see `HelperSession.call`.
     public func call(
         _ request: Request, deadline: Duration, patience: Duration = .zero, since: ContinuousClock.Instant? = nil
     ) async throws(HelperError) -> Reply {
-        for _ in 0..<2 {
-            do throws(HelperError) {
-                return try await callOnce(request, deadline, patience, since)
-            } catch .died where request.mayBeRepeated {
-                continue
-            } catch .endedAtStart(_, .signalled) {
-                // It was asked nothing yet.
-                continue
-            }
-        }
-        return try await callOnce(request, deadline, patience, since)
+        try await session().call(request, deadline: deadline, patience: patience, since: since)
     }
 
-    private func callOnce(
-        _ request: Request, _ deadline: Duration, _ patience: Duration, _ since: ContinuousClock.Instant?
+    /// Starts helpers in the background until there are `count`, so that the first calls need not wait for it. Where
+    /// that fails, those calls say why.
+    public func warm(_ count: Int) {
+        for _ in 0..<roster.withLock({ $0.warm(count) }) { startInBackground(for: nil) }
+    }
+
+    func callOnce(
+        _ request: Request, _ policy: Int, _ deadline: Duration, _ patience: Duration,
+        _ since: ContinuousClock.Instant?, _ end: ContinuousClock.Instant?
     ) async throws(HelperError) -> Reply {
-        let helper = try await acquire(since: since)
-        let milliseconds = min(max(1, deadline / .milliseconds(1)), Double(Limits.deadlineMilliseconds))
+        let member = try await acquire(policy, since, end)
+        let left = end.map { max(.milliseconds(1), $0 - .now) } ?? max(deadline, patience)
+        let milliseconds = min(max(1, min(deadline, left) / .milliseconds(1)), Double(Limits.deadlineMilliseconds))
         do throws(HelperError) {
-            let limit = max(.milliseconds(milliseconds), patience) + limits.margin
-            let reply = try await helper.exchange(request, milliseconds: UInt32(milliseconds), within: limit)
-            release(helper)
+            let limit = max(.milliseconds(milliseconds), min(patience, left)) + limits.margin
+            let reply = try await member.helper.exchange(request, milliseconds: UInt32(milliseconds), within: limit)
+            release(member)
             return reply
         } catch {
-            retire(helper, after: error)
+            retire(member, after: error)
             throw error
         }
     }
 
-    private func acquire(since: ContinuousClock.Instant?) async throws(HelperError) -> HelperProcess {
-        let grant = await withCheckedContinuation { continuation in
-            let grant: Grant? = state.withLock { state in
-                // One that somebody has killed meanwhile is of no use.
-                while let helper = state.idle.popLast() {
-                    if helper.isRunning { return .use(helper) }
-                    state.live -= 1
-                }
-                // One that is about to be ready comes sooner than another, and two that start at once delay each other.
-                guard state.live < limits.helpers, state.warming <= state.waiting.count else {
-                    state.waiting.append((since, continuation))
-                    return nil
-                }
-                state.live += 1
-                return .start
+    // MARK: The policy
+
+    private func open(_ stamp: PolicyStamp?) -> HelperSession? {
+        roster.withLock { $0.openSession(stamp) }.map { HelperSession(self, $0.policy, $0.welcome) }
+    }
+
+    func close(_ policy: Int) { perform(roster.withLock { $0.closeSession(of: policy) }) }
+
+    /// Starts a helper, which reads the policy as it is now.
+    private func renew(_ stamp: PolicyStamp, _ end: ContinuousClock.Instant?) async throws(HelperError) {
+        let began = ContinuousClock.now
+        let task = renewals.withLock { renewals in
+            if let task = renewals[stamp] { return task }
+            roster.withLock { $0.probe() }
+            let task = Task.detached { [self] () -> HelperError? in
+                defer { self.renewals.withLock { $0[stamp] = nil } }
+                return await start(for: nil)
             }
-            if let grant { continuation.resume(returning: grant) }
+            renewals[stamp] = task
+            return task
+        }
+        let error: HelperError?
+        if let end {
+            guard let ended = await within(end, { await task.value }) else { throw .allBusy(after: .now - began) }
+            error = ended
+        } else {
+            error = await task.value
+        }
+        if let error { throw error }
+    }
+
+    // MARK: Helpers
+
+    private func acquire(
+        _ policy: Int?, _ since: ContinuousClock.Instant?, _ end: ContinuousClock.Instant?
+    ) async throws(HelperError) -> HelperRoster.Member {
+        if let member = roster.withLock({ $0.takeIdle(policy) }) { return member }
+        let began = ContinuousClock.now
+        let ticket = roster.withLock { $0.ticket() }
+        let timer = end.map { end in
+            Task {
+                guard (try? await Task.sleep(until: end, clock: .continuous)) != nil else { return }
+                let late = HelperRoster.Grant.fail(.allBusy(after: .now - began))
+                roster.withLock { $0.leave(ticket) }?.resume(returning: late)
+            }
+        }
+        defer { timer?.cancel() }
+        let grant = await withCheckedContinuation { (continuation: CheckedContinuation<HelperRoster.Grant, Never>) in
+            if let end, end <= .now { return continuation.resume(returning: .fail(.allBusy(after: .now - began))) }
+            let waiter = HelperRoster.Waiter(ticket: ticket, since: since, policy: policy, continuation: continuation)
+            perform(roster.withLock { $0.enter(waiter) })
         }
         switch grant {
-        case .use(let helper): return helper
-        case .start: return try await start()
+        case .use(let member): return member
+        case .fail(let error): throw error
         }
     }
 
-    /// Starts a helper in a place that is counted already.
-    private func start(warming: Bool = false) async throws(HelperError) -> HelperProcess {
+    private func release(_ member: HelperRoster.Member) { perform(roster.withLock { $0.release(member) }) }
+
+    private func perform(_ orders: HelperRoster.Orders) {
+        for (continuation, grant) in orders.grants { continuation.resume(returning: grant) }
+        for helper in orders.ends { Task.detached { await helper.end() } }
+        for ticket in orders.starts { startInBackground(for: ticket) }
+    }
+
+    private func startInBackground(for ticket: Int?) { Task.detached { await self.start(for: ticket) } }
+
+    /// Starts a helper that is counted already, and gives it to who waits; why that failed.
+    @discardableResult
+    private func start(for ticket: Int?) async -> HelperError? {
         do throws(HelperError) {
-            let hanging = state.withLock { $0.abandoned }
-            guard hanging < max(1, limits.abandoned) else { throw HelperError.tooManyAbandoned(hanging) }
-            // The event loop's thread does not wait until a program is read from the disk.
-            let made = await Task.detached { [launch] in
-                Result { () throws(HelperError) in try HelperProcess(launch) }
-            }.value
-            let helper = try made.get()
-            state.withLock { state in
-                state.started += 1
-                state.listener = helper.listener
+            let member: HelperRoster.Member
+            do throws(HelperError) { member = try await started() } catch .policyChanged {
+                // It had read the policy right before somebody changed that.
+                member = try await started()
             }
-            do throws(HelperError) {
-                try check(await helper.greet(launch, within: limits.start))
-            } catch {
-                Task.detached { await helper.end() }
-                throw error
-            }
-            if warming { state.withLock { $0.warming -= 1 } }
-            return helper
+            perform(roster.withLock { $0.hasStarted(member) })
+            return nil
         } catch {
-            // Before its place goes to who waits: nobody may wait for this one any more.
-            if warming { state.withLock { $0.warming -= 1 } }
-            leavePlace()
+            perform(roster.withLock { $0.hasNotStarted(error, for: ticket) })
+            return error
+        }
+    }
+
+    private func started() async throws(HelperError) -> HelperRoster.Member {
+        let hanging = roster.withLock { $0.abandoned }
+        guard hanging < max(1, limits.abandoned) else { throw HelperError.tooManyAbandoned(hanging) }
+        let order = roster.withLock { $0.nextStart() }
+        let (helper, stamp) = try await Self.threads.run { [launch] () throws(HelperError) in
+            // Before the helper reads it, so that a later change is not missed.
+            let stamp = PolicyStamp(launch.policyPath)
+            return (try HelperProcess(launch), stamp)
+        }
+        roster.withLock { roster in
+            roster.started += 1
+            roster.listener = helper.listener
+        }
+        do throws(HelperError) {
+            let welcome = try await helper.greet(launch, within: limits.start)
+            let adopted = roster.withLock { roster in
+                Result { () throws(HelperError) in try roster.adopt(welcome, stamp, order: order) }
+            }
+            return HelperRoster.Member(helper: helper, policy: try adopted.get())
+        } catch {
+            Task.detached { await helper.end() }
             throw error
         }
     }
 
-    /// Places are indices into the first helper's roots, so every other must have the same.
-    private func check(_ welcome: Welcome) throws(HelperError) {
-        let first = state.withLock { state in
-            if state.welcome == nil { state.welcome = welcome }
-            return state.welcome
-        }
-        guard welcome.roots == first?.roots, welcome.runtimes == first?.runtimes else { throw .policyChanged }
-    }
-
-    private func release(_ helper: HelperProcess) {
-        let next = state.withLock { state -> CheckedContinuation<Grant, Never>? in
-            if let next = state.next() { return next }
-            state.idle.append(helper)
-            return nil
-        }
-        next?.resume(returning: .use(helper))
-    }
-
-    private func retire(_ helper: HelperProcess, after error: HelperError) {
+    private func retire(_ member: HelperRoster.Member, after error: HelperError) {
+        let helper = member.helper
         guard case .noReply = error else {
             // What ended this one may have ended those that wait for work too, and not all at the same instant.
-            let idle = state.withLock { state in
-                defer { state.idle = [] }
-                state.live -= state.idle.count
-                return state.idle
-            }
-            for helper in [helper] + idle { Task.detached { await helper.end() } }
-            return leavePlace()
+            Task.detached { await helper.end() }
+            return perform(roster.withLock { $0.remove(member, withIdle: true) })
         }
-        state.withLock { $0.abandoned += 1 }
-        leavePlace()
+        let orders = roster.withLock { roster in
+            roster.abandoned += 1
+            return roster.remove(member, withIdle: false)
+        }
+        perform(orders)
         Task.detached {
             await helper.end()
-            self.state.withLock { $0.abandoned -= 1 }
+            self.roster.withLock { $0.abandoned -= 1 }
         }
-    }
-
-    /// Gives a helper's place to who waits for one.
-    private func leavePlace() {
-        let next = state.withLock { state -> CheckedContinuation<Grant, Never>? in
-            if let next = state.next() { return next }
-            state.live -= 1
-            return nil
-        }
-        next?.resume(returning: .start)
     }
 }
 
-extension Request {
-    /// Whether a second request after an unknown end of the first does no harm. To a program, a second TERM may mean
-    /// something else than the first.
-    var mayBeRepeated: Bool {
-        switch self {
-        case .runtimeKill(_, _, let signal, _), .runtimeKillCgroups(_, _, let signal, _): signal == 9
-        default: true
+extension HelperLaunch {
+    /// What a helper reads; another path than the installed one only where it is started with that.
+    fileprivate var policyPath: String {
+        if case .program(_, let arguments) = self, let path = arguments.first {
+            path
+        } else {
+            "/etc/podreap/helper.conf"
         }
     }
 }

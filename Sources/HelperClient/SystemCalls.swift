@@ -2,6 +2,7 @@
 
 internal import CLinux
 internal import EventLoop
+internal import Glibc
 
 /// The error number of a failed system call (errno(3)).
 struct SystemError: Error, Equatable, Sendable {
@@ -184,4 +185,20 @@ func symbolicLinkTarget(_ path: String) -> String? {
     let count = unsafe bytes.withUnsafeMutableBytes { unsafe client_read_link(path, $0.baseAddress, $0.count) }
     guard count > 0, count < bytes.count else { return nil }
     return String(validating: bytes[..<count], as: UTF8.self)
+}
+
+/// What tells whether a policy's file was changed: who replaces it makes another, and who writes to it another time.
+struct PolicyStamp: Hashable, Sendable {
+    private var fields: [Int64] = []
+
+    /// Where it cannot be looked at, it is taken for unchanged.
+    init(_ path: String) {
+        var found = stat()
+        guard unsafe stat(path, &found) == 0 else { return }
+        fields = [
+            Int64(bitPattern: UInt64(found.st_dev)), Int64(bitPattern: UInt64(found.st_ino)), Int64(found.st_size),
+            Int64(found.st_mtim.tv_sec), Int64(found.st_mtim.tv_nsec), Int64(found.st_ctim.tv_sec),
+            Int64(found.st_ctim.tv_nsec),
+        ]
+    }
 }

@@ -1,4 +1,5 @@
 internal import CLinux
+internal import EventLoop
 internal import Glibc
 
 // The only file of this module that touches C. Each function is one system call, or one call until end of file.
@@ -23,6 +24,7 @@ private func isAbsence(_ code: Int32) -> Bool { [ENOENT, ENOTDIR, ESRCH, ENODEV]
 /// nil where nothing is there. A path with a NUL in it names nothing.
 private func open(_ path: [UInt8], _ flags: Int32) throws(ObservationError) -> Descriptor? {
     guard !path.contains(0) else { return nil }
+    mayBlock()
     let result = unsafe linux_open(path + [0], flags | O_RDONLY | O_CLOEXEC)
     if result < 0, isAbsence(-result) { return nil }
     return try Descriptor(result, call: "open", path: path.text)
@@ -87,6 +89,7 @@ struct KernelDirectory: ~Copyable {
     /// The whole of a small file in it; nil where that, or what it is about, is not there.
     func contents(of name: StaticString) throws(ObservationError) -> [UInt8]? {
         let path = self.path + [slash] + "\(name)".utf8
+        mayBlock()
         let result = unsafe observe_open_at(file.number, name.utf8Start)
         if result < 0, isAbsence(-result) { return nil }
         return try NodeObservation.contents(
@@ -148,6 +151,7 @@ func regularFile(_ path: [UInt8], limit: Int) throws(ObservationError) -> [UInt8
 /// `mountOnly` asks a network or FUSE server nothing, so it returns where the path ends at a dead server's mount.
 func status(of path: [UInt8], mountOnly: Bool) throws(ObservationError) -> linux_status? {
     guard !path.contains(0) else { return nil }
+    mayBlock()
     var status = linux_status()
     let result = unsafe linux_statx(AT_FDCWD, path + [0], 0, mountOnly ? 1 : 0, &status)
     if result < 0, isAbsence(-result) { return nil }
@@ -181,6 +185,7 @@ func isReadable(_ descriptor: borrowing Descriptor) -> Bool {
 
 /// Where a symbolic link leads (readlink(2)); nil where none is there.
 func linkTarget(_ path: String) throws(ObservationError) -> [UInt8]? {
+    mayBlock()
     var buffer = [UInt8](repeating: 0, count: 4096)
     let count = unsafe buffer.withUnsafeMutableBytes { unsafe readlink(path, $0.baseAddress!, $0.count) }
     guard count >= 0 else {
@@ -193,6 +198,7 @@ func linkTarget(_ path: String) throws(ObservationError) -> [UInt8]? {
 /// What a child process hears from a filesystem: 0, or an error number, ETIMEDOUT where nothing came in time; and the
 /// child's pid where it hangs.
 func askFilesystem(_ path: String, milliseconds: Int32) -> (code: Int32, child: Int32?) {
+    mayBlock()
     var child: Int32 = 0
     let result = unsafe observe_filesystem(path, milliseconds, &child)
     return (-result, child == 0 ? nil : child)

@@ -1,4 +1,5 @@
 internal import CSELinux
+internal import EventLoop
 internal import GRDB
 internal import GRDBSQLite
 internal import Glibc
@@ -58,6 +59,8 @@ struct Descriptor: ~Copyable, Sendable {
 
     deinit { close(number) }
 
+    borrowing func raw() -> Int32 { number }
+
     /// Tells a file from every other one that is there at the same time.
     struct Identity: Sendable, Equatable {
         let device: UInt64
@@ -72,6 +75,7 @@ struct Descriptor: ~Copyable, Sendable {
 
     /// What can be locked of a file in this directory: to be written where this process may. nil where there is none.
     borrowing func file(_ name: String) throws(LockError) -> Descriptor? {
+        mayBlock()
         for access in [O_RDWR, O_RDONLY] {
             let file = unsafe openat(number, name, access | O_NOFOLLOW | O_CLOEXEC)
             if file >= 0 { return Descriptor(file) }
@@ -119,7 +123,8 @@ struct Descriptor: ~Copyable, Sendable {
     /// Whether all of it was written.
     @discardableResult
     borrowing func write(_ bytes: [UInt8], at offset: Int64) -> Bool {
-        unsafe pwrite(number, bytes, bytes.count, off_t(offset)) == bytes.count
+        mayBlock()
+        return unsafe pwrite(number, bytes, bytes.count, off_t(offset)) == bytes.count
     }
 
     // MARK: Locks that belong to the open file, not to the process (fcntl(2), "Open file description locks")
@@ -181,6 +186,18 @@ extension SystemCalls {
         var found = stat()
         return unsafe lstat(path, &found) != 0 ? errno == ENOENT : found.st_size == 0
     }
+
+    static func isMissing(_ path: String) -> Bool {
+        var found = stat()
+        return unsafe lstat(path, &found) != 0
+    }
+
+    static func inode(of path: String) -> UInt64? {
+        var found = stat()
+        return unsafe lstat(path, &found) == 0 ? UInt64(found.st_ino) : nil
+    }
+
+    static func pause(milliseconds: UInt32) { usleep(milliseconds * 1000) }
 
     /// The path without symbolic links (realpath(3)); nil where nothing is there.
     static func resolved(_ path: String) -> String? {

@@ -1,6 +1,9 @@
+internal import EventLoop
+internal import FoundationEssentials
 internal import HelperClient
 internal import HelperProtocol
-internal import SandboxRegistry
+internal import NodeObservation
+public import SandboxRegistry
 
 extension Orchestrator {
     /// As `GarbageCollection.look`, with this registry's records.
@@ -14,17 +17,47 @@ extension Orchestrator {
     }
 
     public var garbageCollection: GarbageCollection {
-        GarbageCollection(helpers) { () throws(RemovalError) in try self.allRecords() }
+        GarbageCollection(helpers) { () throws(RemovalError) in try self.garbageRecords() }
+    }
+}
+
+/// All that is registered, and how the clock ran: what one process can hand to another that does not open the registry.
+public struct GarbageRecords: Codable, Sendable {
+    public var pods: [PodRecords] = []
+    /// Seconds; nil: not known.
+    public var sinceBoot: Double?
+    /// Where the clock was set forward in this boot.
+    public var jumps: [ClockJump] = []
+
+    public init() {}
+}
+
+extension Orchestrator {
+    public func garbageRecords() throws(RemovalError) -> GarbageRecords {
+        var records = GarbageRecords()
+        records.pods = try allRecords()
+        (records.sinceBoot, records.jumps) = try noteClock()
+        return records
+    }
+
+    /// Notes how the clock runs, which tells a later `gc` how old things are.
+    package func noteClockNow() async { _ = try? await Threads.registry.run { try self.noteClock() } }
+
+    /// The same, and what is known of it by now.
+    private func noteClock() throws(RemovalError) -> (sinceBoot: Double?, jumps: [ClockJump]) {
+        guard let boot = try? Boot.id(), let age = try? Boot.age() else { return (nil, []) }
+        let reading = ClockReading(bootID: boot, wall: Date(), sinceBoot: age)
+        return try fromRegistry { (registry) throws(RegistryError) in (age, try registry.noteClock(reading)) }
     }
 }
 
 /// Finds and removes what is left of pods that no registry knows.
 public struct GarbageCollection: Sendable {
     private let helpers: HelperPool
-    private let records: @Sendable () throws(RemovalError) -> [PodRecords]
+    private let records: @Sendable () throws(RemovalError) -> GarbageRecords
 
     /// - Parameter records: All that is registered now. It is asked for again before anything is removed.
-    init(_ helpers: HelperPool, records: @escaping @Sendable () throws(RemovalError) -> [PodRecords]) {
+    init(_ helpers: HelperPool, records: @escaping @Sendable () throws(RemovalError) -> GarbageRecords) {
         self.helpers = helpers
         self.records = records
     }
@@ -39,7 +72,7 @@ public struct GarbageCollection: Sendable {
     ///   - records: All that is registered now. It is asked for again before anything is removed.
     public init(
         helper: String, helperSocket: String? = nil, policy: String? = nil, atOnce: Int? = nil,
-        records: @escaping @Sendable () throws(RemovalError) -> [PodRecords]
+        records: @escaping @Sendable () throws(RemovalError) -> GarbageRecords
     ) {
         let launch =
             helperSocket.map { HelperLaunch.socket($0) } ?? .program(helper, arguments: policy.map { [$0] } ?? [])
@@ -48,11 +81,17 @@ public struct GarbageCollection: Sendable {
 
     /// What lies beneath the helper's roots and may be left of pods, together with all that is registered. Changes nothing.
     public func look() async throws(RemovalError) -> GarbageFacts {
+        try await onThreads { () throws(RemovalError) in try await self.gather() }
+    }
+
+    private func gather() async throws(RemovalError) -> GarbageFacts {
         var gathering = try await GarbageGathering(helpers)
         try await gathering.gather()
         var facts = gathering.facts
         // Last, so that a pod that is registered meanwhile is known.
-        facts.records = try registered()
+        let registered = try records()
+        facts.records = registered.pods.map { ($0.sandbox, $0.containers) }
+        (facts.sinceBoot, facts.jumps) = (registered.sinceBoot, registered.jumps)
         return facts
     }
 
@@ -65,13 +104,16 @@ public struct GarbageCollection: Sendable {
     ) async throws(RemovalError) -> String? {
         var facts = facts
         facts.items = [verdict.item]
-        facts.records = try registered()
+        facts.records = try await onThreads { () throws(RemovalError) in
+            try self.records().pods.map { ($0.sandbox, $0.containers) }
+        }
         guard case .remove = verdict.decision, case .remove? = facts.judge(olderThan: bound).first?.decision else {
             return "it is not to be removed any more"
         }
         let collector: GarbageCollector
         do throws(HelperError) {
-            collector = GarbageCollector(helpers: helpers, roots: RootMap(try await helpers.welcome()))
+            let session = try await helpers.session()
+            collector = GarbageCollector(helpers: session, roots: RootMap(session.welcome))
         } catch {
             throw .helper(error)
         }
@@ -83,14 +125,11 @@ public struct GarbageCollection: Sendable {
         }
     }
 
-    private func registered() throws(RemovalError) -> [(sandbox: Sandbox, containers: [Container])] {
-        try records().map { ($0.sandbox, $0.containers) }
-    }
 }
 
 /// Carries out what was decided, on that which was looked at alone.
 struct GarbageCollector {
-    let helpers: HelperPool
+    let helpers: HelperSession
     let roots: RootMap
     private static let patience: Duration = .seconds(20)
     /// A request ends by its time: with few entries each, what lies deep would be entered again for every few.

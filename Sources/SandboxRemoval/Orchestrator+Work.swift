@@ -11,8 +11,8 @@ struct SoleWork: Sendable {
     /// Nil: it is not registered any more.
     let sandbox: Sandbox?
     let records: ContainerRecords
-    /// The last report, where another was waited for or the sandbox is not registered any more.
-    let last: StoredReport?
+    /// The newest reports, newest first, where another was waited for or the sandbox is not registered any more.
+    let reports: [StoredReport]
     /// When all has to be done.
     let deadline: ContinuousClock.Instant
     /// Whether somebody waits who wants containers to have no more time to end.
@@ -67,7 +67,7 @@ extension Orchestrator {
         var wish: SandboxHold?
         while true {
             guard deadline > .now else { throw await busy(id, options) }
-            if wish == nil, patience <= .now || queue.isHurried(id) { wish = await hurry(id) }
+            if wish == nil, patience <= .now || queue.isHurried(id) { wish = await hurry(id, until: deadline) }
             guard await watch.waitUntilFree(id, until: min(deadline, .now + .milliseconds(250))) else { continue }
             if let answer = try await attempt(id, wanted, waitedSince: asked, deadline, options, body) { return answer }
             // Several that were woken at once come one after the other.
@@ -94,13 +94,25 @@ extension Orchestrator {
         }
         guard let answered else { throw .overdue("the registry's answer", after: options.timeout) }
         guard let work = answered.work else { return nil }
-        defer { work.hold.release() }
-        if let asked, let answer = answerOfOther(work.last, wanted, since: asked) { return answer }
+        if let asked, let answer = answerOfOther(work.reports, wanted, since: asked) {
+            await release(work)
+            return answer
+        }
         let mounts =
             if let early = await early { early } else { await mountsSeen(until: max(deadline, .now + Self.moment)) }
-        guard let mounts else { throw .overdue("the list of mounts", after: options.timeout) }
-        return try await body(work, try mounts.get())
+        do throws(RemovalError) {
+            guard let mounts else { throw .overdue("the list of mounts", after: options.timeout) }
+            let answer = try await body(work, try mounts.get())
+            await release(work)
+            return answer
+        } catch {
+            await release(work)
+            throw error
+        }
     }
+
+    /// Lets the lock go, which writes to the lock file.
+    private func release(_ work: SoleWork) async { await Threads.registry.run { work.hold.release() } }
 
     /// What looking takes at the most, unless something is wrong. A call with less time hears at least what there is to do.
     static var moment: Duration { .seconds(2) }
@@ -122,7 +134,7 @@ extension Orchestrator {
                 hold: hold, sandbox: sandbox,
                 records: try sandbox.map { (sandbox) throws(RemovalError) in try containerRecords(of: sandbox) }
                     ?? ContainerRecords(),
-                last: waited || sandbox == nil ? try lastReport(of: id) : nil, deadline: deadline,
+                reports: waited || sandbox == nil ? try reports(of: id) : [], deadline: deadline,
                 isHurried: { queue.isHurried(id) || hold.isHurried }))
     }
 
@@ -131,16 +143,20 @@ extension Orchestrator {
     }
 
     /// The answer of the removal that this call has waited for, if that is an answer to this call.
-    private func answerOfOther(_ last: StoredReport?, _ wanted: Wanted, since asked: Date) -> RemovalAnswer? {
-        guard let last, last.startedAt.addingTimeInterval(last.duration) >= asked,
-            let report = RemovalReport(last), wanted.isAnswered(by: report)
-        else { return nil }
-        return .finished(report, joined: true)
+    ///
+    /// Others may have worked in between, whose reports are newer and answer something else.
+    private func answerOfOther(_ reports: [StoredReport], _ wanted: Wanted, since asked: Date) -> RemovalAnswer? {
+        for stored in reports where stored.startedAt.addingTimeInterval(stored.duration) >= asked {
+            if let report = RemovalReport(stored), wanted.isAnswered(by: report) {
+                return .finished(report, joined: true)
+            }
+        }
+        return nil
     }
 
     /// Has whoever works on the sandbox give no more grace. A wish alone, so that its failure is no failure.
-    private func hurry(_ id: String) async -> SandboxHold? {
-        await Threads.registry.run { try? self.registry.hurry(id) }
+    private func hurry(_ id: String, until deadline: ContinuousClock.Instant) async -> SandboxHold? {
+        await Threads.registry.run(until: deadline) { try? self.registry.hurry(id) } ?? nil
     }
 
     private func busy(_ id: String, _ options: RemovalOptions) async -> RemovalError {

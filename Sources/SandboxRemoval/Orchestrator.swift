@@ -141,7 +141,7 @@ public final class Orchestrator: Sendable {
         return try await alone(on: sandbox.id, wanted, options, tell) { (work, mounts) throws(RemovalError) in
             let run = Run(self, options, work, tell)
             if let report = try await self.hookAlone(run, sandbox, work, wanted, mounts) { return report }
-            guard let sandbox = work.sandbox else { return .unknown(id: id, last: work.last) }
+            guard let sandbox = work.sandbox else { return .unknown(id: id, last: work.reports.first) }
             let report = try await run.carryOut(sandbox, work.records, mounts, wanted.purpose, planning)
             return .finished(report, joined: false)
         }
@@ -181,10 +181,14 @@ public final class Orchestrator: Sendable {
     }
 
     /// The same for a task of the event loop.
-    func recordsNow(of sandbox: Sandbox) async throws(RemovalError) -> ContainerRecords {
-        try await Threads.registry.run { () throws(RemovalError) -> ContainerRecords in
+    func recordsNow(
+        of sandbox: Sandbox, until deadline: ContinuousClock.Instant
+    ) async throws(RemovalError) -> ContainerRecords {
+        let records = try await Threads.registry.run(until: deadline) { () throws(RemovalError) -> ContainerRecords in
             try self.containerRecords(of: sandbox)
         }
+        guard let records else { throw .registry(.busy(path: registry.path)) }
+        return records
     }
 
     /// What has to wait for the registry, or a moment for the kernel: not longer than `limit`.
@@ -196,6 +200,13 @@ public final class Orchestrator: Sendable {
             throw .overdue("the registry's answer", after: limit)
         }
         return value
+    }
+
+    /// All that are kept of a sandbox, newest first.
+    func reports(of id: String) throws(RemovalError) -> [StoredReport] {
+        try fromRegistry { (registry) throws(RegistryError) in
+            try registry.reports(limit: Registry.keptReportsOfPod, of: id)
+        }
     }
 
     func lastReport(of id: String) throws(RemovalError) -> StoredReport? {

@@ -19,9 +19,15 @@ public struct RemovalOptions: Sendable {
     ///
     /// What it throws is shown, and keeps the namespaces: the next call of `remove` or `stop` calls it again. It is also called
     /// again where a removal was interrupted after it, even if the namespaces are gone by then; CNI DEL takes both.
-    public var beforeNamespaces: (@Sendable (Sandbox) async throws -> Void)?
+    ///
+    /// Where it still runs when its time is over, it is not called again for that sandbox before it has ended.
+    public var beforeNamespaces: (@Sendable (Sandbox) async throws -> Void)? {
+        didSet { (beforeNamespacesCommand, beforeNamespacesProgram) = (nil, nil) }
+    }
     /// The program that it runs, where `runBeforeNamespaces` has set it: by that it is known whether another call's does the same.
     public internal(set) var beforeNamespacesCommand: [String]?
+    /// Runs that program, which holds the turn for as long as it runs.
+    var beforeNamespacesProgram: (@Sendable (Sandbox, SandboxHold) async throws -> Void)?
     /// How long that may take. Its task is cancelled then, and not waited for.
     public var beforeNamespacesTimeout: Duration
     /// Whether the report names processes that keep the pod's shm or a pinned namespace of it mounted in mount namespaces of

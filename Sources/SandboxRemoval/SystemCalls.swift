@@ -39,7 +39,9 @@ struct HookProgram: Sendable {
     private let output: Int32
 
     /// Starts it with fd 0 on /dev/null, and every signal unblocked and at its default.
-    init(_ command: [String], _ environment: [String]) throws(StartError) {
+    ///
+    /// - Parameter kept: A descriptor that it has as fd 3.
+    init(_ command: [String], _ environment: [String], keeping kept: Int32? = nil) throws(StartError) {
         var ends: [Int32] = [-1, -1]
         // A socketpair, because its ends are never without close-on-exec.
         let type = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
@@ -57,6 +59,7 @@ struct HookProgram: Sendable {
         for number in 1...2 as ClosedRange<Int32> {
             unsafe posix_spawn_file_actions_adddup2(&actions, ends[1], number)
         }
+        if let kept { unsafe posix_spawn_file_actions_adddup2(&actions, kept, 3) }
         var signals = sigset_t()
         unsafe sigemptyset(&signals)
         unsafe posix_spawnattr_setsigmask(&attributes, &signals)

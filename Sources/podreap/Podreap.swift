@@ -78,6 +78,7 @@ enum Start {
         } catch {
             leave(report(error).rawValue)
         }
+        Stream.flush()
     }
 
     /// Says what is wrong, and with which status to end.

@@ -10,6 +10,7 @@ typealias Work =
 func runAll(
     _ ids: [String], _ common: CommonOptions, _ helper: HelperOptions, _ work: @escaping Work
 ) async throws {
+    Stream.queueAll()
     let orchestrator = try helper.orchestrator(common, warm: 1)
     let targets = try orchestrator.registry.targets(ids)
     let style: Progress.Style =

@@ -1,5 +1,7 @@
+internal import EventLoop
 internal import FoundationEssentials
 internal import Glibc
+internal import Synchronization
 
 /// Standard output or standard error, or what a process of the registry's owner has for the root process that started it.
 enum Stream: Int32, Sendable {
@@ -11,7 +13,12 @@ enum Stream: Int32, Sendable {
     case root = 4
 
     /// Writes all of a text at once, so that lines of several tasks do not mix. What a closed pipe does not take is lost.
-    func write(_ text: String) { writeAll(text, to: rawValue) }
+    ///
+    /// It waits for whoever reads, unless `queueAll` was called.
+    func write(_ text: String) {
+        if Self.isQueued.load(ordering: .relaxed), let queue { return queue.add(text, isKept: true) }
+        writeAll(text, to: rawValue)
+    }
 
     /// What comes up to the end of a line; empty where the other end is closed.
     func readLine() -> String {
@@ -34,6 +41,41 @@ enum Stream: Int32, Sendable {
     /// No program that this process starts has these.
     static func keepFromOthers(_ streams: [Stream]) {
         for stream in streams { _ = fcntl(stream.rawValue, F_SETFD, FD_CLOEXEC) }
+    }
+
+    /// Writes what may be left out where megabytes wait for whoever reads: how work goes on. After `queueAll`.
+    func tell(_ text: String) { queue?.add(text) }
+
+    /// From here on nothing waits for whoever reads but the end of this process: work must not be held up by a full pipe.
+    static func queueAll() { isQueued.store(true, ordering: .relaxed) }
+
+    /// Waits until all that was queued has been written.
+    static func flush() {
+        guard isQueued.load(ordering: .relaxed) else { return }
+        for stream in [output, errors] { stream.queue?.flush() }
+    }
+
+    /// Whether nothing waits for whoever reads.
+    var isRead: Bool { queue?.isIdle ?? true }
+
+    private var queue: OutputQueue? {
+        switch self {
+        case .output: Self.outputQueue
+        case .errors: Self.errorQueue
+        case .owner, .root: nil
+        }
+    }
+    private static let isQueued = Atomic(false)
+    private static let outputQueue = OutputQueue(descriptor: 1, bound: mostQueued) { count in
+        // Output is JSON or a table, where a remark would be out of place.
+        complain(leftOut(count))
+        return ""
+    }
+    private static let errorQueue = OutputQueue(descriptor: 2, bound: mostQueued) { "podreap: \(leftOut($0))\n" }
+    private static let mostQueued = 16 << 20
+
+    private static func leftOut(_ count: Int) -> String {
+        "warning: \(count) lines about the progress were left out because nobody read them"
     }
 
     var isTerminal: Bool { isatty(rawValue) == 1 }
@@ -97,8 +139,11 @@ struct InputError: Error, CustomStringConvertible {
     }
 }
 
-/// Ends this process, as exit(3).
-func leave(_ status: Int32) -> Never { exit(status) }
+/// Ends this process, as exit(3), when all that it has said is written.
+func leave(_ status: Int32) -> Never {
+    Stream.flush()
+    exit(status)
+}
 
 /// Whether this process acts as root.
 var isSuperuser: Bool { geteuid() == 0 }

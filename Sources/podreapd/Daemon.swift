@@ -1,5 +1,6 @@
 internal import CRIService
 internal import CoreMetrics
+internal import EventLoop
 internal import HelperClient
 internal import HelperProtocol
 internal import Logging
@@ -66,6 +67,7 @@ struct Daemon {
     func run(on socket: consuming ListeningSocket) async throws {
         MetricsSystem.bootstrap(metrics)
         let registry = try Registry(path: settings.registry)
+        for warning in registry.warnings { logger.warning("\(warning)") }
         let helpers = HelperPool(
             settings.helperSocket.map { .socket($0) } ?? .program(settings.helper),
             limits: HelperLimits(helpers: settings.helpers))
@@ -73,6 +75,7 @@ struct Daemon {
         let server = RemovalServer(
             on: socket, orchestrator, peers: peers, limits: limits, logger: logger)
         let metricsServer = try await serveMetrics(registry, helpers, server)
+        if SystemCalls.environment("PODREAP_FORBID_BLOCKING") != nil { forbidBlockingTasks() }
         let service = Serving(server: server, logger: logger, settings: settings)
         var configuration = ServiceGroupConfiguration(
             services: [service], gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet)

@@ -1,3 +1,4 @@
+internal import EventLoop
 internal import Glibc
 
 /// This program's only calls into C.
@@ -11,10 +12,11 @@ enum SystemCalls {
 
     static var processID: Int32 { getpid() }
 
-    /// Writes to standard error; what cannot be written is lost.
-    static func complain(_ text: String) {
-        let bytes = Array(text.utf8)
-        _ = unsafe write(2, bytes, bytes.count)
+    /// Writes lines to standard error, and waits for nobody who reads them: what nobody reads is lost beyond some megabytes.
+    static func complain(_ text: String) { log.add(text) }
+
+    private static let log = OutputQueue(descriptor: 2, bound: 4 << 20) { count in
+        "<4>\(count) lines of the log were lost because nobody read them\n"
     }
 
     /// The number of a group (getgrnam_r(3)); nil where there is none.
@@ -69,5 +71,9 @@ enum SystemCalls {
         }
     }
 
-    static func leave(_ status: Int32) -> Never { exit(status) }
+    /// Ends this process, as exit(3), when what it has said is written, or soon where nobody reads that.
+    static func leave(_ status: Int32) -> Never {
+        log.flush(within: .seconds(2))
+        exit(status)
+    }
 }

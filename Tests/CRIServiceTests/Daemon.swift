@@ -40,7 +40,8 @@ final class Daemon: Sendable {
                 + [try Self.program.get(), "--settings", "\(directory)/podreap.toml", "--socket", socket])
         start.user = user
         start.group = user
-        start.environment = ["PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C"] + environment
+        start.environment =
+            ["PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", "PODREAP_FORBID_BLOCKING=1"] + environment
         program = try Program(start)
         if waits { try waitForLog("ready") }
     }

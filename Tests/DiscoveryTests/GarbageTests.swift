@@ -64,6 +64,20 @@ struct GarbageTests {
         #expect(isKept(judge(item, olderThan: 0), because: "future"))
     }
 
+    /// A clock that is set forward makes nothing old.
+    @Test(arguments: items) func aClockThatJumps(_ item: GarbageItem) {
+        let jump = ClockJump(before: Self.now.addingTimeInterval(-7000), seconds: 3700)
+        // Two hours by the clock, of which it has jumped over one.
+        #expect(isKept(judge(item) { $0.jumps = [jump] }, because: "younger"))
+        #expect(!isKept(judge(item, olderThan: 3400) { $0.jumps = [jump] }))
+        // Made after it.
+        #expect(!isKept(judge(item) { $0.jumps = [ClockJump(before: Self.old - 1, seconds: 3700)] }))
+        // Before anybody could notice: what does not outlive a boot is no older than that.
+        let young = judge(item) { $0.sinceBoot = 1000 }
+        #expect(isKept(young, because: "younger") == (item.kind != .directory))
+        #expect(!isKept(judge(item) { $0.sinceBoot = 7200 }))
+    }
+
     @Test(arguments: items) func keptWhileInUseOrUnknown(_ item: GarbageItem) {
         var item = item
         item.use = .processes([1, 2])

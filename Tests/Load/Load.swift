@@ -1,4 +1,5 @@
 import Foundation
+import Ownership
 import SandboxRegistry
 
 /// One of many processes that use a registry at once:
@@ -9,6 +10,8 @@ import SandboxRegistry
 enum Load {
     static func main() throws {
         let arguments = CommandLine.arguments
+        // Root opens no registry in a directory of another user's.
+        try Registry.ownerToBecome(arguments[2])?.become()
         let registry = try Registry(path: arguments[2])
         switch arguments[1] {
         case "hold":

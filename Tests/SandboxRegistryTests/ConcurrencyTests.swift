@@ -115,7 +115,8 @@ struct ConcurrencyTests {
                     try registry.register(.sample("s\(number)"), [])
                     _ = try registry.sandboxes()
                     try registry.markRemoving("s\(number)")
-                    try registry.forgetSandbox("s\(number)", report: .sample("s\(number)"))
+                    let report = StoredReport.sample("s\(number)", pod: "pod-\(number)_default_u_0")
+                    try registry.forgetSandbox("s\(number)", report: report)
                 }
             }
             try await group.waitForAll()

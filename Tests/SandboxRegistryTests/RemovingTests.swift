@@ -137,10 +137,24 @@ struct RemovingTests {
     }
 
     @Test func onlyTheNewestReportsAreKept() throws {
-        for number in 0..<(Registry.keptReports + 5) { try registry.keepReport(.sample("r\(number)")) }
+        for number in 0..<(Registry.keptReports + 5) {
+            try registry.keepReport(.sample("r\(number)", pod: "pod-\(number)_default_u_0"))
+        }
         let kept = try registry.reports(limit: .max)
         #expect(kept.count == Registry.keptReports)
         #expect(kept.first?.sandboxID == "r\(Registry.keptReports + 4)")
         #expect(kept.last?.sandboxID == "r5")
+    }
+
+    /// A pod that is stuck is tried again and again, in ever new attempts: it leaves room for the others'.
+    @Test func onePodDoesNotPushOutTheOthers() throws {
+        for number in 0..<30 { try registry.keepReport(.sample("other\(number)", pod: "web-\(number)_default_u_0")) }
+        for number in 0..<1500 {
+            try registry.keepReport(.sample("stuck\(number % 3)", pod: "stuck_default_u1_\(number % 200)"))
+        }
+        let kept = try registry.reports(limit: .max)
+        #expect(kept.count { $0.sandboxID.hasPrefix("other") } == 30)
+        #expect(kept.count { $0.sandboxID.hasPrefix("stuck") } == Registry.keptReportsOfPod)
+        #expect(kept.first?.sandboxID == "stuck2")
     }
 }

@@ -107,6 +107,24 @@ import Testing
         #expect(!remove.isAnswered(by: report(.remove, .incomplete, ranOutOfTime: true)))
     }
 
+    /// Whoever gave up sooner than this call would have fails for himself alone.
+    @Test func patienceCounts() {
+        func report(_ options: RemovalOptions, _ outcome: RemovalReport.Outcome) -> RemovalReport {
+            var report = self.report(.remove, outcome)
+            report.bounds = RemovalBounds(options)
+            return report
+        }
+        let (hasty, usual) = (RemovalOptions(afterKill: .milliseconds(1)), RemovalOptions())
+        #expect(!remove.isAnswered(by: report(hasty, .incomplete)))
+        #expect(remove.isAnswered(by: report(usual, .incomplete)) && remove.isAnswered(by: report(hasty, .removed)))
+        #expect(Wanted(.remove, hasty).isAnswered(by: report(usual, .incomplete)))
+        #expect(!Wanted(.remove, RemovalOptions(assumesDeath: true)).isAnswered(by: report(usual, .incomplete)))
+        let failed = PodQueue.Ended(
+            wanted: Wanted(.remove, RemovalOptions(runtimeCall: .seconds(1))),
+            result: .failure(.helper(.tooManyAbandoned(4))), ranOutOfTime: false)
+        #expect(failed.answer(to: remove) == nil && failed.answer(to: failed.wanted) != nil)
+    }
+
     @Test func hooksCount() {
         var options = RemovalOptions()
         options.runBeforeNamespaces(["/bin/del", "a"], timeout: .seconds(1))

@@ -82,6 +82,31 @@ import Testing
         }
     }
 
+    /// podreap is killed, and its program runs on: the next podreap waits for the end of that before it starts its own.
+    @Test func isNotStartedTwice() throws {
+        try withPodNode { node in
+            let pod = try node.pod()
+            #expect(try node.podreap(["register", node.write(pod.registration, as: "pod.json")]).status == 0)
+            let log = "\(node.library)/hook"
+            let script = "echo start >>\(log); sleep 2; echo end >>\(log)"
+            let killed = try node.start(["remove", "--before-netns", script, pod.id])
+            let deadline = ContinuousClock.now + .seconds(20)
+            while !FileManager.default.fileExists(atPath: log) {
+                try #require(.now < deadline)
+                Thread.sleep(forTimeInterval: 0.01)
+            }
+            killed.program.kill()
+            #expect(try killed.end().status == 137)
+            // Who has less time than it takes says so.
+            let hasty = try node.podreap(["remove", "--timeout", "0.5", "--before-netns", script, pod.id])
+            #expect(hasty.status == 1 && hasty.errors.contains("still runs"), "\(hasty)")
+            let result = try node.podreap(["remove", "--before-netns", script, pod.id])
+            #expect(result.status == 0, "\(result)")
+            #expect(try String(contentsOfFile: log, encoding: .utf8) == "start\nend\nstart\nend\n")
+            #expect(pod.leftovers() == [])
+        }
+    }
+
     /// A process with a mount namespace of its own keeps copies: of what a stop unmounts, and of what it has elsewhere.
     @Test(arguments: ["remove", "stop"]) func namesWhoKeepsACopy(_ purpose: String) throws {
         try withPodNode { node in

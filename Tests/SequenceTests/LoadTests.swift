@@ -52,6 +52,33 @@ import Testing
         }
     }
 
+    /// Not even the log has room: what was removed stays removed, the pod stays registered, and both are said.
+    @Test func diskIsFullBeforeTheFirstWord() async throws {
+        try await withPodNode { node in
+            let pod = try node.pod()
+            try shell("mkdir -p /mnt/small && mount -t tmpfs -o size=2m,mode=0755 small /mnt/small")
+            defer { _ = try? shell("umount -l /mnt/small") }
+            let path = "/mnt/small/registry.sqlite"
+            // It empties the log when it goes.
+            try await Orchestrator(path: path, helper: TestNode.helper).register(pod)
+            #expect(try shell("stat -c %s \(path)-wal") == "0\n")
+            try shell("dd if=/dev/zero of=/mnt/small/fill bs=4k 2>/dev/null || true")
+            let orchestrator = try Orchestrator(path: path, helper: TestNode.helper)
+            let report = try await orchestrator.removed(pod.id)
+            #expect(report.outcome == .incomplete)
+            #expect(
+                report.failures.contains { ["forget", "release-name"].contains($0.verb) })
+            #expect(report.failures.allSatisfy { $0.detail?.contains("no space") == true }, "\(report.failures)")
+            #expect(report.warnings.contains { $0.contains("the report could not be kept") }, "\(report.warnings)")
+            #expect(pod.leftovers() == [])
+            #expect(try orchestrator.registry.sandboxes().map(\.id) == [pod.id])
+            try shell("rm /mnt/small/fill")
+            #expect(try await orchestrator.removed(pod.id).outcome == .removed)
+            #expect(try orchestrator.registry.sandboxes().isEmpty)
+            try orchestrator.registry.verify()
+        }
+    }
+
     /// A container that was created and never started.
     @Test(arguments: ["remove", "stop"]) func neverStarted(_ purpose: String) async throws {
         try await withPodNode { node in

@@ -71,16 +71,20 @@ extension PodNode {
     }
 
     /// The same, and does not wait.
+    ///
+    /// - Parameter output: Where its standard output goes, instead of the file that `RunningPodreap.output` reads.
     public func start(
-        _ arguments: [String], input: String = "/dev/null", environment: [String] = [], as user: UInt32 = PodNode.user
+        _ arguments: [String], input: String = "/dev/null", environment: [String] = [],
+        as user: UInt32 = PodNode.user, output: String? = nil
     ) throws -> RunningPodreap {
         let directory = "\(library)/run-\(UUID().uuidString)"
         try shell(
             "mkdir \(directory) && cd \(directory) && touch output errors && chown \(Self.user):\(Self.user) . output errors"
         )
-        let script = #"in=$1 dir=$2; shift 2; exec "$@" <"$in" >"$dir/output" 2>"$dir/errors""#
+        let script = #"in=$1 dir=$2 out=$3; shift 3; exec "$@" <"$in" >"$out" 2>"$dir/errors""#
         var start = ProgramStart(
-            "/bin/sh", ["-c", script, "sh", input, directory, try Self.program.get()] + arguments)
+            "/bin/sh",
+            ["-c", script, "sh", input, directory, output ?? "\(directory)/output", try Self.program.get()] + arguments)
         start.input = 0
         start.user = user
         start.group = user

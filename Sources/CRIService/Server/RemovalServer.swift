@@ -69,6 +69,7 @@ public final class RemovalServer: Sendable {
 
     /// Goes on with all sandboxes whose removal was begun, by whomever, and not finished; how many that are.
     public func resume() async -> Int {
+        await core.orchestrator.noteClockNow()
         do {
             let sandboxes = try await core.registry { (registry) throws(RegistryError) in try registry.sandboxes() }
             // Whoever was killed before he had made the mark has left his line in the lock file.

@@ -7,4 +7,12 @@ public enum Boot {
         guard id.count == 36 else { throw .malformed(file: path, line: 1, expected: "a UUID") }
         return id.text
     }
+
+    /// Seconds since then, those in suspension too: nobody can set that.
+    public static func age() throws(ObservationError) -> Double {
+        let path = "/proc/uptime"
+        let text = try contents(of: Array(path.utf8))?.prefix { $0 != UInt8(ascii: " ") } ?? []
+        guard let seconds = Double(text.text) else { throw .malformed(file: path, line: 1, expected: "seconds") }
+        return seconds
+    }
 }

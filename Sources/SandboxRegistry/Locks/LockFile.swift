@@ -102,6 +102,12 @@ package final class LockFile: Sendable {
         return try file.share(range.hurry) ? SandboxHold(file: file, range: range, slot: nil) : nil
     }
 
+    /// The turn to do what is done before a sandbox's namespaces go; nil while a program that was given another turn still runs.
+    func turn(_ range: LockRange) throws(LockError) -> SandboxHold? {
+        let file = try open()
+        return try Self.take(file, range.hook) ? SandboxHold(file: file, range: range, slot: nil) : nil
+    }
+
     // MARK: The file
 
     private static let stale = SystemCalls.stale
@@ -204,7 +210,18 @@ package final class SandboxHold: Sendable {
         guard let held = file.withLock({ $0.take() }) else { return }
         if let slot { held.write(LockSlots.blank, at: LockSlots.offset(slot)) }
         // A child that has not executed its program yet has the descriptor too: closing it would not be enough.
-        for byte in [range.work, range.hurry] { held.unlock(byte) }
+        for byte in [range.work, range.hurry, range.hook] { held.unlock(byte) }
+    }
+
+    /// Leaves it to the programs that were given its descriptor: it is held until the last of them has ended.
+    package func leaveToPrograms() { _ = file.withLock { $0.take() } }
+
+    /// For a program to inherit, while this is held; nil where it was let go.
+    package var descriptor: Int32? {
+        file.withLock { file in
+            guard file != nil else { return nil }
+            return file!.raw()
+        }
     }
 
     /// Whether somebody waits who wants no grace given.

@@ -20,6 +20,12 @@ extension Registry {
     /// Tells whoever works on a sandbox to give no more grace, until it is let go.
     package func hurry(_ sandbox: String) throws(LockError) -> SandboxHold? { try lockFile.wish(LockRange(sandbox)) }
 
+    /// The turn to do what is done before a sandbox's namespaces go; nil while a program that was started in another turn still runs,
+    /// by whomever, and even where that process is dead.
+    package func programTurn(_ sandbox: String) throws(LockError) -> SandboxHold? {
+        try lockFile.turn(LockRange(sandbox))
+    }
+
     /// The registered sandboxes on which somebody worked who was killed, and what that was: `remove` and the like.
     package func abandonedWork() throws(RegistryError) -> [(sandbox: Sandbox, work: String)] {
         guard let abandoned = try? lockFile.abandoned(), !abandoned.isEmpty else { return [] }

@@ -101,7 +101,7 @@ public struct Container: Codable, Sendable, Equatable {
     public func reservedName(in pod: PodMetadata) -> String {
         isInfra
             ? "\(Container.infraName)_\(pod.reservedName)"
-            : "\(name)_\(pod.name)_\(pod.namespace)_\(pod.uid)_\(attempt)"
+            : [name, pod.name, pod.namespace, pod.uid].map(PodMetadata.escaped).joined(separator: "_") + "_\(attempt)"
     }
 
     /// What the kubelet calls every infra container.

@@ -19,8 +19,20 @@ public struct PodMetadata: Codable, Sendable, Equatable, Hashable {
         self.attempt = attempt
     }
 
-    /// The name that the sandbox holds until it is forgotten.
-    public var reservedName: String { "\(name)_\(namespace)_\(uid)_\(attempt)" }
+    /// The name that the sandbox holds until it is forgotten. Different pods have different ones: an underscore within a part is `%5f`.
+    public var reservedName: String { [name, namespace, uid].map(Self.escaped).joined(separator: "_") + "_\(attempt)" }
+
+    /// A part of a reserved name. Names of Kubernetes have neither of the two characters, and stay as they are.
+    static func escaped(_ part: String) -> String {
+        part.replacing("%", with: "%25").replacing("_", with: "%5f")
+    }
+
+    /// The pod's name and namespace from what is reserved; nil where it is no such name.
+    public static func names(reserved: String) -> (name: String, namespace: String)? {
+        let parts = reserved.split(separator: "_", omittingEmptySubsequences: false)
+            .map { String($0.replacing("%5f", with: "_").replacing("%25", with: "%")) }
+        return parts.count == 4 ? (parts[0], parts[1]) : nil
+    }
 }
 
 /// What tells a file, directory or namespace from another that later has the same path.

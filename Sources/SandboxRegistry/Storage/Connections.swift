@@ -1,4 +1,5 @@
 internal import Dispatch
+internal import EventLoop
 internal import Foundation
 internal import GRDB
 internal import Synchronization
@@ -63,14 +64,24 @@ final class Connections: Sendable {
                     connection.durability.withLock { $0 = durability }
                 }
                 let value = try Self.transaction(.immediate, database, body)
-                // Then it is in the file too, whatever becomes of the log. Where readers are in its way, it is in the log alone.
-                if durability == .medium { try? database.execute(sql: "PRAGMA wal_checkpoint(PASSIVE)") }
+                if durability == .medium { Self.copyLog(database) }
                 return value
             }
         }
     }
 
+    /// Has what is in the log be in the file too, whatever becomes of the log. Readers are in its way, and each only for a moment.
+    private static func copyLog(_ database: Database) {
+        let deadline = ContinuousClock.now + .seconds(1)
+        while let row = try? Row.fetchOne(database, sql: "PRAGMA wal_checkpoint(PASSIVE)") {
+            let (log, copied): (Int, Int) = (row[1], row[2])
+            if log <= copied || deadline <= .now { return }
+            SystemCalls.pause(milliseconds: 5)
+        }
+    }
+
     private func using<Value>(_ body: (Connection) throws -> Value) throws -> Value {
+        mayBlock()
         guard places.wait(timeout: Self.deadline) == .success else { throw RegistryError.busy(path: path) }
         defer { places.signal() }
         let connection = try idle.withLock({ $0.popLast() }) ?? Self.open(path)

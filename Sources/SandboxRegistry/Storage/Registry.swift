@@ -11,10 +11,13 @@ public final class Registry: Sendable {
     public static let busyTimeout = 5.0
     /// The most ids that an error lists.
     public static let maximumCandidates = 16
-    /// The newest reports that are kept.
+    /// The newest reports that are kept, and of one pod so many: one that is stuck does not push out all others'.
     public static let keptReports = 1000
+    public static let keptReportsOfPod = 20
 
     public let path: String
+    /// The same without symbolic links.
+    let resolvedPath: String
     /// Keeps two from working on one sandbox.
     let lockFile: LockFile
     /// The lock file, once it is known that no other of this registry is in use.
@@ -29,6 +32,8 @@ public final class Registry: Sendable {
         self.path = path
         // Whatever name it is opened by, SQLite's two files and the lock file lie beside the file itself.
         let resolved = SystemCalls.resolved(path) ?? path
+        resolvedPath = resolved
+        Self.keepDamagedLog(of: resolved)
         do {
             lockFile = try LockFile(beside: resolved)
             connections = try Connections(resolved)

@@ -2,7 +2,7 @@ import FoundationEssentials
 internal import GRDB
 
 extension Registry {
-    /// Keeps a report, and of all the newest `keptReports`.
+    /// Keeps a report, of its pod the newest `keptReportsOfPod`, and of all the newest `keptReports`.
     package func keepReport(_ report: StoredReport) throws(RegistryError) {
         try write { database in try Self.keep(report, database) }
     }
@@ -28,8 +28,7 @@ extension Registry {
 
     /// The newest `limit` reports, newest first, of pods of this name, in this namespace where one is given.
     public func reports(limit: Int, ofPod name: String, in namespace: String?) throws(RegistryError) -> [StoredReport] {
-        // Names of Kubernetes have no underscore, which separates a reserved name's parts.
-        let beginning = "\(name)_" + (namespace.map { "\($0)_" } ?? "")
+        let beginning = PodMetadata.escaped(name) + "_" + (namespace.map { PodMetadata.escaped($0) + "_" } ?? "")
         return try read { database in
             try Self.reports(
                 "substr(pod_name, 1, length(?1)) = ?1", arguments: [beginning], limit: limit, database)
@@ -70,8 +69,17 @@ extension Registry {
                 report.sandboxID, report.podName, report.startedAt.microseconds,
                 report.duration.isNaN ? 0 : report.duration, report.outcome, report.body,
             ])
-        // Numbers rise without gaps, because the newest row is never deleted.
+        // Attempts of one pod differ in the number at the end alone.
         try database.perform(
-            sql: "DELETE FROM report WHERE number <= (SELECT max(number) FROM report) - ?", arguments: [keptReports])
+            sql: """
+                DELETE FROM report WHERE number IN (
+                    SELECT number FROM report WHERE rtrim(pod_name, '0123456789') = rtrim(?, '0123456789')
+                    ORDER BY number DESC LIMIT -1 OFFSET ?)
+                """,
+            arguments: [report.podName, keptReportsOfPod])
+        try database.perform(
+            sql:
+                "DELETE FROM report WHERE number IN (SELECT number FROM report ORDER BY number DESC LIMIT -1 OFFSET ?)",
+            arguments: [keptReports])
     }
 }

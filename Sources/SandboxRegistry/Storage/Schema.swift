@@ -49,7 +49,7 @@ enum Schema {
     /// Identities beside names, NULL in what version 1 has recorded; and what is true of the registry for ever. Version 1 made no marks, and keeps no trace of a container that was removed alone: where
     /// it has registered anything, that may have been a short id.
     private static func version2(_ database: Database) throws {
-        try make(marks + "\n" + lockFiles + "\n" + inheritedCgroups, database)
+        try make([marks, lockFiles, inheritedCgroups, clocks].joined(separator: "\n"), database)
         try database.execute(
             sql: """
                 INSERT INTO mark (name) SELECT ? WHERE EXISTS (SELECT 1 FROM sandbox) OR EXISTS (SELECT 1 FROM report)
@@ -65,6 +65,27 @@ enum Schema {
                 ALTER TABLE cgroup ADD COLUMN inode INTEGER;
                 ALTER TABLE place ADD COLUMN mount_id INTEGER;
                 CREATE INDEX cgroup_by_path ON cgroup (path);
+                CREATE INDEX report_by_pod ON report (rtrim(pod_name, '0123456789'), number);
+                CREATE INDEX report_by_sandbox ON report (sandbox, number);
+                """)
+        try reserveAnew(database)
+    }
+
+    /// Version 1 joined the parts of a name by underscores, so that two names with underscores in them could be the same.
+    private static func reserveAnew(_ database: Database) throws {
+        func part(_ column: String) -> String { "replace(replace(\(column), '%', '%25'), '_', '%5f')" }
+        let pod = ["name", "namespace", "uid"].map { part("sandbox.\($0)") }.joined(separator: " || '_' || ")
+        try database.execute(
+            sql: """
+                UPDATE name SET name = (
+                    SELECT CASE name.kind
+                        WHEN 'sandbox' THEN \(pod) || '_' || sandbox.attempt
+                        ELSE coalesce(
+                            (SELECT \(part("container.name")) || '_' || \(pod) || '_' || container.attempt
+                            FROM container WHERE container.id = name.holder AND container.infra = 0),
+                            'POD_' || \(pod) || '_' || sandbox.attempt)
+                        END
+                    FROM sandbox WHERE sandbox.id = name.sandbox)
                 """)
     }
 
@@ -79,6 +100,20 @@ enum Schema {
             file TEXT PRIMARY KEY NOT NULL,
             device INTEGER NOT NULL,
             inode INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        """
+
+    /// How the clock ran in this boot: what it showed, in seconds since 1970, less the seconds since the boot; and where it was set forward.
+    static let clocks = """
+        CREATE TABLE clock (
+            boot_id TEXT PRIMARY KEY NOT NULL,
+            offset REAL NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE clock_jump (
+            boot_id TEXT NOT NULL,
+            before REAL NOT NULL,
+            seconds REAL NOT NULL,
+            PRIMARY KEY (boot_id, before)
         ) STRICT, WITHOUT ROWID;
         """
 

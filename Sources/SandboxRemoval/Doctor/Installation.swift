@@ -84,8 +84,11 @@ public struct Installation: Sendable {
     ) async throws(ObservationError) -> Installation {
         let helpers = HelperPool(socket.map { .socket($0) } ?? .program(helper, arguments: policy.map { [$0] } ?? []))
         let start: Start
+        var session: HelperSession?
         do throws(HelperError) {
-            start = .welcomed(try await helpers.welcome())
+            let opened = try await helpers.session()
+            start = .welcomed(opened.welcome)
+            session = opened
         } catch {
             start = .failed(error)
         }
@@ -102,7 +105,7 @@ public struct Installation: Sendable {
         if found.registryFile != nil { found.registry = await Threads.looking.run { verify(registry) } }
         guard case .welcomed(let welcome) = start else { return found }
         for root in welcome.roots { found.roots.append(state(of: root.path.array.shown)) }
-        found.runtimes = await helpers.callRuntimes(welcome)
+        found.runtimes = await session?.callRuntimes() ?? []
         return found
     }
 

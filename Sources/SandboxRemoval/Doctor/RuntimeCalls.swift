@@ -37,18 +37,20 @@ extension Orchestrator {
     /// Calls every runtime of the helper's policy. Changes nothing, and takes as long as they take to list their containers.
     public func callRuntimes() async throws(RemovalError) -> [RuntimeCall] {
         do throws(HelperError) {
-            let welcome = try await helpers.welcome()
-            let answers = await helpers.callRuntimes(welcome)
-            return zip(welcome.runtimes, answers).map { RuntimeCall(name: printable($0.name.array), answer: $1) }
+            let session = try await helpers.session()
+            let answers = await session.callRuntimes()
+            return zip(session.welcome.runtimes, answers).map {
+                RuntimeCall(name: printable($0.name.array), answer: $1)
+            }
         } catch {
             throw .helper(error)
         }
     }
 }
 
-extension HelperPool {
+extension HelperSession {
     /// In the policy's order.
-    func callRuntimes(_ welcome: Welcome) async -> [RuntimeAnswer] {
+    func callRuntimes() async -> [RuntimeAnswer] {
         var answers: [RuntimeAnswer] = []
         for index in welcome.runtimes.indices { answers.append(await callRuntime(UInt8(index))) }
         return answers

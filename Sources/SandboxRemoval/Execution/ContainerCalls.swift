@@ -22,10 +22,15 @@ extension Orchestrator {
         container id: String, grace: Duration, options: RemovalOptions = RemovalOptions(),
         tell: @escaping @Sendable (RemovalEvent) -> Void = { _ in }
     ) async throws(RemovalError) -> RemovalAnswer {
-        guard let found = try find(container: id) else { return .unknown(id: id, last: nil) }
+        let found = try await fromThreads(options.timeout) { () throws(RemovalError) in try self.find(container: id) }
+        guard let found else { return .unknown(id: id, last: nil) }
         let container = found.container.id
         return try await toItsEnd { () throws(RemovalError) in
-            let (records, mounts) = try await (self.recordsNow(of: found.sandbox), self.mountsSeen().get())
+            let end = ContinuousClock.now + max(options.timeout, Self.moment)
+            let records = try await self.recordsNow(of: found.sandbox, until: end)
+            guard let mounts = try await self.mountsSeen(until: end)?.get() else {
+                throw .overdue("the list of mounts", after: options.timeout)
+            }
             let report = try await Run(self, options, nil, tell).carryOut(
                 found.sandbox, records, mounts, .stopContainer
             ) {
@@ -42,7 +47,8 @@ extension Orchestrator {
         container id: String, options: RemovalOptions = RemovalOptions(),
         tell: @escaping @Sendable (RemovalEvent) -> Void = { _ in }
     ) async throws(RemovalError) -> RemovalAnswer {
-        guard let found = try find(container: id) else { return .unknown(id: id, last: nil) }
+        let found = try await fromThreads(options.timeout) { () throws(RemovalError) in try self.find(container: id) }
+        guard let found else { return .unknown(id: id, last: nil) }
         let (sandbox, container) = (found.sandbox.id, found.container.id)
         return try await alone(on: sandbox, Wanted(.removeContainer, container: container, options), options, tell) {
             (work, mounts) throws(RemovalError) in
@@ -101,17 +107,24 @@ extension Orchestrator {
     /// The state of a container: a helper reads the runtime's record where looking is not enough, and the runtime is asked only whether a
     /// living container was started yet.
     public func state(of container: Container, in sandbox: Sandbox) async throws(RemovalError) -> ContainerState {
+        try await onThreads { () throws(RemovalError) in try await self.examineState(of: container, in: sandbox) }
+    }
+
+    private func examineState(
+        of container: Container, in sandbox: Sandbox
+    ) async throws(RemovalError) -> ContainerState {
         let observed = try observedState(of: container, in: sandbox)
         if observed == .exited { return .exited }
-        let roots = try await rootMap()
-        switch try await verdict(on: container, in: sandbox, roots) {
+        let session = try await session()
+        let roots = RootMap(session.welcome)
+        switch try await verdict(on: container, in: sandbox, session) {
         case .gone: return .exited
         case .unknown: return .unknown
         case .alive: break
         }
         guard let target = try? roots.target(container.id, runtime: container.runtime) else { return .running }
         do throws(HelperError) {
-            let reply = try await helpers.call(.runtimeState(target), deadline: .seconds(20))
+            let reply = try await session.call(.runtimeState(target), deadline: .seconds(20))
             return RuntimeState(reply.facts)?.status == "created" ? .created : .running
         } catch {
             throw .helper(error)
@@ -120,21 +133,23 @@ extension Orchestrator {
 
     /// Whether a container lives, from all that is known of it. This is what a removal goes by.
     public func verdict(on container: Container, in sandbox: Sandbox) async throws(RemovalError) -> LifeVerdict {
-        try await verdict(on: container, in: sandbox, try await rootMap())
+        try await onThreads { () throws(RemovalError) in
+            try await self.verdict(on: container, in: sandbox, try await self.session())
+        }
     }
 
     private func verdict(
-        on container: Container, in sandbox: Sandbox, _ roots: RootMap
+        on container: Container, in sandbox: Sandbox, _ session: HelperSession
     ) async throws(RemovalError) -> LifeVerdict {
         let observer = LifeObserver(
-            registry: registry, helpers: helpers, roots: roots,
+            registry: registry, roots: RootMap(session.welcome),
             isAfterReboot: try observing { () throws(ObservationError) in
                 sandbox.isFromEarlierBoot(than: try Boot.id())
             },
             mounts: try await mountsSeen().get())
         do throws(StepFailure) {
             return try await observer.evidence(of: container) { (request) throws(StepFailure) in
-                do throws(HelperError) { return try await self.helpers.call(request, deadline: .seconds(20)) } catch {
+                do throws(HelperError) { return try await session.call(request, deadline: .seconds(20)) } catch {
                     throw StepFailure(error)
                 }
             }.verdict
@@ -143,8 +158,8 @@ extension Orchestrator {
         }
     }
 
-    private func rootMap() async throws(RemovalError) -> RootMap {
-        do throws(HelperError) { return RootMap(try await helpers.welcome()) } catch { throw .helper(error) }
+    private func session() async throws(RemovalError) -> HelperSession {
+        do throws(HelperError) { return try await helpers.session() } catch { throw .helper(error) }
     }
 
     /// Registers a further container of a registered sandbox, as `register` does with the first ones.
@@ -153,20 +168,26 @@ extension Orchestrator {
     public func register(
         _ containers: [Container], into sandboxID: String
     ) async throws(RemovalError) -> Registration {
+        try await onThreads { () throws(RemovalError) in try await self.examine(containers, into: sandboxID) }
+    }
+
+    private func examine(
+        _ containers: [Container], into sandboxID: String
+    ) async throws(RemovalError) -> Registration {
         let sandbox = try fromRegistry { (registry) throws(RegistryError) in
             guard let sandbox = try registry.sandbox(sandboxID) else { throw .unknownSandbox(id: sandboxID) }
             return sandbox
         }
-        let welcome: Welcome
+        let session: HelperSession
         let bootID: String
-        do throws(HelperError) { welcome = try await helpers.welcome() } catch { throw .helper(error) }
+        do throws(HelperError) { session = try await helpers.session() } catch { throw .helper(error) }
         do throws(ObservationError) { bootID = try Boot.id() } catch { throw .observation(error) }
         if sandbox.isFromEarlierBoot(than: bootID) {
             throw .invalid(
                 field: "pod_sandbox_id", problem: "the machine was booted since that sandbox was registered; remove it")
         }
         let document = RegistrationDocument(sandbox: sandbox, containers: containers)
-        var examination = Examination(document, RootMap(welcome), helpers)
+        var examination = Examination(document, session)
         try examination.checkPaths()
         try await examination.identifyContainers()
         try await examination.findProcesses()

@@ -1,3 +1,4 @@
+internal import EventLoop
 internal import HelperClient
 internal import HelperProtocol
 internal import NodeObservation
@@ -20,7 +21,7 @@ extension Executor {
         switch evidence.verdict {
         case .gone: break
         case .alive(let pids) where options.assumesDeath: throw StepFailure(livesThoughAssumedDead: pids)
-        case .alive(let pids): throw try stuck(pids, container, evidence, nil)
+        case .alive(let pids): throw try await stuckOnThread(pids, container, evidence, nil)
         case .unknown where options.assumesDeath: isAssumed = true
         case .unknown(let cause): throw StepFailure(cause, container, evidence)
         }
@@ -61,7 +62,7 @@ extension Executor {
 
     /// Removes what the runtime keeps of a container, without the runtime: there is proof that nothing lives.
     private func deleteState(_ container: Container, _ only: NodeIdentity?) async throws(StepFailure) -> Reply {
-        guard try await helpersSpeak(2), let only else {
+        guard helpersSpeak(2), let only else {
             throw StepFailure(
                 """
                 \(container.runtime) cannot delete the container, because its state is damaged or its cgroup is another's too, and \
@@ -76,7 +77,7 @@ extension Executor {
         of container: Container, _ evidence: ContainerEvidence, _ success: inout StepSuccess
     ) async throws(StepFailure) {
         for cgroup in evidence.cgroups {
-            guard let identity = cgroup.identity, try isThere(cgroup.path, identity) else { continue }
+            guard let identity = cgroup.identity, try await isThere(cgroup.path, identity) else { continue }
             // One that lies in another's is removed, unless somebody else has put processes into it.
             if let heir = cgroup.heirs.first ?? (cgroup.isEmpty ? nil : cgroup.sharers.first) {
                 if try await leave(cgroup.path, identity, to: heir, &success) { continue }
@@ -92,14 +93,20 @@ extension Executor {
         by container: Container, _ success: inout StepSuccess
     ) async throws(StepFailure) {
         guard life.mayInherit(container) else { return }
-        let inherited = try orFail { () throws(RegistryError) in try registry.inheritedCgroups(of: container.id) }
-        for (path, identity) in inherited where try isThere(path, identity) {
-            let sharers = try orFail { () throws(RegistryError) in
-                try registry.sharers(of: [path], besides: container.id)
+        let inherited = try await Threads.registry.run { [registry] () throws(StepFailure) in
+            try orFail { () throws(RegistryError) in try registry.inheritedCgroups(of: container.id) }
+        }
+        for (path, identity) in inherited {
+            guard try await isThere(path, identity) else { continue }
+            let sharers = try await Threads.registry.run { [registry] () throws(StepFailure) in
+                try orFail { () throws(RegistryError) in try registry.sharers(of: [path], besides: container.id) }
             }
             let heirs = sharers.filter { isBeneath(path, $0.theirs) }.map(\.container)
             if let heir = heirs.first, try await leave(path, identity, to: heir, &success) { continue }
-            guard try orFail({ () throws(ObservationError) in try Cgroup.members(of: [path]) }).isEmpty else {
+            let members = try await Threads.node.run { () throws(StepFailure) in
+                try orFail { () throws(ObservationError) in try Cgroup.members(of: [path]) }
+            }
+            guard members.isEmpty else {
                 success.detail = "others live in the cgroup \(path) by now; it is left to them"
                 continue
             }
@@ -115,13 +122,18 @@ extension Executor {
         try await write { (registry) throws(RegistryError) in
             try registry.bequeathCgroup(path, identity, to: heir)
         }
-        guard try orFail({ () throws(ObservationError) in try life.lives(heir) }) else { return false }
+        let lives = try await Threads.node.run { [life] () throws(StepFailure) in
+            try orFail { () throws(ObservationError) in try life.lives(heir) }
+        }
+        guard lives else { return false }
         success.detail = "the cgroup \(path) is left to \(heir), which lives in it"
         return true
     }
 
-    private func isThere(_ path: String, _ identity: FileIdentity) throws(StepFailure) -> Bool {
-        let found = try orFail { () throws(ObservationError) in try Cgroup.identity(of: path) }
+    private func isThere(_ path: String, _ identity: FileIdentity) async throws(StepFailure) -> Bool {
+        let found = try await Threads.node.run { () throws(StepFailure) in
+            try orFail { () throws(ObservationError) in try Cgroup.identity(of: path) }
+        }
         return found.map { $0.device == identity.device && $0.inode == identity.inode } ?? false
     }
 

@@ -27,10 +27,13 @@ extension Executor {
         await record(evidence.cgroups, of: container)
         if let process = evidence.livingInit {
             let inode = process == container.process ? container.identity.processInode : nil
-            let handle = try orFail { () throws(ObservationError) in
-                try ProcessHandle(pid: process.pid, startTime: process.startTime, inode: inode)
+            let found: KnownProcess?
+            do throws(ObservationError) {
+                found = try await KnownProcess.find(pid: process.pid, startTime: process.startTime, inode: inode)
+            } catch {
+                throw StepFailure(error)
             }
-            if let handle { try await endInit(handle, container, evidence, signal: signal, grace: grace) }
+            if let found { try await endInit(found, container, evidence, signal: signal, grace: grace) }
         }
         return try await endRest(container)
     }
@@ -56,7 +59,7 @@ extension Executor {
 
     /// Signals the init, and waits for it. The handle was opened before, so no other process can be taken for it.
     private func endInit(
-        _ handle: consuming ProcessHandle, _ container: Container, _ evidence: ContainerEvidence, signal: UInt8,
+        _ process: KnownProcess, _ container: Container, _ evidence: ContainerEvidence, signal: UInt8,
         grace: Duration
     ) async throws(StepFailure) {
         if signal != Signal.kill {
@@ -67,20 +70,20 @@ extension Executor {
                 guard error.cause?.kind == .helper else { throw error }
                 try await signalInit(container, evidence, signal)
             }
-            if await hasEnded(handle, within: grace) { return }
+            if await hasEnded(process, within: grace) { return }
         }
         try await signalInit(container, evidence, Signal.kill)
-        _ = await handle.wait(until: min(deadline, .now + min(options.afterKill, Self.usualEnd)))
+        _ = await process.handle.wait(until: min(deadline, .now + min(options.afterKill, Self.usualEnd)))
     }
 
     /// Gives a process time to end by itself: less where somebody waits who wants it to have none.
-    private func hasEnded(_ handle: borrowing ProcessHandle, within grace: Duration) async -> Bool {
+    private func hasEnded(_ process: KnownProcess, within grace: Duration) async -> Bool {
         let end = min(deadline, .now + grace)
         while !isHurried() {
-            if await handle.wait(until: min(end, .now + .milliseconds(100))) { return true }
+            if await process.handle.wait(until: min(end, .now + .milliseconds(100))) { return true }
             if end <= .now { break }
         }
-        return handle.isGone
+        return process.handle.isGone
     }
 
     /// Through the runtime's own record where that can be; else by the cgroups. A runtime that fails is no reason to stop here.
@@ -112,7 +115,9 @@ extension Executor {
                 if case .unknown(let cause) = evidence.verdict { throw StepFailure(cause, container, evidence) }
                 return StepSuccess(detail: killed ? "processes outlived the container's init and were killed" : nil)
             }
-            if round > 0, ContinuousClock.now >= until { throw try stuck(pids, container, evidence, answer) }
+            if round > 0, ContinuousClock.now >= until {
+                throw try await stuckOnThread(pids, container, evidence, answer)
+            }
             let way = KillWay.allCases[round % KillWay.allCases.count]
             if let reply = try await kill(container, evidence, by: isShared ? .cgroups : way) {
                 isShared = isShared || reply.isOfSharedCgroup
@@ -151,8 +156,8 @@ extension Executor {
     /// Waits until these have ended. They may be in a list still for a moment after that.
     private func wait(for pids: [Int32], until deadline: ContinuousClock.Instant) async {
         for pid in pids {
-            guard let process = try? ProcessHandle(pid: pid) else { continue }
-            guard await process.wait(until: deadline) else { return }
+            guard let process = try? await KnownProcess.find(pid: pid) else { continue }
+            guard await process.handle.wait(until: deadline) else { return }
         }
         await Task.yield()
     }
@@ -176,7 +181,7 @@ extension Executor {
     private func killInCgroups(
         _ container: Container, _ evidence: ContainerEvidence, _ signal: UInt8
     ) async throws(StepFailure) -> Reply? {
-        guard try await helpersSpeak(2), let target = try? target(container) else { return nil }
+        guard helpersSpeak(2), let target = try? target(container) else { return nil }
         let targets = evidence.cgroups.filter { $0.isThere && $0.sharers.isEmpty }.compactMap {
             cgroup -> CgroupTarget? in
             guard let identity = cgroup.identity, let place = try? roots.place(cgroup.path, for: .signal, in: [.cgroup])

@@ -70,7 +70,7 @@ extension Executor {
 
     /// Detaches what the removal of a directory has met.
     private func detach(_ directory: Container.Directory) async throws(StepFailure) {
-        if try await helpersSpeak(2) {
+        if helpersSpeak(2) {
             _ = try await detachAll(of: directory)
         } else {
             try await unmountAll(beneath: directory.path)

@@ -9,7 +9,7 @@ internal import SandboxRegistry
 struct Executor: Sendable {
     let plan: RemovalPlan
     let registry: Registry
-    let helpers: HelperPool
+    let helpers: HelperSession
     let roots: RootMap
     let life: LifeObserver
     let options: RemovalOptions
@@ -139,10 +139,8 @@ struct Executor: Sendable {
     }
 
     /// Whether the installed helpers speak a version of the protocol, which those of an earlier release may not.
-    func helpersSpeak(_ version: UInt16) async throws(StepFailure) -> Bool {
-        do throws(HelperError) { return try await helpers.welcome().version >= version } catch {
-            throw StepFailure(error)
-        }
+    func helpersSpeak(_ version: UInt16) -> Bool {
+        helpers.welcome.version >= version
     }
 
     /// Asks a helper, within the removal's deadline.
@@ -160,7 +158,7 @@ struct Executor: Sendable {
         do throws(HelperError) {
             return try await helpers.call(
                 request, deadline: min(slice ?? limit, limit, left), patience: min(limit, left),
-                since: long ? .now : start)
+                since: long ? .now : start, until: deadline)
         } catch {
             throw StepFailure(error)
         }

@@ -1,3 +1,5 @@
+internal import EventLoop
+internal import HelperClient
 internal import SandboxRegistry
 
 extension Executor {
@@ -7,12 +9,20 @@ extension Executor {
         guard let hook = options.beforeNamespaces else { return }
         let sandbox = plan.sandbox
         let limit = min(options.beforeNamespacesTimeout, deadline - .now)
+        let turn = try await programTurn(until: .now + limit)
+        let program = options.beforeNamespacesProgram
         let first = FirstResult<Result<Void, StepFailure>>()
         let work = Task {
             do {
-                try await hook(sandbox)
+                if let program {
+                    try await program(sandbox, turn)
+                } else {
+                    try await hook(sandbox)
+                }
+                turn.release()
                 first.finish(.success(()))
             } catch {
+                turn.release()
                 first.finish(.failure(StepFailure("\(error)")))
             }
         }
@@ -25,5 +35,24 @@ extension Executor {
             timer.cancel()
         }
         try await first.value().get()
+    }
+    /// Waits until nothing runs any more that was begun for this sandbox before: by this process, or by one that was killed.
+    private func programTurn(until end: ContinuousClock.Instant) async throws(StepFailure) -> SandboxHold {
+        let id = plan.sandbox.id
+        while true {
+            let turn: SandboxHold??
+            do throws(LockError) {
+                turn = try await Threads.registry.run(until: end) { [registry] () throws(LockError) in
+                    try registry.programTurn(id)
+                }
+            } catch {
+                throw StepFailure("\(registry.lockPath) cannot be locked: \(systemErrorText(error.errno))")
+            }
+            if let turn = turn ?? nil { return turn }
+            guard end > .now else {
+                throw StepFailure("what was begun earlier still runs, and is not begun twice; the namespaces are kept")
+            }
+            try? await Task.sleep(for: .milliseconds(50))
+        }
     }
 }

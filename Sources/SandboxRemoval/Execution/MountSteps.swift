@@ -14,7 +14,7 @@ extension Executor {
     ///
     /// - Parameter points: Those that were seen when the plan was made: a helper of protocol version 1 detaches just them.
     func unmount(_ points: [[UInt8]], beneath directory: Container.Directory) async throws(StepFailure) -> StepSuccess {
-        if try await helpersSpeak(2) {
+        if helpersSpeak(2) {
             return try await detachAll(of: directory) ? .done : .alreadyDone
         }
         var success = StepSuccess.alreadyDone
@@ -72,7 +72,7 @@ extension Executor {
 
     /// Detaches the pod's shared memory: the mount that was recorded, or one that covers the recorded directory.
     func unmountShm(_ path: String) async throws(StepFailure) -> StepSuccess {
-        guard try await helpersSpeak(2) else {
+        guard helpersSpeak(2) else {
             let reply = try await unmount(Array(path.utf8))
             return reply.outcome == .alreadyDone ? .alreadyDone : .done
         }

@@ -21,37 +21,44 @@ extension RemovalOptions {
     public mutating func runBeforeNamespaces(_ command: [String], timeout: Duration) {
         // The program is killed at its own deadline; the hook's is for one that never returns.
         beforeNamespacesTimeout = timeout + .seconds(5)
-        beforeNamespacesCommand = command
-        beforeNamespaces = { sandbox in
+        let run = { @Sendable (sandbox: Sandbox, turn: SandboxHold?) async throws in
             let pin = sandbox.namespaces.first { $0.kind == .network }
             let environment = [
                 "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "PODREAP_SANDBOX=\(sandbox.id)",
                 "PODREAP_NETNS=\(pin?.path ?? "")", "PODREAP_POD_NAME=\(sandbox.metadata.name)",
                 "PODREAP_POD_NAMESPACE=\(sandbox.metadata.namespace)", "PODREAP_POD_UID=\(sandbox.metadata.uid)",
             ]
-            try await Self.run(command, environment, timeout)
+            try await Self.run(command, environment, timeout, turn)
         }
+        beforeNamespaces = { try await run($0, nil) }
+        beforeNamespacesCommand = command
+        beforeNamespacesProgram = run
     }
 
-    private static func run(_ command: [String], _ environment: [String], _ timeout: Duration)
-        async throws(NamespaceHookFailure)
-    {
+    private static func run(
+        _ command: [String], _ environment: [String], _ timeout: Duration, _ turn: SandboxHold?
+    ) async throws(NamespaceHookFailure) {
         let name = command.first ?? "the command"
         let program: HookProgram
         do throws(StartError) {
-            program = try HookProgram(command, environment)
+            // The program is read from a disk.
+            program = try await Threads.programs.run { () throws(StartError) in
+                try HookProgram(command, environment, keeping: turn?.descriptor)
+            }
         } catch {
             throw NamespaceHookFailure("\(name) cannot be started: \(systemErrorText(error.errno))")
         }
         var isInTime = true
         do throws(ObservationError) {
-            if let handle = try ProcessHandle(pid: program.pid) {
-                isInTime = await handle.wait(until: .now + timeout)
+            if let process = try await KnownProcess.find(pid: program.pid) {
+                isInTime = await process.handle.wait(until: .now + timeout)
             }
         } catch {
             isInTime = false
         }
         let end = await Threads.programs.run { [isInTime] in program.end(kill: !isInTime) }
+        // What it has started itself may run on where it was killed.
+        if isInTime { turn?.release() } else { turn?.leaveToPrograms() }
         let output = end.output.isEmpty ? "" : ": \(printable(end.output))"
         if !isInTime { throw NamespaceHookFailure("\(name) was killed after \(timeout.formattedSeconds)\(output)") }
         if end.status != 0 { throw NamespaceHookFailure("\(name) \(describe(end.status))\(output)") }

@@ -33,44 +33,60 @@ final class Run: Sendable {
         _ sandbox: Sandbox, _ records: ContainerRecords, _ mounts: MountTable, _ purpose: RemovalPlan.Purpose,
         _ planning: @Sendable (Sandbox, [Container], Observation) -> RemovalPlan
     ) async throws(RemovalError) -> RemovalReport {
-        let welcome: Welcome
+        let helpers: HelperSession
         do throws(HelperError) {
-            welcome = try await orchestrator.helpers.welcome()
+            helpers = try await orchestrator.helpers.session(until: deadline)
         } catch {
             throw .helper(error)
         }
-        let roots = RootMap(welcome)
+        let roots = RootMap(helpers.welcome)
         var (known, mounts) = (records, mounts)
         if options.assumesDeath { try await lookForHolders(of: sandbox, known, roots) }
         // While the first runtime call is under way, so that what can be done side by side then finds them ready.
         orchestrator.helpers.warm(known.containers.count)
         while true {
             let (records, table) = (known, mounts)
-            let seen = try await Threads.node.run { [orchestrator] () throws(RemovalError) in
+            let seen = try await Threads.node.run(until: lookEnd) { [orchestrator] () throws(RemovalError) in
                 try orchestrator.observe(sandbox, records, table)
             }
+            guard let seen else { throw .overdue("a look at the node", after: options.timeout) }
             let plan = planning(sandbox, known.containers, seen)
             tell(.planned(plan))
-            let before = options.namesHolders ? await Threads.node.run { try? self.orchestrator.mounts() } : nil
-            let networks =
-                if let before { await Threads.node.run { self.networks(plan, before) } } else { [NetworkNamespace]() }
-            let steps = await executor(plan, roots, known, mounts, networks).run()
-            if let before { await Threads.looking.run { self.nameHolders(of: plan, steps, before) } }
-            let report = report(plan, steps)
+            let before =
+                options.namesHolders ? await Threads.node.run(until: lookEnd) { try? self.orchestrator.mounts() } : nil
+            var networks: [NetworkNamespace] = []
+            if let before = before ?? nil {
+                networks = await Threads.node.run(until: lookEnd) { self.networks(plan, before) } ?? []
+            }
+            let steps = await executor(plan, helpers, roots, known, mounts, networks).run()
+            if let before = before ?? nil {
+                _ = await Threads.looking.run(until: lookEnd) { self.nameHolders(of: plan, steps, before) }
+            }
+            var report = report(plan, steps)
             // The mark that keeps containers out is made side by side with the first steps, so one may have slipped in.
-            let now = report.outcome == .incomplete ? try? await orchestrator.recordsNow(of: sandbox) : nil
+            let now =
+                report.outcome == .incomplete ? try? await orchestrator.recordsNow(of: sandbox, until: lookEnd) : nil
             let ids = Set(known.containers.map(\.id))
             if let now, purpose == .remove, now.containers.contains(where: { !ids.contains($0.id) }) {
                 warn("a container was registered while the removal began; going on with it")
                 known = now
                 if options.assumesDeath { try await lookForHolders(of: sandbox, known, roots) }
-                mounts = try await orchestrator.mountsSeen().get()
+                guard let seen = await orchestrator.mountsSeen(until: lookEnd) else {
+                    throw .overdue("the list of mounts", after: options.timeout)
+                }
+                mounts = try seen.get()
                 continue
             }
-            if report.outcome != .removed, purpose.isOfSandbox { await Threads.writing.run { self.keep(report) } }
+            if report.outcome != .removed, purpose.isOfSandbox {
+                await keep(report)
+                report.warnings = warnings.withLock { $0 }
+            }
             return report
         }
     }
+
+    /// Until when this waits for what takes a moment: its deadline, or a moment from now where that is over.
+    private var lookEnd: ContinuousClock.Instant { max(deadline, .now + Orchestrator.moment) }
 
     /// Throws unless a look at every process has seen nobody who has anything of the pod.
     private func lookForHolders(
@@ -91,16 +107,16 @@ final class Run: Sendable {
     }
 
     private func executor(
-        _ plan: RemovalPlan, _ roots: RootMap, _ records: ContainerRecords, _ mounts: MountTable,
-        _ networks: [NetworkNamespace]
+        _ plan: RemovalPlan, _ helpers: HelperSession, _ roots: RootMap, _ records: ContainerRecords,
+        _ mounts: MountTable, _ networks: [NetworkNamespace]
     ) -> Executor {
         let life = LifeObserver(
-            registry: orchestrator.registry, helpers: orchestrator.helpers, roots: roots,
+            registry: orchestrator.registry, roots: roots,
             isAfterReboot: plan.isAfterReboot, mounts: mounts, sharers: records.sharers,
             heirs: records.heirs,
             together: plan.purpose.isOfSandbox ? plan.containers : [])
         return Executor(
-            plan: plan, registry: orchestrator.registry, helpers: orchestrator.helpers, roots: roots, life: life,
+            plan: plan, registry: orchestrator.registry, helpers: helpers, roots: roots, life: life,
             options: options, start: start, deadline: deadline, isHurried: isHurried, networks: networks, tell: tell,
             report: { self.report(plan, $0) })
     }
@@ -116,13 +132,18 @@ final class Run: Sendable {
         if plan.purpose.isOfSandbox { report.hook = options.beforeNamespacesCommand }
         if left, deadline <= .now { report.ranOutOfTime = true }
         if options.assumesDeath { report.assumedDead = true }
+        report.bounds = RemovalBounds(options)
         return report
     }
 
     /// Forgetting a sandbox keeps its report in the same transaction; every other report is kept here, if there is room.
-    private func keep(_ report: RemovalReport) {
+    private func keep(_ report: RemovalReport) async {
+        let (registry, stored) = (orchestrator.registry, report.stored)
         do throws(RegistryError) {
-            try orchestrator.registry.keepReport(report.stored)
+            let kept: Void? = try await Threads.writing.run(until: lookEnd) { () throws(RegistryError) in
+                try registry.keepReport(stored)
+            }
+            guard kept != nil else { throw RegistryError.busy(path: registry.path) }
         } catch {
             warn("the report could not be kept: \(error)")
         }

@@ -101,6 +101,10 @@ public struct GarbageFacts: Sendable {
     /// Roots and runtimes that could not be looked at, in words; nothing beneath them is among the items.
     public var problems: [String] = []
     public var now = Date()
+    /// Seconds; nil: not known.
+    public var sinceBoot: Double?
+    /// Where the clock was set forward since then.
+    public var jumps: [ClockJump] = []
 
     public init() {}
 }
@@ -128,9 +132,18 @@ extension GarbageFacts {
     /// - Parameter bound: In seconds; nothing younger is removed.
     public func judge(olderThan bound: Double) -> [GarbageVerdict] {
         items.sorted { ($0.order, $0.path) < ($1.order, $1.path) }.map { item in
-            let age = item.created.map { now.timeIntervalSince($0) }
+            let age = item.created.map { self.age(of: item, created: $0) }
             return GarbageVerdict(item: item, decision: decide(item, age, bound), age: age)
         }
+    }
+
+    /// In seconds. A clock that was set forward makes nothing older than it is, and nothing is older than the boot that does not outlive one.
+    private func age(of item: GarbageItem, created: Date) -> Double {
+        let shown = now.timeIntervalSince(created)
+        guard shown >= 0 else { return shown }
+        let jumped = jumps.filter { created <= $0.before }.reduce(0) { $0 + $1.seconds }
+        let bound = item.outlivesBoot ? Double.infinity : sinceBoot ?? .infinity
+        return max(0, min(shown - jumped, bound))
     }
 
     private func decide(_ item: GarbageItem, _ age: Double?, _ bound: Double) -> GarbageVerdict.Decision {
@@ -178,6 +191,9 @@ extension GarbageFacts {
 }
 
 extension GarbageItem {
+    /// Directories may lie on a disk.
+    fileprivate var outlivesBoot: Bool { kind == .directory }
+
     /// Containers first: their processes' cgroups, mounts and directories are free only then. Namespaces last.
     fileprivate var order: Int {
         switch kind {

@@ -1,3 +1,4 @@
+internal import EventLoop
 import FoundationEssentials
 internal import HelperClient
 internal import HelperProtocol
@@ -6,7 +7,7 @@ internal import SandboxRegistry
 
 /// Looks, through a helper, at everything that lies where pods' remains can lie.
 struct GarbageGathering {
-    let helpers: HelperPool
+    let helpers: HelperSession
     private let welcome: Welcome
     private let roots: RootMap
     private let mounts: MountTable
@@ -18,12 +19,13 @@ struct GarbageGathering {
     private static let (directoryType, unknownType): (UInt8, UInt8) = (4, 0)
 
     init(_ helpers: HelperPool) async throws(RemovalError) {
-        self.helpers = helpers
-        do throws(HelperError) { welcome = try await helpers.welcome() } catch { throw .helper(error) }
+        do throws(HelperError) { self.helpers = try await helpers.session() } catch { throw .helper(error) }
+        welcome = self.helpers.welcome
         roots = RootMap(welcome)
         do throws(ObservationError) {
-            mounts = try .current()
-            managers = try .running()
+            (mounts, managers) = try await Threads.looking.run { () throws(ObservationError) in
+                (try MountTable.current(), try ForeignManagers.running())
+            }
         } catch {
             throw .observation(error)
         }
@@ -83,7 +85,11 @@ struct GarbageGathering {
         let children = try await children(of: Place(root: index), path)
         if children.isEmpty { return }
         let users: NamespaceUsers
-        do throws(ObservationError) { users = try .observe(word) } catch { throw .observation(error) }
+        do throws(ObservationError) {
+            users = try await Threads.looking.run { () throws(ObservationError) in try NamespaceUsers.observe(word) }
+        } catch {
+            throw .observation(error)
+        }
         for child in children.map(\.name) {
             let place = "\(path)/\(child)"
             // Others' names are nobody's business.

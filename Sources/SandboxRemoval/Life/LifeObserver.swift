@@ -21,7 +21,6 @@ final class LifeObserver: Sendable {
     }
 
     private let registry: Registry
-    private let helpers: HelperPool
     private let roots: RootMap
     private let isAfterReboot: Bool
     private let mounts: MountTable
@@ -35,11 +34,10 @@ final class LifeObserver: Sendable {
     private let heirs: Mutex<Set<String>>
 
     init(
-        registry: Registry, helpers: HelperPool, roots: RootMap, isAfterReboot: Bool, mounts: MountTable,
+        registry: Registry, roots: RootMap, isAfterReboot: Bool, mounts: MountTable,
         sharers: [String: [CgroupSharer]] = [:], heirs: Set<String> = [], together: [Container] = []
     ) {
         self.registry = registry
-        self.helpers = helpers
         self.roots = roots
         self.isAfterReboot = isAfterReboot
         self.mounts = mounts

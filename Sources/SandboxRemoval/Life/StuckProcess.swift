@@ -1,11 +1,20 @@
+internal import EventLoop
 internal import HelperClient
 internal import HelperProtocol
 internal import NodeObservation
 internal import SandboxRegistry
 
 extension Executor {
+    func stuckOnThread(
+        _ pids: [Int32], _ container: Container, _ evidence: ContainerEvidence, _ answer: Reply?
+    ) async throws(StepFailure) -> StepFailure {
+        try await Threads.node.run { () throws(StepFailure) in
+            try self.stuck(pids, container, evidence, answer)
+        }
+    }
+
     /// What is known of a process that lives although it was killed, or could not be killed.
-    func stuck(
+    private func stuck(
         _ pids: [Int32], _ container: Container, _ evidence: ContainerEvidence, _ answer: Reply?
     ) throws(StepFailure) -> StepFailure {
         let pid = pids.first ?? 0

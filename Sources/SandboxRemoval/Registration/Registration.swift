@@ -19,17 +19,23 @@ extension Orchestrator {
     /// there is looked at, so that it is known again: processes with their start times and cgroups, the identities of directories
     /// and namespaces, and the boot.
     public func register(_ document: RegistrationDocument) async throws(RemovalError) -> Registration {
+        let registration = try await onThreads { () throws(RemovalError) in try await self.examine(document) }
+        await noteClockNow()
+        return registration
+    }
+
+    private func examine(_ document: RegistrationDocument) async throws(RemovalError) -> Registration {
         // Before anything else that may be wrong with it: what is half gone looks wrong.
         let id = document.sandbox.id
         let held = try await Threads.registry.run { () throws(RemovalError) in
             try self.fromRegistry { (registry) throws(RegistryError) in try registry.sandbox(id) }
         }
         if held?.state == .removing { throw .registry(.beingRemoved(id: id)) }
-        let welcome: Welcome
+        let session: HelperSession
         let bootID: String
-        do throws(HelperError) { welcome = try await helpers.welcome() } catch { throw .helper(error) }
+        do throws(HelperError) { session = try await helpers.session() } catch { throw .helper(error) }
         do throws(ObservationError) { bootID = try Boot.id() } catch { throw .observation(error) }
-        var examination = Examination(document, RootMap(welcome), helpers)
+        var examination = Examination(document, session)
         try examination.checkPaths()
         try await examination.identify()
         try await examination.findProcesses()
@@ -46,13 +52,13 @@ struct Examination {
     var containers: [Container]
     var warnings: [String] = []
     let roots: RootMap
-    let helpers: HelperPool
+    let helpers: HelperSession
     private static let patience: Duration = .seconds(20)
 
-    init(_ document: RegistrationDocument, _ roots: RootMap, _ helpers: HelperPool) {
+    init(_ document: RegistrationDocument, _ helpers: HelperSession) {
         sandbox = document.sandbox
         containers = document.containers
-        self.roots = roots
+        roots = RootMap(helpers.welcome)
         self.helpers = helpers
     }
 

@@ -60,6 +60,8 @@ public struct RemovalReport: Codable, Sendable, Equatable {
     public var ranOutOfTime: Bool?
     /// True where what was not known to live was taken for dead, after root had looked at every process (`RemovalOptions.assumesDeath`).
     public var assumedDead: Bool?
+    /// How far it went; nil in reports of 0.1.0.
+    public var bounds: RemovalBounds?
 
     /// The steps that failed: what is to be seen to. Those that were skipped for them are not among them.
     public var failures: [StepRecord] { steps.filter { $0.outcome == .failed } }

@@ -19,7 +19,7 @@ final class PodQueue: Sendable {
             case .success(.unknown): return other.hook == .none ? result : nil
             case .failure:
                 let isSame = wanted.hook == other.hook && wanted.assumesDeath == other.assumesDeath
-                return ranOutOfTime || !isSame ? nil : result
+                return ranOutOfTime || !isSame || !wanted.bounds.cover(other.bounds) ? nil : result
             }
         }
     }

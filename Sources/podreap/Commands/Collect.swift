@@ -31,8 +31,9 @@ struct Collect: AsyncParsableCommand, RegistryCommand {
     func run() async throws {
         guard !handsOver else {
             // Nothing is asked of a helper, so it does not matter which.
-            return handOver(try Orchestrator(path: common.registryPath, helper: "").allRecords())
+            return handOver(try Orchestrator(path: common.registryPath, helper: "").garbageRecords())
         }
+        if remove { Stream.queueAll() }
         let garbage = try collection()
         let facts = try await garbage.look()
         let verdicts = facts.judge(olderThan: olderThan.seconds).filter { $0.decision != .known }
@@ -58,7 +59,7 @@ struct Collect: AsyncParsableCommand, RegistryCommand {
         guard try needsOwner else { return try helper.orchestrator(common, warm: 1).garbageCollection }
         return helper.garbageCollection { () throws(RemovalError) in
             do {
-                return try fromOwner([PodRecords].self, "gc") ?? []
+                return try fromOwner(GarbageRecords.self, "gc") ?? GarbageRecords()
             } catch let error as RegistryError {
                 throw .registry(error)
             } catch {

@@ -54,8 +54,7 @@ struct History: RegistryCommand {
         for entry in stored {
             let report = RemovalReport(entry)
             let slowest = report?.steps.max { $0.duration < $1.duration }
-            let parts = entry.podName.split(separator: "_", maxSplits: 2)
-            let name = parts.count == 3 ? "\(parts[1])/\(parts[0])" : entry.podName
+            let name = PodMetadata.names(reserved: entry.podName).map { "\($0.namespace)/\($0.name)" } ?? entry.podName
             rows.append([
                 "\(age(seconds: -entry.startedAt.timeIntervalSinceNow)) ago", shortened(entry.sandboxID, noTrunc), name,
                 what(report), entry.outcome, Milliseconds.text(entry.duration * 1000),

@@ -17,7 +17,11 @@ struct CommonOptions: ParsableArguments {
         registry ?? environmentVariable("PODREAP_REGISTRY") ?? Configured.settings.registry
     }
 
-    func openRegistry() throws(RegistryError) -> Registry { try Registry(path: registryPath) }
+    func openRegistry() throws(RegistryError) -> Registry {
+        let registry = try Registry(path: registryPath)
+        registry.sayWarnings()
+        return registry
+    }
 }
 
 /// What commands that act take beside that.
@@ -60,17 +64,27 @@ struct HelperOptions: ParsableArguments {
     /// - Parameter warm: How many helpers to start while the registry is opened.
     func orchestrator(_ common: CommonOptions, warm: Int) throws(RegistryError) -> Orchestrator {
         let (registry, atOnce) = (common.registryPath, Configured.settings.helpers)
-        if let socket { return try Orchestrator(path: registry, helperSocket: socket, atOnce: atOnce, warm: warm) }
-        return try Orchestrator(path: registry, helper: path, policy: policy, atOnce: atOnce, warm: warm)
+        let orchestrator =
+            if let socket {
+                try Orchestrator(path: registry, helperSocket: socket, atOnce: atOnce, warm: warm)
+            } else {
+                try Orchestrator(path: registry, helper: path, policy: policy, atOnce: atOnce, warm: warm)
+            }
+        orchestrator.registry.sayWarnings()
+        return orchestrator
     }
 
     /// Without a registry of this process's.
     func garbageCollection(
-        _ records: @escaping @Sendable () throws(RemovalError) -> [PodRecords]
+        _ records: @escaping @Sendable () throws(RemovalError) -> GarbageRecords
     ) -> GarbageCollection {
         GarbageCollection(
             helper: path, helperSocket: socket, policy: policy, atOnce: Configured.settings.helpers, records: records)
     }
+}
+
+extension Registry {
+    fileprivate func sayWarnings() { for warning in warnings { complain("warning: \(warning)") } }
 }
 
 /// A number of seconds on the command line, such as `10` or `0.5`.

@@ -29,7 +29,7 @@ final class Progress: Sendable {
     }
 
     func tell(_ event: RemovalEvent) {
-        if style == .json { return Stream.output.write(jsonLine(EventLine(event, sandbox))) }
+        if style == .json { return Stream.output.tell(jsonLine(EventLine(event, sandbox))) }
         state.withLock { state in
             switch event {
             case .waiting: put("waiting for another podreap that is busy with it", &state)
@@ -119,7 +119,7 @@ final class Progress: Sendable {
     private func put(_ line: String, _ state: inout State) {
         let prefix = several ? "\(shortened(sandbox))  " : ""
         let erasing = erasure(&state)
-        Stream.output.write(erasing + prefix + line + "\n" + (style == .live ? drawing(&state) : ""))
+        Stream.output.tell(erasing + prefix + line + "\n" + (style == .live ? drawing(&state) : ""))
     }
 
     private func erase(_ state: inout State) {
@@ -168,7 +168,9 @@ final class Progress: Sendable {
         state.withLock { state in
             state.ticking = !state.running.isEmpty
             guard state.ticking else { return false }
-            Stream.output.write(erasure(&state) + drawing(&state))
+            // A terminal that was halted (^S) is not fed any further.
+            guard Stream.output.isRead else { return true }
+            Stream.output.tell(erasure(&state) + drawing(&state))
             return true
         }
     }

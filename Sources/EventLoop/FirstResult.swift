@@ -1,15 +1,17 @@
 internal import Synchronization
 
 /// The first of several values that tasks have, while the others are on their way; one task waits for it.
-final class FirstResult<Value: Sendable>: Sendable {
+public final class FirstResult<Value: Sendable>: Sendable {
     private struct State {
         var value: Value?
         var continuation: CheckedContinuation<Value, Never>?
     }
     private let state = Mutex(State())
 
+    public init() {}
+
     /// Values after the first are dropped.
-    func finish(_ value: Value) {
+    public func finish(_ value: Value) {
         let continuation = state.withLock { state -> CheckedContinuation<Value, Never>? in
             guard state.value == nil else { return nil }
             state.value = value
@@ -18,7 +20,7 @@ final class FirstResult<Value: Sendable>: Sendable {
         continuation?.resume(returning: value)
     }
 
-    func value() async -> Value {
+    public func value() async -> Value {
         await withCheckedContinuation { continuation in
             let known = state.withLock { state in
                 if state.value == nil { state.continuation = continuation }
@@ -30,7 +32,7 @@ final class FirstResult<Value: Sendable>: Sendable {
 }
 
 /// What `body` returns, or nil at the deadline. Then it goes on, and its value is dropped.
-func within<Value: Sendable>(
+public func within<Value: Sendable>(
     _ deadline: ContinuousClock.Instant, _ body: @escaping @Sendable () async -> Value
 ) async -> Value? {
     let first = FirstResult<Value?>()

@@ -1,0 +1,69 @@
+public import FoundationEssentials
+internal import GRDB
+
+/// That the machine's clock was set forward: what was made before looks older than it is.
+public struct ClockJump: Codable, Sendable, Equatable {
+    /// What was made up to then, by the clock as it was, was made before the jump.
+    public var before: Date
+    public var seconds: Double
+
+    public init(before: Date, seconds: Double) {
+        self.before = before
+        self.seconds = seconds
+    }
+}
+
+/// The clock, and the time since the boot, which nobody can set, at one moment.
+package struct ClockReading: Sendable {
+    package var bootID: String
+    package var wall: Date
+    /// Seconds.
+    package var sinceBoot: Double
+
+    package init(bootID: String, wall: Date, sinceBoot: Double) {
+        self.bootID = bootID
+        self.wall = wall
+        self.sinceBoot = sinceBoot
+    }
+}
+
+extension Registry {
+    /// What a clock may be corrected by without anybody having set it, in seconds.
+    private static let slack = 2.0
+
+    /// Notes how the clock runs, and gives all jumps forward in this boot that were noted: the more often it is called, the more exactly.
+    /// What cannot be written is known to this call alone.
+    package func noteClock(_ now: ClockReading) throws(RegistryError) -> [ClockJump] {
+        let offset = now.wall.timeIntervalSince1970 - now.sinceBoot
+        let known = try read { database in
+            let last = try Row.fetchOne(
+                database, sql: "SELECT offset FROM clock WHERE boot_id = ?", arguments: [now.bootID])
+            let jumps = try Row.fetchAll(
+                database, sql: "SELECT before, seconds FROM clock_jump WHERE boot_id = ? ORDER BY before",
+                arguments: [now.bootID])
+            return (
+                last: last.map { $0["offset"] as Double },
+                jumps: jumps.map {
+                    ClockJump(before: Date(timeIntervalSince1970: $0["before"]), seconds: $0["seconds"])
+                }
+            )
+        }
+        let change = known.last.map { offset - $0 } ?? 0
+        let jump = change > Self.slack ? ClockJump(before: now.wall - change, seconds: change) : nil
+        // The small ones add up to none.
+        if known.last == nil || abs(change) > 0.1 {
+            try? write { database in
+                try database.execute(sql: "DELETE FROM clock WHERE boot_id <> ?", arguments: [now.bootID])
+                try database.execute(sql: "DELETE FROM clock_jump WHERE boot_id <> ?", arguments: [now.bootID])
+                try database.execute(
+                    sql: "INSERT OR REPLACE INTO clock (boot_id, offset) VALUES (?, ?)",
+                    arguments: [now.bootID, offset])
+                guard let jump else { return }
+                try database.execute(
+                    sql: "INSERT OR REPLACE INTO clock_jump (boot_id, before, seconds) VALUES (?, ?, ?)",
+                    arguments: [now.bootID, jump.before.timeIntervalSince1970, jump.seconds])
+            }
+        }
+        return known.jumps + [jump].compactMap(\.self)
+    }
+}

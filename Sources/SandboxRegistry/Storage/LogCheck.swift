@@ -1,0 +1,127 @@
+/// Finds what SQLite says nothing of: it reads its log up to the first frame with a wrong checksum, and takes what lies behind for never
+/// written. That is right where a process or the power was lost while it wrote; but where whole transactions of the same log follow,
+/// the log was damaged after it had been written.
+///
+/// The format: https://www.sqlite.org/fileformat.html#the_write_ahead_log
+struct LogCheck {
+    private let log: [UInt8]
+    private let pageSize: Int
+    private let isBigEndian: Bool
+    private static let headerSize = 32
+    private static let frameHeaderSize = 24
+
+    /// How many transactions lie behind damage, where SQLite does not read them.
+    static func unreadable(in log: [UInt8]) -> Int {
+        guard log.count > headerSize + frameHeaderSize else { return 0 }
+        return LogCheck(log).unreadable
+    }
+
+    private init(_ log: [UInt8]) {
+        self.log = log
+        let magic = Self.bigEndian(log, 0)
+        isBigEndian = magic == 0x377f_0683
+        let size = Int(Self.bigEndian(log, 8))
+        // Every registry has pages of 4 KiB: SQLite's default, where the log's own word is lost.
+        pageSize = (512...65536).contains(size) && size & (size - 1) == 0 ? size : 4096
+    }
+
+    private var frameSize: Int { Self.frameHeaderSize + pageSize }
+
+    private var unreadable: Int {
+        let count = (log.count - Self.headerSize) / frameSize
+        guard count > 0 else { return 0 }
+        let isHeaderRight = sum(of: 0..<24, after: Sum(0, 0)) == stored(at: 24)
+        // Frames of an earlier use of the file have other salts.
+        let salts = isHeaderRight ? self.salts(at: 16) : self.salts(at: Self.headerSize + 8)
+        var isRead = isHeaderRight
+        var transactions = 0
+        for number in 0..<count {
+            let start = Self.headerSize + number * frameSize
+            let before = number == 0 ? stored(at: 24) : stored(at: start - frameSize + 16)
+            var found = sum(of: start..<start + 8, after: before)
+            found = sum(of: start + Self.frameHeaderSize..<start + frameSize, after: found)
+            let isRight = self.salts(at: start + 8) == salts && found == stored(at: start + 16)
+            if !isRight { isRead = false }
+            // The last frame of a transaction has the file's size after it.
+            if isRight, !isRead, Self.bigEndian(log, start + 4) != 0 { transactions += 1 }
+        }
+        return transactions
+    }
+
+    private struct Sum: Equatable {
+        var first: UInt32
+        var second: UInt32
+        init(_ first: UInt32, _ second: UInt32) { (self.first, self.second) = (first, second) }
+    }
+
+    private func sum(of range: Range<Int>, after before: Sum) -> Sum {
+        var sum = before
+        for start in stride(from: range.lowerBound, to: range.upperBound, by: 8) {
+            sum.first = sum.first &+ word(start) &+ sum.second
+            sum.second = sum.second &+ word(start + 4) &+ sum.first
+        }
+        return sum
+    }
+
+    private func word(_ start: Int) -> UInt32 {
+        let word = Self.bigEndian(log, start)
+        return isBigEndian ? word : word.byteSwapped
+    }
+
+    private func stored(at start: Int) -> Sum { Sum(Self.bigEndian(log, start), Self.bigEndian(log, start + 4)) }
+
+    private func salts(at start: Int) -> [UInt32] { [Self.bigEndian(log, start), Self.bigEndian(log, start + 4)] }
+
+    private static func bigEndian(_ bytes: [UInt8], _ start: Int) -> UInt32 {
+        (0..<4).reduce(0) { $0 << 8 | UInt32(bytes[start + $1]) }
+    }
+}
+
+extension Registry {
+    /// Looks at SQLite's log before SQLite does, which would say nothing. A damaged one is kept beside the registry, so that everybody
+    /// hears of it until somebody has seen to it.
+    ///
+    /// What `register` has acknowledged is in the registry's file itself, so that it does not go with the log.
+    static func keepDamagedLog(of registry: String) {
+        let path = registry + "-wal"
+        guard !SystemCalls.isMissingOrEmpty(path), !KernelLock.isOpenedBySQLite(registry + "-shm"),
+            let log = SystemCalls.kernelText(path), LogCheck.unreadable(in: log) > 0
+        else { return }
+        // Somebody may have begun to write it meanwhile.
+        SystemCalls.pause(milliseconds: 20)
+        guard SystemCalls.kernelText(path) == log else { return }
+        let slash = registry.lastIndex(of: "/")
+        let parent = slash.map { $0 == registry.startIndex ? "/" : String(registry[..<$0]) } ?? "."
+        let name = slash.map { String(registry[registry.index(after: $0)...]) } ?? registry
+        guard let directory = try? Descriptor.directory(parent),
+            let kept = try? directory.newFile(name + damagedSuffix, ownedLike: name)
+        else { return }
+        kept.write(log, at: 0)
+    }
+
+    private static let damagedSuffix = "-wal-damaged"
+
+    /// What whoever uses the registry should hear: a sentence each.
+    public var warnings: [String] {
+        let kept = resolvedPath + Self.damagedSuffix
+        guard !SystemCalls.isMissing(kept) else { return [] }
+        return [
+            """
+            the registry's log was found damaged, and is kept in \(kept): what was noted last may be lost, so compare podreap ps with \
+            the node (podreap discover), and remove that file then
+            """
+        ]
+    }
+}
+
+extension KernelLock {
+    /// Whether some process has a SQLite database open whose shared memory this file is: each has a lock on its byte 128.
+    static func isOpenedBySQLite(_ sharedMemory: String) -> Bool {
+        guard let inode = SystemCalls.inode(of: sharedMemory), let text = SystemCalls.kernelText("/proc/locks") else {
+            return false
+        }
+        return String(decoding: text, as: UTF8.self).split(separator: "\n").contains { line in
+            line.contains(" POSIX ") && line.contains(":\(inode) 128 128")
+        }
+    }
+}
