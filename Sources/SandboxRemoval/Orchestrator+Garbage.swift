@@ -102,11 +102,15 @@ public struct GarbageCollection: Sendable {
     public func remove(
         _ verdict: GarbageVerdict, from facts: GarbageFacts, olderThan bound: Double
     ) async throws(RemovalError) -> String? {
+        let others = facts.items
         var facts = facts
-        facts.items = [verdict.item]
         facts.records = try await onThreads { () throws(RemovalError) in
             try self.records().pods.map { ($0.sandbox, $0.containers) }
         }
+        let now = try await onThreads { () throws(RemovalError) in
+            try await self.refreshed(verdict.item, among: others)
+        }
+        (facts.items, facts.claims) = ([now.item], now.claims)
         guard case .remove = verdict.decision, case .remove? = facts.judge(olderThan: bound).first?.decision else {
             return "it is not to be removed any more"
         }
@@ -125,6 +129,15 @@ public struct GarbageCollection: Sendable {
         }
     }
 
+    /// Looks again at who uses what, and whether the item's container lives: that may have changed since.
+    private func refreshed(
+        _ item: GarbageItem, among items: [GarbageItem]
+    ) async throws(RemovalError) -> (item: GarbageItem, claims: GarbageClaims) {
+        let gathering = try await GarbageGathering(helpers)
+        var item = item
+        item.use = try await gathering.use(of: item)
+        return (item, try gathering.claims(on: items))
+    }
 }
 
 /// Carries out what was decided, on that which was looked at alone.

@@ -234,7 +234,9 @@ struct GarbageTests {
               "annotations":{"io.kubernetes.cri.sandbox-id":"s"},"owner":"root"}, {"id":"o","status":"stopped"}]
             """#
         let list = try #require(RuntimeListing(Array(text.utf8))).containers
-        #expect(list[0].living == LivingContainer(id: "w", sandbox: "s", bundle: "/b", rootfs: "/r", pid: 7))
+        #expect(
+            list[0].living(as: list[0].pid)
+                == LivingContainer(id: "w", sandbox: "s", bundle: "/b", rootfs: "/r", pid: 7))
         #expect(!list[0].isStopped && list[1].isStopped)
     }
 }

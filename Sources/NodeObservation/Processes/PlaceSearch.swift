@@ -72,14 +72,15 @@ public struct PlaceSearch: Sendable {
             found.append(FileUse(place: place, pid: 0, name: "", how: "mount", path: path))
         }
         for pid in try ProcessTable.pids() where !besides.contains(pid) && pid != ProcessTable.own {
-            guard let (view, isNew) = try view(of: pid, &views) else { continue }
-            guard let status = try ProcessStatus.of(pid: pid), !"ZX".contains(status.state) else { continue }
+            guard let status = try ProcessStatus.of(pid: pid), let thread = try Self.livingThread(status),
+                let (view, isNew) = try view(of: thread, &views)
+            else { continue }
             if isNew {
                 for (place, path) in view.mounts {
                     found.append(FileUse(place: place, pid: pid, name: status.name, how: "mount", path: path))
                 }
             }
-            let (links, problem) = Self.links(of: pid)
+            let (links, problem) = Self.links(of: thread)
             if let problem, pid != 1 { hidden.append(HiddenProcess(pid: pid, name: status.name, problem: problem)) }
             var known: [Int: Int] = [:]
             for (how, path) in links {
@@ -144,6 +145,18 @@ public struct PlaceSearch: Sendable {
     }
 
     // MARK: Links
+
+    /// A thread that shows what the process has: the first one, or another where that has ended alone. nil: all have.
+    private static func livingThread(_ status: ProcessStatus) throws(ObservationError) -> Int32? {
+        guard "ZX".contains(status.state) else { return status.pid }
+        for name in try subdirectories(of: Array("/proc/\(status.pid)/task".utf8)) {
+            guard let thread = name[...].number(as: Int32.self), let status = try ProcessStatus.of(pid: thread),
+                !"ZX".contains(status.state)
+            else { continue }
+            return thread
+        }
+        return nil
+    }
 
     private static func links(of pid: Int32) -> (links: [(how: String, path: [UInt8])], problem: String?) {
         let process = "/proc/\(pid)"

@@ -1,5 +1,6 @@
 public import FoundationEssentials
 internal import HelperProtocol
+internal import NodeObservation
 public import SandboxRegistry
 
 /// Something beneath the helper's roots that may be left of a pod.
@@ -33,6 +34,8 @@ public struct GarbageItem: Sendable, Equatable {
     public var use: Use
     /// Why it may be another program's, whatever else is known; nil: nothing says so.
     public var foreign: String?
+    /// Of a container, the sandbox that its annotations name.
+    public var relatives: [String] = []
 
     public init(
         _ kind: Kind, _ path: String, created: Date?, identity: FileIdentity? = nil, mounts: [MountedPlace] = [],
@@ -45,6 +48,24 @@ public struct GarbageItem: Sendable, Equatable {
         self.mounts = mounts
         self.use = use
         self.foreign = foreign
+    }
+
+    /// The ids that it has to do with: those in its path, its own name, its sandbox's.
+    var ids: [String] {
+        var found = relatives + ContainerID.all(in: path)
+        switch kind {
+        case .container, .directory: if !found.contains(name) { found.append(name) }
+        case .namespace, .mount, .cgroup: break
+        }
+        return found
+    }
+
+    /// Why what has the same id is not garbage either; nil: it is not in use.
+    var busy: String? {
+        if case .container(_, stopped: false) = kind { return "the container \(name) lives" }
+        guard case .processes(let pids) = use, let pid = pids.first else { return nil }
+        if case .namespace = kind { return nil }
+        return "\(path) has the same id and is in use by process \(pid)"
     }
 
     /// The last component.
@@ -100,6 +121,7 @@ public struct GarbageFacts: Sendable {
     public var records: [(sandbox: Sandbox, containers: [Container])] = []
     /// Roots and runtimes that could not be looked at, in words; nothing beneath them is among the items.
     public var problems: [String] = []
+    public var claims = GarbageClaims()
     public var now = Date()
     /// Seconds; nil: not known.
     public var sinceBoot: Double?
@@ -162,6 +184,7 @@ extension GarbageFacts {
             return .keep("in use by \(pids.count == 1 ? "process" : "processes") \(list)")
         case .unknown(let reason): return .keep(reason)
         }
+        if let reason = claims.reason(for: item) { return .keep(reason) }
         guard item.identity != nil || item.kind == .mount else { return .keep("it could not be identified") }
         guard let age else { return .keep("its age is unknown") }
         guard age >= 0 else { return .keep("it was made in the future: the clock was set") }

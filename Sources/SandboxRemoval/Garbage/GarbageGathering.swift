@@ -13,6 +13,7 @@ struct GarbageGathering {
     private let mounts: MountTable
     private let managers: ForeignManagers
     private(set) var facts = GarbageFacts()
+    private var evidence: GarbageEvidence { GarbageEvidence(helpers: helpers, roots: roots, mounts: mounts) }
 
     private static let patience: Duration = .seconds(20)
     /// DT_DIR and DT_UNKNOWN of readdir(3).
@@ -43,6 +44,39 @@ struct GarbageGathering {
             }
         }
         try await addLoneMounts()
+        facts.claims = try claims(on: facts.items)
+    }
+
+    /// Whether processes are in it now: in a container, whatever its runtime calls it, in a cgroup or a namespace.
+    func use(of item: GarbageItem) async throws(RemovalError) -> GarbageItem.Use {
+        if case .container(let runtime, stopped: true) = item.kind {
+            guard let target = try? roots.target(item.name, runtime: runtime) else { return item.use }
+            return try await evidence.use(of: item.name, runtime: runtime, target)
+        }
+        do throws(ObservationError) {
+            if item.kind == .cgroup {
+                let members = try Cgroup.members(of: [item.path])
+                return members.isEmpty ? item.use : .processes(members)
+            }
+            guard case .namespace(let kind) = item.kind, let inode = item.identity?.inode else { return item.use }
+            return try NamespaceUsers.observe(kind.link).use(of: inode)
+        } catch {
+            throw .observation(error)
+        }
+    }
+
+    /// What says now that things are somebody's.
+    func claims(on items: [GarbageItem]) throws(RemovalError) -> GarbageClaims {
+        let known =
+            welcome.roots.map { text(roots.canonical($0.path.array)) }
+            + welcome.runtimes.map { text($0.stateRoot.array) }
+        do throws(ObservationError) {
+            return try .observe(items, in: .ofNode(serviceManager: helpers.serviceManager)) { root in
+                known.contains { isBeneath($0, root) || isBeneath(root, $0) }
+            }
+        } catch {
+            throw .observation(error)
+        }
     }
 
     // MARK: Runtimes
@@ -62,7 +96,7 @@ struct GarbageGathering {
         }
         for container in listed.containers {
             if !container.isStopped {
-                facts.living.append(container.living)
+                facts.living.append(container.living(as: container.pid))
             }
             let path = "\(text(runtime.stateRoot.array))/\(container.id)"
             var item = GarbageItem(
@@ -72,6 +106,15 @@ struct GarbageGathering {
                 let state = try await ask(.runtimeDelete(target, .look)).facts.stateDirectory
             {
                 item.identity = FileIdentity(state)
+                if container.isStopped {
+                    item.use = try await evidence.use(of: container.id, runtime: name, target)
+                    // What it has is as much in use as where its runtime says that it lives.
+                    if case .processes(let pids) = item.use { facts.living.append(container.living(as: pids.first)) }
+                }
+            }
+            item.relatives = [container.sandbox].compactMap { $0 }
+            if item.foreign == nil, container.isContainersStorages {
+                item.foreign = "its bundle is containers-storage's; crio or podman know what is in use"
             }
             facts.items.append(item)
         }
@@ -111,7 +154,10 @@ struct GarbageGathering {
         _ place: Place, _ root: Welcome.Root, _ path: String
     ) async throws(RemovalError) {
         let children = try await children(of: place, path)
-        let storage = children.contains { ["containers.json", "volatile-containers.json"].contains($0.name) }
+        let storage =
+            children.contains { ["containers.json", "volatile-containers.json"].contains($0.name) }
+            // Layers, which containers that are stopped have too.
+            || path.hasSuffix("/overlay") && children.contains { $0.name == "l" }
         for name in children.filter(\.mayBeDirectory).map(\.name) {
             var child = place
             guard (try? child.append(Array(name.utf8))) != nil else { continue }
@@ -161,9 +207,7 @@ struct GarbageGathering {
     }
 
     /// A run of 64 hexadecimal digits.
-    static func holdsID(_ name: String) -> Bool {
-        name.utf8.split { !(0x30...0x39).contains($0) && !(0x61...0x66).contains($0) }.contains { $0.count == 64 }
-    }
+    static func holdsID(_ name: String) -> Bool { !ContainerID.all(in: name).isEmpty }
 
     // MARK: Mounts
 
@@ -278,11 +322,20 @@ struct RuntimeListing {
 
         var isStopped: Bool { status == "stopped" }
 
-        var living: LivingContainer {
-            let sandbox = ["io.kubernetes.cri.sandbox-id", "io.kubernetes.cri-o.SandboxID"]
-                .compactMap { annotations?[$0] }.first
-            return LivingContainer(
-                id: id, sandbox: sandbox, bundle: bundle ?? "", rootfs: rootfs ?? "", pid: pid ?? 0)
+        /// Whether it may be podman's, which keeps its containers where CRI-O does. crun lists no annotations.
+        var isContainersStorages: Bool {
+            guard let manager = annotations?["io.container.manager"] else {
+                return bundle?.contains("/overlay-containers/") == true
+            }
+            return manager != "cri-o"
+        }
+
+        var sandbox: String? {
+            ["io.kubernetes.cri.sandbox-id", "io.kubernetes.cri-o.SandboxID"].compactMap { annotations?[$0] }.first
+        }
+
+        func living(as pid: Int32?) -> LivingContainer {
+            LivingContainer(id: id, sandbox: sandbox, bundle: bundle ?? "", rootfs: rootfs ?? "", pid: pid ?? 0)
         }
     }
 

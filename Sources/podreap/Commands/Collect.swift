@@ -7,9 +7,10 @@ struct Collect: AsyncParsableCommand, RegistryCommand {
         commandName: "gc", abstract: "Shows what is left of pods that no registry knows, and removes it if told to.",
         discussion: """
             Looks at what lies where helper.conf allows removals: runtimes' containers, cgroups, mounts, directories and \
-            namespaces. Kept is what a registered sandbox has, what a living container or process needs, what a running \
-            CRI-O or containerd may know, and what is young, or of unknown age. Whether a namespace is in use, only root \
-            sees: sudo podreap gc.
+            namespaces. Kept is what a registered sandbox has; what a living container or process needs; all that has the \
+            id of something that is in use, or of what a runtime, shim or conmon minds, also one that helper.conf does not \
+            list; what a running CRI-O or containerd may know; and what is young, or of unknown age. Who has a directory \
+            open or lives in a namespace, only root sees; to others these are kept: sudo podreap gc.
             """)
 
     @OptionGroup var common: CommonOptions
@@ -25,7 +26,7 @@ struct Collect: AsyncParsableCommand, RegistryCommand {
     var handsOver = false
 
     var helpers: HelperOptions? { helper }
-    /// Which process lives in which namespace.
+    /// Which process lives in which namespace, and has what open.
     var staysRoot: Bool { !handsOver }
 
     func run() async throws {

@@ -1,0 +1,46 @@
+/// The names of all cgroups in which processes are, and of those above: for who looks for ids in them.
+public struct CgroupNames: Sendable {
+    private var pids: [[UInt8]: Int32] = [:]
+
+    /// Everybody may read them, in whatever hierarchy they are.
+    public init() throws(ObservationError) {
+        for pid in try ProcessTable.pids() {
+            let bytes = (try? contents(of: Array("/proc/\(pid)/cgroup".utf8))) ?? nil
+            guard let bytes, try Self.isAlive(pid) else { continue }
+            for line in bytes.split(separator: newline) {
+                guard let start = line.firstIndex(of: slash) else { continue }
+                for name in line[start...].split(separator: slash) where pids[Array(name)] == nil {
+                    pids[Array(name)] = pid
+                }
+            }
+        }
+    }
+
+    /// What has ended and is not reaped yet still shows its cgroup.
+    private static func isAlive(_ pid: Int32) throws(ObservationError) -> Bool {
+        guard let process = try ProcessHandle(pid: pid) else { return false }
+        return !process.isGone
+    }
+
+    /// A process in a cgroup whose name is one of these ids, or has one in it as runtimes write it, by the ids.
+    public func processes(of ids: Set<String>) -> [String: Int32] {
+        var found: [String: Int32] = [:]
+        for (name, pid) in pids {
+            let text = name.text
+            let scope = text.hasSuffix(".scope") ? text.dropLast(6).split(separator: "-").last.map(String.init) : nil
+            for id in [text] + [scope].compactMap({ $0 }) + ContainerID.all(in: text) where ids.contains(id) {
+                found[id] = min(found[id] ?? pid, pid)
+            }
+        }
+        return found
+    }
+}
+
+/// An id as CRI runtimes make them.
+public enum ContainerID {
+    /// Runs of 64 hexadecimal digits.
+    public static func all(in text: String) -> [String] {
+        text.utf8.split { !(0x30...0x39).contains($0) && !(0x61...0x66).contains($0) }
+            .filter { $0.count == 64 }.map { String(decoding: $0, as: UTF8.self) }
+    }
+}

@@ -1,0 +1,90 @@
+internal import HelperClient
+internal import NodeObservation
+internal import SandboxRegistry
+
+/// What on the node says that things are somebody's, at one moment. What is in use says so of all that has the same id.
+public struct GarbageClaims: Sendable, Equatable {
+    /// Why what has an id is somebody's.
+    public var ids: [String: String] = [:]
+    /// Why what lies at a path is in use, or may be.
+    public var places: [String: String] = [:]
+    /// What is said of places that this user cannot see into; nil: there are none.
+    private var unseen: String?
+
+    public init() {}
+
+    /// Why an item is not garbage; nil: nothing says so.
+    func reason(for item: GarbageItem) -> String? {
+        places[item.path] ?? item.ids.lazy.compactMap { ids[$0] }.first
+    }
+}
+
+extension GarbageClaims {
+    /// Looks at every process: its working directory, root, program, open files and mounts, its cgroups, and whether it minds containers;
+    /// and at the states of runtimes that helper.conf does not list.
+    ///
+    /// - Parameters:
+    ///   - table: The node's mounts.
+    ///   - isKnown: Whether a directory is a root of helper.conf, or has to do with one.
+    static func observe(
+        _ items: [GarbageItem], in table: MountTable, isKnown: (String) -> Bool
+    ) throws(ObservationError) -> GarbageClaims {
+        var claims = GarbageClaims()
+        let ids = Set(items.flatMap(\.ids))
+        for minder in try ContainerMinder.all() {
+            for id in minder.containers where ids.contains(id) {
+                claims.add(
+                    "\(minder.program) (process \(minder.pid)) minds it; where that is left over, end it first", [id])
+            }
+        }
+        for (id, pid) in try CgroupNames().processes(of: ids) {
+            claims.add("process \(pid) is in a cgroup that is called after it", [id])
+        }
+        for (id, state) in ForeignStates.containers(besides: isKnown) where ids.contains(id) {
+            claims.add("another runtime has a container of this id: \(state)", [id])
+        }
+        try claims.addUses(of: items, table)
+        for item in items {
+            if let reason = claims.places[item.path] ?? item.busy {
+                // Not what this user cannot see.
+                if claims.unseen == nil || reason != claims.unseen { claims.add(reason, item.ids) }
+            }
+        }
+        claims.spread(over: items)
+        return claims
+    }
+
+    private mutating func addUses(of items: [GarbageItem], _ table: MountTable) throws(ObservationError) {
+        let paths = items.filter { $0.kind == .directory || $0.kind == .mount }.map(\.path)
+        let (uses, hidden) = try PlaceSearch(paths.map { Array($0.utf8) }, in: table).uses()
+        for use in uses where places[paths[use.place]] == nil {
+            let how = Int(use.how) == nil ? use.how : "descriptor \(use.how)"
+            places[paths[use.place]] =
+                use.pid == 0
+                ? "it is mounted at \(printable(use.path)) too"
+                : "in use by process \(use.pid) (\(printable(Array(use.name.utf8))), \(how) at \(printable(use.path)))"
+        }
+        guard !hidden.isEmpty else { return }
+        unseen =
+            "whether a process uses it cannot be seen by this user (\(hidden.count) are hidden); root sees it"
+        for path in paths where places[path] == nil { places[path] = unseen }
+    }
+
+    private mutating func add(_ reason: String, _ ids: [String]) {
+        for id in ids where self.ids[id] == nil { self.ids[id] = reason }
+    }
+
+    /// A container's sandbox and the container are somebody's together.
+    private mutating func spread(over items: [GarbageItem]) {
+        let related = items.filter { !$0.relatives.isEmpty }
+        var before = -1
+        while ids.count != before {
+            before = ids.count
+            for item in related {
+                let own = item.ids
+                guard let claimed = own.first(where: { ids[$0] != nil }), let reason = ids[claimed] else { continue }
+                add(reason, own)
+            }
+        }
+    }
+}

@@ -1,0 +1,44 @@
+internal import FoundationEssentials
+internal import HelperClient
+internal import HelperProtocol
+internal import NodeObservation
+internal import SandboxRegistry
+
+/// Whether anything lives of a container that its runtime calls stopped: by the evidence that removals go by.
+struct GarbageEvidence: Sendable {
+    let helpers: HelperSession
+    let roots: RootMap
+    let mounts: MountTable
+
+    func use(of id: String, runtime: String, _ target: RuntimeTarget) async throws(RemovalError) -> GarbageItem.Use {
+        let reply: Reply
+        do throws(HelperError) {
+            reply = try await helpers.call(
+                .runtimeKill(target, .look, signal: Signal.kill, all: false), deadline: .seconds(20))
+        } catch {
+            throw .helper(error)
+        }
+        guard case .container(let facts) = reply.facts else {
+            // A helper of protocol version 1, or it is gone by now: what counts is that its runtime calls it stopped.
+            return reply.isSuccess ? .none : .unknown(StepFailure(reply, of: "look at its state").reason)
+        }
+        let container = Container(id: id, sandboxID: id, name: id, createdAt: Date(), runtime: runtime)
+        let verdict: LifeVerdict
+        do throws(StepFailure) {
+            let look = try RuntimeLook(facts, mounts)
+            verdict = try orFail { () throws(ObservationError) in
+                try ContainerEvidence.gather(
+                    container, look: look, isOwn: true, named: try roots.cgroups(named: id), mounts: mounts,
+                    cgroupRoots: roots.cgroupRoots.map(\.path)
+                ).verdict
+            }
+        } catch {
+            return .unknown(error.reason)
+        }
+        switch verdict {
+        case .gone: return .none
+        case .alive(let pids): return .processes(pids)
+        case .unknown(let cause): return .unknown(cause.meaning)
+        }
+    }
+}
