@@ -25,6 +25,7 @@ public final class Orchestrator: Sendable {
     /// How many sandboxes are worked on at once; more wait, without a thread or a descriptor.
     let places: Places
     let patientPlaces: Places
+    let marksNow = SharedLook { () throws(ObservationError) in try NetworkMarks.all() }
     private let mountsNow = SharedLook { () throws(ObservationError) in try MountTable.current() }
 
     /// - Parameter atOnce: How many sandboxes are worked on at once, at least 1. More wait for one of them to end. Ten times as many

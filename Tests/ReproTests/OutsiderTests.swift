@@ -49,6 +49,26 @@ import Testing
         }
     }
 
+    /// Without a look of its own: a process of the pod tells which namespace it is, and everybody may see who shares it.
+    @Test func whoHoldsAPodsNetworkNamespaceIsNamedWithoutBeingAskedFor() throws {
+        try withPodNode { node in
+            let pod = try node.pod()
+            #expect(try node.podreap(["register", try node.write(pod.registration, as: "pod.json")]).status == 0)
+            let other = try node.pod("other")
+            let pin = pod.netns
+            let holder = try Programs.start("/usr/bin/nsenter", "--net=\(pin)", "sleep", "3333")
+            let namespace = try shell("stat -Lc %i \(pin)")
+            #expect(try soon { try shell("stat -Lc %i /proc/\(holder.pid)/ns/net") == namespace })
+            let removed = try node.podreap(["remove", pod.id])
+            #expect(removed.status == 0 && (removed.output + removed.errors).names(holder.pid), "\(removed)")
+            for container in other.containers { #expect(!removed.output.names(container.pid), "\(removed)") }
+            let report = try #require(try node.podreap(["history", "--json", pod.id]).lines().first)
+            let steps = report["steps"] as? [[String: Any]] ?? []
+            let deletion = steps.first { $0["verb"] as? String == "delete-namespace" }
+            #expect((deletion?["detail"] as? String)?.names(holder.pid) == true, "\(steps)")
+        }
+    }
+
     /// cni plugins#718, podman#163: an agent with nsenter holds the namespace, with its links and addresses.
     @Test func whoHoldsTheNetworkNamespaceIsNamed() throws {
         try withReproNode { node in

@@ -44,7 +44,7 @@ public struct NetworkNamespace: Sendable {
         return found
     }
 
-    private static func mark(_ pid: Int32) -> UInt64? { (try? FileObservation.of("/proc/\(pid)/net/dev"))?.inode }
+    private static func mark(_ pid: Int32) -> UInt64? { NetworkMarks.mark(of: pid) }
 
     /// For who may look into processes.
     private static func seen(_ path: String, _ pids: [Int32]) -> [Int32]? {

@@ -20,6 +20,9 @@ struct Executor: Sendable {
     let isHurried: @Sendable () -> Bool
     /// Network namespaces of which it is wanted to know who keeps them.
     let networks: [NetworkNamespace]
+    /// The pod's network namespace, where a process of it was seen, and who lives in which.
+    let trace: NetworkTrace?
+    let marks: SharedLook<NetworkMarks>
     let tell: @Sendable (RemovalEvent) -> Void
     /// The report up to now, which goes with the sandbox when it is forgotten.
     let report: @Sendable ([StepRecord]) -> RemovalReport

@@ -16,6 +16,8 @@ extension Executor {
                 already: true, detail: "nothing was there when the pod was registered; what is there now is left")
         }
         let only = NodeIdentity(recorded)
+        // All containers have ended. Who is in the namespace now keeps it; the deletion takes longer than the look.
+        async let marks = marks(for: pin)
         var reply = try await call(.deleteNetworkNamespace(place, .act(only: only)), atMost: options.runtimeCall)
         if case .refused(.identityMismatch, _) = reply.outcome, let file = try await unmountedPin(place) {
             reply = try await call(.deleteNetworkNamespace(place, .act(only: file)), atMost: options.runtimeCall)
@@ -35,13 +37,25 @@ extension Executor {
             return StepSuccess(
                 already: true, detail: "another namespace has its place, which is not the pod's; it is left")
         }
-        return StepSuccess(already: reply.outcome == .alreadyDone, detail: await inhabitants(of: pin))
+        return StepSuccess(already: reply.outcome == .alreadyDone, detail: await inhabitants(of: pin, await marks))
     }
 
-    /// Who keeps the namespace without its pin; nil: nobody, or it was not looked for.
-    private func inhabitants(of pin: NamespacePin) async -> String? {
-        guard let network = networks.first(where: { $0.path == pin.path }) else { return nil }
-        let found = await Threads.looking.run { (try? network.inhabitants()) ?? [] }
+    /// nil where nobody could be told by them.
+    private func marks(for pin: NamespacePin) async -> NetworkMarks? {
+        guard trace != nil, pin.kind == .network, networks.isEmpty else { return nil }
+        return await within(min(deadline, .now + Orchestrator.moment)) { try? await marks.seen() } ?? nil
+    }
+
+    /// Who keeps the namespace without its pin; nil: nobody, or it is not known.
+    private func inhabitants(of pin: NamespacePin, _ marks: NetworkMarks?) async -> String? {
+        let found: [ProcessStatus]
+        if let network = networks.first(where: { $0.path == pin.path }) {
+            found = await Threads.looking.run { (try? network.inhabitants()) ?? [] }
+        } else if let trace, let marks {
+            found = await Threads.looking.run { (try? trace.inhabitants(marks)) ?? [] }
+        } else {
+            return nil
+        }
         if found.isEmpty { return nil }
         let named = found.prefix(Self.maximumNamed).map { "\($0.pid) (\(printable(Array($0.name.utf8))))" }
         let more = found.count > named.count ? " and \(found.count - named.count) more" : ""

@@ -58,7 +58,8 @@ final class Run: Sendable {
             if let before = before ?? nil {
                 networks = await Threads.node.run(until: lookEnd) { self.networks(plan, before) } ?? []
             }
-            let steps = await executor(plan, helpers, roots, known, mounts, networks).run()
+            let trace = await Threads.node.run(until: lookEnd) { Self.trace(plan, seen) } ?? nil
+            let steps = await executor(plan, helpers, roots, known, mounts, networks, trace).run()
             if let before = before ?? nil {
                 _ = await Threads.looking.run(until: lookEnd) { self.nameHolders(of: plan, steps, before) }
             }
@@ -108,7 +109,7 @@ final class Run: Sendable {
 
     private func executor(
         _ plan: RemovalPlan, _ helpers: HelperSession, _ roots: RootMap, _ records: ContainerRecords,
-        _ mounts: MountTable, _ networks: [NetworkNamespace]
+        _ mounts: MountTable, _ networks: [NetworkNamespace], _ trace: NetworkTrace?
     ) -> Executor {
         let life = LifeObserver(
             registry: orchestrator.registry, roots: roots,
@@ -117,7 +118,8 @@ final class Run: Sendable {
             together: plan.purpose.isOfSandbox ? plan.containers : [])
         return Executor(
             plan: plan, registry: orchestrator.registry, helpers: helpers, roots: roots, life: life,
-            options: options, start: start, deadline: deadline, isHurried: isHurried, networks: networks, tell: tell,
+            options: options, start: start, deadline: deadline, isHurried: isHurried, networks: networks, trace: trace,
+            marks: orchestrator.marksNow, tell: tell,
             report: { self.report(plan, $0) })
     }
 
@@ -147,6 +149,19 @@ final class Run: Sendable {
         } catch {
             warn("the report could not be kept: \(error)")
         }
+    }
+
+    /// The pod's network namespace, from a process of it that lives: the infra container's, if there is one.
+    private static func trace(_ plan: RemovalPlan, _ seen: Observation) -> NetworkTrace? {
+        let isThere = plan.steps.contains { step in
+            if case .deleteNamespace(let pin) = step.action { pin.kind == .network } else { false }
+        }
+        if !isThere || plan.isAfterReboot { return nil }
+        for container in plan.containers {
+            guard case .running(let process)? = seen.processes[container.id] else { continue }
+            if let trace = try? NetworkTrace(of: process.pid, startTime: process.startTime) { return trace }
+        }
+        return nil
     }
 
     /// Who lives in the pod's network namespaces before the first step; a namespace lives on with them.

@@ -1,0 +1,55 @@
+/// Which processes share a network namespace, as far as everybody may know: the file /proc/PID/net/dev has an inode of its own in each.
+public struct NetworkMarks: Sendable {
+    private var members: [UInt64: [Int32]] = [:]
+
+    /// Of all processes.
+    public static func all() throws(ObservationError) -> NetworkMarks {
+        var marks = NetworkMarks()
+        for pid in try ProcessTable.pids() {
+            if let mark = mark(of: pid) { marks.members[mark, default: []].append(pid) }
+        }
+        return marks
+    }
+
+    static func mark(of pid: Int32) -> UInt64? { (try? FileObservation.of("/proc/\(pid)/net/dev"))?.inode }
+}
+
+/// A network namespace in which a process lived at a moment.
+public struct NetworkTrace: Sendable {
+    private let mark: UInt64
+    private let ticks: UInt64
+
+    /// nil where there is no such process, or it lives in this process's own.
+    public init?(of pid: Int32, startTime: UInt64) throws(ObservationError) {
+        guard let mark = NetworkMarks.mark(of: pid), mark != NetworkMarks.mark(of: ProcessTable.own),
+            let ticks = try Boot.ticks(), try ProcessStatus.startTime(of: pid) == startTime
+        else { return nil }
+        self.mark = mark
+        self.ticks = ticks
+    }
+
+    /// Who lives in it now. The kernel may use the mark again once nobody does, so who began later is another's.
+    public func inhabitants(_ marks: NetworkMarks) throws(ObservationError) -> [ProcessStatus] {
+        var found: [ProcessStatus] = []
+        for pid in marks.processes(with: mark) {
+            guard let status = try ProcessStatus.of(pid: pid), !"ZX".contains(status.state), status.startTime <= ticks,
+                NetworkMarks.mark(of: pid) == mark
+            else { continue }
+            found.append(status)
+        }
+        return found
+    }
+}
+
+extension NetworkMarks {
+    fileprivate func processes(with mark: UInt64) -> [Int32] { members[mark, default: []] }
+}
+
+extension Boot {
+    /// How long ago it was, in the clock ticks of processes' start times, of which there are 100 a second (times(2)); nil: /proc hides it.
+    static func ticks() throws(ObservationError) -> UInt64? {
+        guard let text = try contents(of: Array("/proc/uptime".utf8)) else { return nil }
+        // Seconds with two digits after the point.
+        return text.prefix { $0 != space }.filter { $0 != UInt8(ascii: ".") }.number()
+    }
+}
