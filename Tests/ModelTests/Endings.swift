@@ -52,10 +52,10 @@ enum Endings {
         try world.run(
             """
             find \(world.node.sample.cgroupRoots.joined(separator: " ")) -name freezer.state | while read f; do echo THAWED >$f || true; done
-            \(Cleaning.marked)
+            \(Cleaning.containers)
             for id in $(ls \(root)); do runc --root \(root) delete --force $id 2>/dev/null || true; done
             """)
-        for _ in 0..<500 where world.ledger.owners.keys.contains(where: \.isProcess) {
+        for _ in 0..<500 where world.ledger.owners.contains(where: { $0.key.isProcess && $0.value != [.others] }) {
             pause(milliseconds: 10)
             world.see(by: .others)
         }

@@ -61,8 +61,13 @@ enum Cleaning {
     }
 
     /// Ends every process that says that it belongs to a history.
-    static let marked =
-        "grep -lsaz '^\(Seen.mark)' /proc/[0-9]*/environ | cut -d/ -f3 | xargs -r kill -9 2>/dev/null || true"
+    static let marked = killing("")
+    /// The same, but for outsiders.
+    static let containers = killing("[^\(Owner.others.making.prefix(1))]")
+
+    private static func killing(_ whose: String) -> String {
+        "grep -lsaz '^\(Seen.mark)\(whose)' /proc/[0-9]*/environ | cut -d/ -f3 | xargs -r kill -9 2>/dev/null || true"
+    }
 
     static func script(_ world: World) -> String {
         let (base, library) = (world.base, world.node.library)

@@ -17,7 +17,10 @@ enum Namespaces {
 
     static func unmount(_ id: String) -> Operation {
         Operation("unmount pin", if: { isPinned($0, id) }) { world in
-            try world.run("umount \(world.node.pin(ofSandbox: id))")
+            let pin = world.node.pin(ofSandbox: id)
+            try world.run("umount \(pin)")
+            // What another's namespace was pinned on is an empty file now, which nobody misses.
+            if world.ledger.owner(of: pin) == .others { world.ledger.give(beneath: pin, to: .either) }
         }
     }
 
