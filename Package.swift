@@ -53,11 +53,9 @@ let sqlite: Target.Dependency = .product(name: "GRDBSQLite", package: "GRDB.swif
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
 // gRPC is built for podreapd alone: what only needs the command line, such as `make demo`, does not compile it.
-let grpcMessages: [Target.Dependency] = [
-    .product(name: "GRPCCore", package: "grpc-swift-2"),
-    .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf"),
-    .product(name: "SwiftProtobuf", package: "swift-protobuf"),
-]
+let grpc: Target.Dependency = .product(name: "GRPCCore", package: "grpc-swift-2")
+let grpcProtobuf: Target.Dependency = .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf")
+let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
 let grpcTransport: [Target.Dependency] = [
     .product(name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport"),
     .product(name: "NIOCore", package: "swift-nio"),
@@ -86,34 +84,36 @@ let unprivilegedTargets: [Target] = [
         swiftSettings: strict),
     .executableTarget(
         name: "podreap",
-        dependencies: ["EventLoop", "SandboxRemoval", "HelperProtocol", "Ownership", "Settings", arguments],
+        dependencies: [
+            "EventLoop", "SandboxRemoval", "SandboxRegistry", "HelperProtocol", "Ownership", "Settings", arguments,
+        ],
         swiftSettings: strict),
     .target(
         name: "Settings", dependencies: [.product(name: "TOMLKit", package: "TOMLKit")], swiftSettings: strict),
     // What protoc's plugins have written: as it is, so without what hand-written code is held to.
     .target(
-        name: "CRIMessages", dependencies: grpcMessages, exclude: ["Proto"], swiftSettings: [.swiftLanguageMode(.v6)]),
+        name: "CRIMessages", dependencies: [grpc, grpcProtobuf, protobuf], exclude: ["Proto"],
+        swiftSettings: [.swiftLanguageMode(.v6)]),
     .target(
         name: "CRIService",
         dependencies: [
-            "CRIMessages", "EventLoop", "SandboxRemoval", "SandboxRegistry", "HelperClient", "HelperProtocol", logging,
+            "CRIMessages", "EventLoop", "SandboxRemoval", "SandboxRegistry", "HelperProtocol", grpc, protobuf, logging,
             metrics,
-        ] + grpcMessages + grpcTransport,
+        ] + grpcTransport,
         swiftSettings: strict),
     .executableTarget(
         name: "podreapd",
         dependencies: [
             "CRIService", "EventLoop", "SandboxRemoval", "SandboxRegistry", "HelperClient", "HelperProtocol",
             "Ownership",
-            "Settings",
-            arguments, logging, metrics,
+            "Settings", arguments, logging, metrics,
         ] + lifecycle,
         swiftSettings: strict),
 ]
 
 let tests: [Target] = [
     // Real pods, for the demo, the tests and the benchmark.
-    .target(name: "SamplePod", dependencies: ["CLinux"], path: "Tests/Support/SamplePod", swiftSettings: strict),
+    .target(name: "SamplePod", path: "Tests/Support/SamplePod", swiftSettings: strict),
     .executableTarget(
         name: "podreap-demo", dependencies: ["SamplePod", "SandboxRegistry", arguments], path: "Tests/Support/Demo",
         swiftSettings: strict),
@@ -125,7 +125,7 @@ let tests: [Target] = [
         swiftSettings: strict),
     // One of many processes that use one registry at once.
     .executableTarget(
-        name: "podreap-load", dependencies: ["SandboxRemoval", "SandboxRegistry", "Ownership"], path: "Tests/Load",
+        name: "podreap-load", dependencies: ["SandboxRegistry", "Ownership"], path: "Tests/Load",
         swiftSettings: strict),
     .testTarget(name: "EventLoopTests", dependencies: ["EventLoop"], swiftSettings: strict),
     .testTarget(name: "SamplePodTests", dependencies: ["SamplePod"], swiftSettings: strict),
@@ -221,7 +221,7 @@ let tests: [Target] = [
         name: "HelperClientTests", dependencies: ["HelperClient", "HelperProtocol"], swiftSettings: strict),
     .testTarget(
         name: "SandboxRemovalTests",
-        dependencies: ["SandboxRemoval", "SandboxRegistry", "NodeObservation", "HelperClient", "HelperProtocol"],
+        dependencies: ["SandboxRemoval", "SandboxRegistry", "NodeObservation", "HelperClient", "EventLoop"],
         swiftSettings: strict),
     // Boots a kernel that enforces the SELinux module of policy/selinux.
     .testTarget(
