@@ -175,7 +175,7 @@ public final class HelperPool: Sendable {
         let (helper, stamp) = try await Self.threads.run { [launch] () throws(HelperError) in
             // Before the helper reads it, so that a later change is not missed.
             let stamp = PolicyStamp(launch.policyPath)
-            return (try HelperProcess(launch), stamp)
+            return (try HelperConnection(launch), stamp)
         }
         roster.withLock { roster in
             roster.started += 1

@@ -7,7 +7,7 @@ internal import HelperProtocol
 struct HelperRoster {
     /// A helper, and the policy by which it goes.
     struct Member: Sendable {
-        let helper: HelperProcess
+        let helper: HelperConnection
         let policy: Int
     }
 
@@ -30,7 +30,7 @@ struct HelperRoster {
     /// What is to be done when the lock is let go.
     struct Orders {
         var grants: [(continuation: CheckedContinuation<Grant, Never>, grant: Grant)] = []
-        var ends: [HelperProcess] = []
+        var ends: [HelperConnection] = []
         /// Each for the waiter with this ticket, or for nobody.
         var starts: [Int?] = []
     }
@@ -63,7 +63,7 @@ struct HelperRoster {
     init(most: Int) { self.most = most }
 
     var hasPolicy: Bool { current != nil }
-    var idleHelpers: [HelperProcess] { idle.map(\.helper) }
+    var idleHelpers: [HelperConnection] { idle.map(\.helper) }
 
     private var aliveNow: Int { current.flatMap { policies[$0]?.alive } ?? 0 }
     private var hasPlace: Bool { aliveNow + starting < most }

@@ -33,7 +33,7 @@ extension Reply {
     }
 }
 
-extension HelperProcess {
+extension HelperConnection {
     /// Says Hello. Throws why the helper does not serve.
     ///
     /// - Parameter launch: Where the helper comes from, for errors.

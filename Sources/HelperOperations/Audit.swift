@@ -32,7 +32,7 @@ struct Audit: ~Copyable {
 extension Request {
     fileprivate var isAct: Bool {
         switch self {
-        case .hello, .unmount(_, .look), .deleteNetworkNamespace(_, .look), .removeDirectory(_, .look),
+        case .hello, .unmount(_, .look), .deleteNamespace(_, .look), .removeDirectory(_, .look),
             .runtimeKill(_, .look, _, _), .runtimeKillCgroups(_, .look, _, _), .runtimeDelete(_, .look), .runtimeState,
             .runtimeList:
             false
@@ -50,7 +50,7 @@ extension [UInt8] {
         case .unmountBeneath(let place, let only, _):
             append(" operation=unmount-beneath", place, policy)
             if let only { append(" inode=", only.inode) }
-        case .deleteNetworkNamespace(let place, let intent):
+        case .deleteNamespace(let place, let intent):
             append(" operation=delete-namespace", place, policy)
             if case .act(let only?) = intent { append(" inode=", only.inode) }
         case .removeDirectory(let place, let intent):

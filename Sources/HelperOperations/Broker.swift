@@ -99,7 +99,7 @@ struct Broker: ~Copyable {
             return try unmount(place, intent, Deadline(milliseconds: milliseconds))
         case .unmountBeneath(let place, let only, let most):
             return try unmountBeneath(place, only: only, most, Deadline(milliseconds: milliseconds))
-        case .deleteNetworkNamespace(let place, let intent):
+        case .deleteNamespace(let place, let intent):
             return try deleteNamespace(place, intent)
         case .removeDirectory(let place, .look(let cursor)):
             return try look(place, from: cursor)

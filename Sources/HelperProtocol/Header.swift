@@ -2,7 +2,7 @@
 public enum Kind: UInt16, Sendable, CaseIterable {
     case hello = 1
     case unmount = 2
-    case deleteNetworkNamespace = 3
+    case deleteNamespace = 3
     case removeDirectory = 4
     case runtimeState = 5
     case runtimeKill = 6

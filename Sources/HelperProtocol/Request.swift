@@ -87,7 +87,7 @@ public enum Request: Sendable, Equatable {
     /// Detaches what is mounted beneath a directory, however deep, and nothing at it: at most `most` mounts, 1 to
     /// `Limits.sliceEntries` (version 2).
     case unmountBeneath(Place, only: NodeIdentity?, most: UInt32)
-    case deleteNetworkNamespace(Place, Intent<NodeIdentity>)
+    case deleteNamespace(Place, Intent<NodeIdentity>)
     case removeDirectory(Place, DirectoryIntent)
     case runtimeState(RuntimeTarget)
     /// Sends a signal, 1 to 64, to the container's init, or to all its processes.
@@ -104,7 +104,7 @@ public enum Request: Sendable, Equatable {
         switch self {
         case .hello: .hello
         case .unmount, .unmountBeneath: .unmount
-        case .deleteNetworkNamespace: .deleteNetworkNamespace
+        case .deleteNamespace: .deleteNamespace
         case .removeDirectory: .removeDirectory
         case .runtimeState: .runtimeState
         case .runtimeKill, .runtimeKillCgroups: .runtimeKill

@@ -155,7 +155,7 @@ struct GarbageCollector {
             try await act(.runtimeDelete(target, .act(only: item.node)))
         case .namespace(let kind):
             let place = try place(Array(item.path.utf8), .deleteNamespace, [kind.rootKind])
-            try await act(.deleteNetworkNamespace(place, .act(only: item.node)))
+            try await act(.deleteNamespace(place, .act(only: item.node)))
         case .mount:
             try await detach(item.mounts)
         case .directory, .cgroup:

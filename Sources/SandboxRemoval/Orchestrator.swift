@@ -25,8 +25,8 @@ public final class Orchestrator: Sendable {
     /// How many sandboxes are worked on at once; more wait, without a thread or a descriptor.
     let places: Places
     let patientPlaces: Places
-    let marksNow = SharedLook { () throws(ObservationError) in try NetworkMarks.all() }
-    private let mountsNow = SharedLook { () throws(ObservationError) in try MountTable.current() }
+    let marksNow = SingleFlight { () throws(ObservationError) in try NetworkMarks.all() }
+    private let mountsNow = SingleFlight { () throws(ObservationError) in try MountTable.current() }
 
     /// - Parameter atOnce: How many sandboxes are worked on at once, at least 1. More wait for one of them to end. Ten times as many
     ///   may be stopped with a grace.
@@ -127,7 +127,7 @@ public final class Orchestrator: Sendable {
         }
     }
 
-    private typealias Planning = @Sendable (Sandbox, [Container], Observation) -> RemovalPlan
+    private typealias Planning = @Sendable (Sandbox, [Container], SandboxSnapshot) -> RemovalPlan
 
     private func exclusively(
         _ id: String, _ wanted: Wanted, _ options: RemovalOptions,
@@ -140,7 +140,7 @@ public final class Orchestrator: Sendable {
         guard let sandbox = found.sandbox else { return .unknown(id: id, last: found.last) }
         helpers.warm(1)
         return try await alone(on: sandbox.id, wanted, options, tell) { (work, mounts) throws(RemovalError) in
-            let run = Run(self, options, work, tell)
+            let run = RemovalRun(self, options, work, tell)
             if let report = try await self.hookAlone(run, sandbox, work, wanted, mounts) { return report }
             guard let sandbox = work.sandbox else { return .unknown(id: id, last: work.reports.first) }
             let report = try await run.carryOut(sandbox, work.records, mounts, wanted.purpose, planning)
@@ -151,7 +151,7 @@ public final class Orchestrator: Sendable {
     /// Where another call has deleted the namespaces meanwhile without what this one wants called before, it is called now: CNI DEL
     /// takes that. Nil where there is more to do, or nothing of this.
     private func hookAlone(
-        _ run: Run, _ before: Sandbox, _ work: SoleWork, _ wanted: Wanted, _ mounts: MountTable
+        _ run: RemovalRun, _ before: Sandbox, _ work: SoleWork, _ wanted: Wanted, _ mounts: MountTable
     ) async throws(RemovalError) -> RemovalAnswer? {
         guard wanted.hook != .none, before.namespaces.contains(where: { !$0.closed }),
             work.sandbox?.namespaces.allSatisfy(\.closed) ?? true
@@ -234,7 +234,7 @@ public final class Orchestrator: Sendable {
 
     func observe(
         _ sandbox: Sandbox, _ records: ContainerRecords, _ mounts: MountTable
-    ) throws(RemovalError) -> Observation {
+    ) throws(RemovalError) -> SandboxSnapshot {
         do throws(ObservationError) {
             return try .observe(sandbox, records, mounts: mounts)
         } catch {

@@ -17,7 +17,7 @@ public func start(_ count: Int32, _ arguments: UnsafePointer<UnsafePointer<UInt8
         socket.passNothing()
         let named = unsafe programArgument(arguments, 1, of: count)
         guard named == nil || Confinement.realUser == 0 else { throw .refused(.startedByOther, detail: named ?? []) }
-        let helper = try HelperProcess(socket, policyPath: named ?? text(policyPath))
+        let helper = try Helper(socket, policyPath: named ?? text(policyPath))
         helper.serve(socket)
         return 0
     } catch {

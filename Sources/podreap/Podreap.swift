@@ -38,8 +38,8 @@ struct Podreap: AsyncParsableCommand {
             """,
         version: "podreap \(Release.version)",
         subcommands: [
-            Discover.self, Register.self, List.self, Inspect.self, Plan.self, Explain.self, Stop.self, Remove.self,
-            Collect.self, History.self, Doctor.self,
+            Discover.self, Register.self, PS.self, Inspect.self, Plan.self, Explain.self, Stop.self, Remove.self,
+            GC.self, History.self, Doctor.self,
         ])
 }
 

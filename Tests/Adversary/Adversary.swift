@@ -98,7 +98,7 @@ final class Run {
         }
         switch request.request {
         case .unmount(let place, let intent): return "unmount \(place.text) \(intent)"
-        case .deleteNetworkNamespace(let place, let intent): return "delete namespace \(place.text) \(intent)"
+        case .deleteNamespace(let place, let intent): return "delete namespace \(place.text) \(intent)"
         case .removeDirectory(let place, let intent): return "remove \(place.text) \(intent)"
         default: return "\(request.request.kind)"
         }

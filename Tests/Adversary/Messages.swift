@@ -91,7 +91,7 @@ struct Messages {
                 place([0, 1, 5]), only: random.oneIn(3) ? random.pick(nodes) : nil,
                 most: random.pick([1, 3, 1_000_000]))
         case ..<30: request = .unmount(place([0, 1, 5]), acting ? act(mounts) : .look)
-        case ..<50: request = .deleteNetworkNamespace(place([2, 3, 4]), acting ? act(nodes) : .look)
+        case ..<50: request = .deleteNamespace(place([2, 3, 4]), acting ? act(nodes) : .look)
         case ..<97: request = .removeDirectory(place([0, 0, 0, 1, 1, 5, 5, 6, 7]), directoryIntent(acting))
         case ..<98 where random.oneIn(2): request = .runtimeState(target())
         case ..<98:
@@ -159,7 +159,7 @@ extension Request {
     /// Whether it may change something.
     var isAct: Bool {
         switch self {
-        case .hello, .unmount(_, .look), .deleteNetworkNamespace(_, .look), .removeDirectory(_, .look),
+        case .hello, .unmount(_, .look), .deleteNamespace(_, .look), .removeDirectory(_, .look),
             .runtimeKill(_, .look, _, _), .runtimeKillCgroups(_, .look, _, _), .runtimeDelete(_, .look), .runtimeState,
             .runtimeList:
             false

@@ -63,7 +63,7 @@ private final class CountedHelper {
         let pin = "\(TestNode.netns)/sample-cost"
         try Thresholds.check(
             try counted.allocations(
-                expecting: .done, .deleteNetworkNamespace(.at(TestNode.Root.netns, "sample-cost"), .act(only: nil))
+                expecting: .done, .deleteNamespace(.at(TestNode.Root.netns, "sample-cost"), .act(only: nil))
             ) {
                 try shell("touch \(pin) && unshare --net=\(pin) true")
             }, "allocations-per-namespace-deletion")

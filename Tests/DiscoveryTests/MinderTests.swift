@@ -6,13 +6,13 @@ import Testing
 struct MinderTests {
     @Test func shimsAndConmons() throws {
         let shim = try #require(
-            ContainerMinder(
+            ContainerMonitor(
                 pid: 4,
                 arguments: ["/usr/bin/containerd-shim-runc-v2", "-namespace", "k8s.io", "-id", "abc", "-address", "/s"])
         )
         #expect(shim.program == "containerd-shim-runc-v2" && shim.containers == ["abc"] && !shim.endsByItself)
         let conmon = try #require(
-            ContainerMinder(
+            ContainerMonitor(
                 pid: 4, arguments: ["/usr/libexec/crio/conmon", "-b", "/x", "-c", "abc", "--exit-dir", "/e"]))
         #expect(conmon.containers == ["abc"] && conmon.endsByItself)
     }
@@ -21,7 +21,7 @@ struct MinderTests {
         [], ["conmon"], ["conmon", "-c"], ["/bin/sleep", "-c", "abc"], ["containerd-shim", "--help"],
         ["sh", "-c", "containerd-shim -id abc"],
     ]) func others(_ arguments: [String]) {
-        #expect(ContainerMinder(pid: 4, arguments: arguments) == nil)
+        #expect(ContainerMonitor(pid: 4, arguments: arguments) == nil)
     }
 
     @Test func leases() throws {

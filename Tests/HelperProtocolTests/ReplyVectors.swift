@@ -31,7 +31,7 @@ enum ReplyVectors {
         ("none", .unmount, .none),
         ("welcome", .hello, .welcome(welcome)),
         ("mount", .unmount, .mount(RequestVectors.mount)),
-        ("namespace", .deleteNetworkNamespace, .namespace(RequestVectors.node, mounted: true)),
+        ("namespace", .deleteNamespace, .namespace(RequestVectors.node, mounted: true)),
         ("directory", .removeDirectory, .directory(directory)),
         ("count", .removeDirectory, .count(0x0102_0304_0506_0708)),
         ("runtime", .runtimeDelete, .runtime(runtime)),
@@ -61,7 +61,7 @@ enum ReplyVectors {
         vector("welcome-full", .hello, .done, .welcome(fullWelcome)),
         vector("mount-reusable", .unmount, .done, .mount(MountIdentity(id: 0x2a, unique: false))),
         vector(
-            "namespace-left-over", .deleteNetworkNamespace, .done,
+            "namespace-left-over", .deleteNamespace, .done,
             .namespace(NodeIdentity(device: 1, inode: 2, birth: 0), mounted: false)),
         vector(
             "directory-last-page", .removeDirectory, .done,

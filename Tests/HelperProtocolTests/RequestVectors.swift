@@ -17,9 +17,9 @@ enum RequestVectors {
         vector(
             "unmount-act-reusable-identity",
             .unmount(sandbox, .act(only: MountIdentity(id: 0x2a, unique: false)))),
-        vector("netns-look", .deleteNetworkNamespace(place(4, "cni-1234"), .look)),
-        vector("netns-act", .deleteNetworkNamespace(place(4, "cni-1234"), .act(only: nil))),
-        vector("netns-act-identity", .deleteNetworkNamespace(place(4, "cni-1234"), .act(only: node))),
+        vector("netns-look", .deleteNamespace(place(4, "cni-1234"), .look)),
+        vector("netns-act", .deleteNamespace(place(4, "cni-1234"), .act(only: nil))),
+        vector("netns-act-identity", .deleteNamespace(place(4, "cni-1234"), .act(only: node))),
         vector("directory-look", .removeDirectory(sandbox, .look(cursor: 0))),
         vector("directory-look-next-page", .removeDirectory(sandbox, .look(cursor: 0x7fff_0102_0304_0506))),
         vector("directory-look-root", .removeDirectory(Place(root: 3), .look(cursor: 0))),

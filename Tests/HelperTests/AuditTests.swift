@@ -57,7 +57,7 @@ extension RealHelper {
                 try ask(.unmount(.at(0, "gone"), .act(only: MountIdentity(id: 5, unique: true))))
                     == "\(Self.prefix) operation=unmount place=\(root)/gone mount=5 outcome=already-done")
             #expect(
-                try ask(.deleteNetworkNamespace(.at(TestNode.Root.netns, "sample-a"), .act(only: nil)))
+                try ask(.deleteNamespace(.at(TestNode.Root.netns, "sample-a"), .act(only: nil)))
                     == "\(Self.prefix) operation=delete-namespace place=\(TestNode.netns)/sample-a outcome=done")
             let target = RuntimeTarget(runtime: 3, id: try ContainerID([0x61]))
             #expect(
@@ -77,7 +77,7 @@ extension RealHelper {
             let (helper, log) = try helper()
             for request in try [
                 Request.lookAt(.at(0)), .unmount(.at(0, "x"), .look),
-                .deleteNetworkNamespace(.at(TestNode.Root.netns, "sample-x"), .look),
+                .deleteNamespace(.at(TestNode.Root.netns, "sample-x"), .look),
                 .runtimeList(runtime: 3),
             ] { _ = try helper.ask(request) }
             #expect(try log.line(seconds: 0.1) == nil)

@@ -22,7 +22,7 @@ extension RealHelper {
         }
 
         private func delete(_ kind: Kind, _ name: String, only: NodeIdentity? = nil) throws -> Request {
-            .deleteNetworkNamespace(try .at(kind.root, name), .act(only: only))
+            .deleteNamespace(try .at(kind.root, name), .act(only: only))
         }
 
         /// stat(1)'s time of modification, in nanoseconds since 1970.
@@ -37,7 +37,7 @@ extension RealHelper {
                 try shell(kind.pin(name))
                 let path = "\(kind.directory)/\(name)"
                 let entry = try #require(Entry.at(path, follow: true))
-                let look = try helper.ask(.deleteNetworkNamespace(.at(kind.root, name), .look))
+                let look = try helper.ask(.deleteNamespace(.at(kind.root, name), .look))
                 let birth = version == 1 ? 0 : try modified(path)
                 let identity = NodeIdentity(device: entry.device, inode: entry.inode, birth: birth)
                 #expect(look.outcome == .done && look.facts == .namespace(identity, mounted: true))
@@ -96,7 +96,7 @@ extension RealHelper {
             let path = "\(kind.directory)/\(name)"
             try shell("touch \(path); chmod 0 \(path)")
             let entry = try #require(Entry.at(path))
-            let look = try helper.ask(.deleteNetworkNamespace(.at(kind.root, name), .look))
+            let look = try helper.ask(.deleteNamespace(.at(kind.root, name), .look))
             guard case .namespace(let identity, mounted: false) = look.facts else {
                 throw ProgramFailure(description: "\(look.reply)")
             }
@@ -134,7 +134,7 @@ extension RealHelper {
             defer { _ = try? shell("umount \(path) 2>/dev/null || true; rm -rf \(path) /mnt/canary/fifo") }
             let before = try #require(Entry.at(path))
             for request in try [
-                delete(.net, "sample-x"), .deleteNetworkNamespace(.at(TestNode.Root.netns, "sample-x"), .look),
+                delete(.net, "sample-x"), .deleteNamespace(.at(TestNode.Root.netns, "sample-x"), .look),
             ] {
                 let (seconds, answer) = try timed { try helper.ask(request) }
                 #expect(answer.outcome == .refused(.notNamespace, detail: []), "\(answer.reply)")
@@ -164,7 +164,7 @@ extension RealHelper {
             #expect(try helper.ask(.lookAt(.at(TestNode.Root.netns))).outcome == .done)
             try shell("mount --bind \(root) \(root); mount --make-shared \(root); \(Kind.net.pin("sample-later"))")
             defer { _ = try? shell("umount -l \(root)") }
-            let look = try helper.ask(.deleteNetworkNamespace(.at(TestNode.Root.netns, "sample-later"), .look))
+            let look = try helper.ask(.deleteNamespace(.at(TestNode.Root.netns, "sample-later"), .look))
             guard case .namespace(_, mounted: true) = look.facts else {
                 throw ProgramFailure(description: "\(look.reply)")
             }

@@ -45,7 +45,7 @@ extension RealHelper {
             for request in try [
                 Request.remove(.at(0, "pod")), .lookAt(.at(0, "pod")), .lookAt(.at(0)), .unmount(.at(0, "pod"), .look),
                 .unmount(.at(0, "pod"), .act(only: nil)), .unmountBeneath(.at(0, "pod"), only: nil, most: 9),
-                .deleteNetworkNamespace(.at(1, "sample-a"), .act(only: nil)),
+                .deleteNamespace(.at(1, "sample-a"), .act(only: nil)),
             ] {
                 #expect(try helper.ask(request).outcome == expected, "\(request)")
             }

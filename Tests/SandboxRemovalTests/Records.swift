@@ -42,12 +42,12 @@ enum Records {
     }
 
     static func seen(
-        _ processes: [String: Observation.Processes] = [:], mounts: [String] = [], bootID: String = boot
-    ) throws -> Observation {
-        Observation(bootID: bootID, mounts: try Self.mounts(mounts), processes: processes)
+        _ processes: [String: SandboxSnapshot.Processes] = [:], mounts: [String] = [], bootID: String = boot
+    ) throws -> SandboxSnapshot {
+        SandboxSnapshot(bootID: bootID, mounts: try Self.mounts(mounts), processes: processes)
     }
 
-    static func running(_ pid: Int32) -> Observation.Processes {
+    static func running(_ pid: Int32) -> SandboxSnapshot.Processes {
         .running(ProcessReference(pid: pid, startTime: UInt64(pid) * 10))
     }
 }

@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct RemovalPlanTests {
     private func plan(
-        _ containers: [Container], _ processes: [String: Observation.Processes] = [:], mounts: [String] = [],
+        _ containers: [Container], _ processes: [String: SandboxSnapshot.Processes] = [:], mounts: [String] = [],
         bootID: String = Records.boot, of sandbox: Sandbox = Records.sandbox()
     ) throws -> RemovalPlan {
         .remove(sandbox, containers, try Records.seen(processes, mounts: mounts, bootID: bootID))
@@ -101,7 +101,7 @@ import Testing
     }
 
     @Test func withoutARecordedProcessTheRuntimeIsAsked() throws {
-        for processes: [String: Observation.Processes] in [[:], ["a": .unknown]] {
+        for processes: [String: SandboxSnapshot.Processes] in [[:], ["a": .unknown]] {
             let end = try #require(try plan([Records.container("a")], processes).steps.first { $0.verb == "end" })
             #expect(end.action == .end(.askRuntime, signal: 9, grace: .zero))
         }

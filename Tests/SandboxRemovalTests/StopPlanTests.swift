@@ -4,7 +4,7 @@ import Testing
 
 @Suite struct StopPlanTests {
     private func plan(
-        _ containers: [Container], _ processes: [String: Observation.Processes], grace: Duration = .seconds(10),
+        _ containers: [Container], _ processes: [String: SandboxSnapshot.Processes], grace: Duration = .seconds(10),
         sandbox: Sandbox = Records.sandbox()
     ) throws -> RemovalPlan {
         .stop(sandbox, containers, try Records.seen(processes), grace: grace)

@@ -8,7 +8,7 @@ public import SandboxRemoval
 
 /// Serves `runtime.v1` and `podreap.v1` on a Unix socket.
 public final class RemovalServer: Sendable {
-    private let core: Core
+    private let daemon: DaemonContext
     private let server: GRPCServer<HTTP2ServerTransport.Posix>
     private let socket: ListeningSocket
 
@@ -18,8 +18,8 @@ public final class RemovalServer: Sendable {
         on socket: consuming ListeningSocket, _ orchestrator: Orchestrator, peers: PeerPolicy,
         limits: ServiceLimits = ServiceLimits(), logger: Logger
     ) {
-        let core = Core(orchestrator, limits, logger)
-        self.core = core
+        let daemon = DaemonContext(orchestrator, limits, logger)
+        self.daemon = daemon
         let transport = HTTP2ServerTransport.Posix(
             listeningSocketDescriptor: Int(socket.descriptor), transportSecurity: .plaintext,
             config: .defaults { config in
@@ -39,7 +39,7 @@ public final class RemovalServer: Sendable {
             })
         server = GRPCServer(
             transport: transport,
-            services: [RuntimeService(core: core), RemovalService(core: core), Elsewhere()],
+            services: [RuntimeService(daemon: daemon), RemovalService(daemon: daemon), UnimplementedMethods()],
             interceptors: [CallLog(logger: logger)])
         self.socket = socket
     }
@@ -57,43 +57,44 @@ public final class RemovalServer: Sendable {
     ///
     /// - Parameter grace: How long they may wait; those that are left are then told to call again.
     public func beginGracefulShutdown(grace: Duration) {
-        core.works.beginEnding()
-        Task { [core, server] in
+        daemon.jobs.beginEnding()
+        Task { [daemon, server] in
             // A server that is told to end while it begins neither ends nor begins.
             _ = try? await server.transport.listeningAddress
             server.beginGracefulShutdown()
             try? await Task.sleep(for: grace)
-            core.works.leave()
+            daemon.jobs.leave()
         }
     }
 
     /// Goes on with all sandboxes whose removal was begun, by whomever, and not finished; how many that are.
     public func resume() async -> Int {
-        await core.orchestrator.noteClockNow()
+        await daemon.orchestrator.noteClockNow()
         do {
-            let sandboxes = try await core.registry { (registry) throws(RegistryError) in try registry.sandboxes() }
+            let sandboxes = try await daemon.registry { (registry) throws(RegistryError) in try registry.sandboxes() }
             // Whoever was killed before he had made the mark has left his line in the lock file.
-            let abandoned = try await core.registry { (registry) throws(RegistryError) in try registry.abandonedWork() }
+            let abandoned = try await daemon.registry { (registry) throws(RegistryError) in try registry.abandonedWork()
+            }
             let begun = Set(abandoned.filter { $0.work == RemovalPlan.Purpose.remove.rawValue }.map(\.sandbox.id))
             let removing = sandboxes.filter { $0.state == .removing || begun.contains($0.id) }
             for sandbox in removing {
-                core.logger.info("resuming a removal", metadata: ["id": "\(sandbox.id)"])
+                daemon.logger.info("resuming a removal", metadata: ["id": "\(sandbox.id)"])
                 Counter(label: "podreap_resumed_total").increment()
-                _ = try core.removal(of: sandbox, isBounded: false)
+                _ = try daemon.removal(of: sandbox, isBounded: false)
             }
             return removing.count
         } catch {
-            core.logger.error("cannot resume removals", metadata: ["reason": "\(error)"])
+            daemon.logger.error("cannot resume removals", metadata: ["reason": "\(error)"])
             return 0
         }
     }
 
     /// Waits for what is under way without a caller: false where it takes longer. What is not done then is resumed at the next start.
-    public func waitUntilIdle(_ limit: Duration) async -> Bool { await core.works.waitUntilIdle(limit) }
+    public func waitUntilIdle(_ limit: Duration) async -> Bool { await daemon.jobs.waitUntilIdle(limit) }
 
     /// The sandboxes that this process removes now, or has queued.
-    public var removing: Set<String> { core.works.ids(of: .removeSandbox) }
+    public var removing: Set<String> { daemon.jobs.ids(of: .removeSandbox) }
 
     /// How many removals and stops are under way.
-    public var underWay: Int { core.works.count }
+    public var underWay: Int { daemon.jobs.count }
 }

@@ -8,7 +8,7 @@ internal import SwiftProtobuf
 
 /// `podreap.v1.Removal`.
 struct RemovalService: Podreap_V1_Removal.SimpleServiceProtocol {
-    let core: Core
+    let daemon: DaemonContext
 
     func registerPodSandbox(
         request: Podreap_V1_RegisterPodSandboxRequest, context: ServerContext
@@ -23,7 +23,7 @@ struct RemovalService: Podreap_V1_Removal.SimpleServiceProtocol {
         }
         let document = RegistrationDocument(sandbox: sandbox, containers: containers)
         do throws(RemovalError) {
-            let registration = try await core.orchestrator.register(document)
+            let registration = try await daemon.orchestrator.register(document)
             return .with { $0.warnings = registration.warnings }
         } catch {
             throw RPCError(error)
@@ -34,10 +34,10 @@ struct RemovalService: Podreap_V1_Removal.SimpleServiceProtocol {
         request: Podreap_V1_RegisterContainerRequest, context: ServerContext
     ) async throws -> Podreap_V1_RegisterContainerResponse {
         let id = request.podSandboxID
-        guard let sandbox = try await core.sandbox(id, .none) else { throw RPCError.unknown(sandbox: id) }
+        guard let sandbox = try await daemon.sandbox(id, .none) else { throw RPCError.unknown(sandbox: id) }
         let container = try Container(request.container, "container", of: sandbox)
         do throws(RemovalError) {
-            let registration = try await core.orchestrator.register([container], into: id)
+            let registration = try await daemon.orchestrator.register([container], into: id)
             return .with { $0.warnings = registration.warnings }
         } catch {
             throw RPCError(error)
@@ -49,8 +49,8 @@ struct RemovalService: Podreap_V1_Removal.SimpleServiceProtocol {
         context: ServerContext
     ) async throws {
         let id = request.podSandboxID
-        guard let work = try await core.removal(of: id, .none) else {
-            let last = try await core.registry { (registry) throws(RegistryError) in
+        guard let work = try await daemon.removal(of: id, .none) else {
+            let last = try await daemon.registry { (registry) throws(RegistryError) in
                 try registry.reports(limit: 1, of: id).first?.outcome ?? ""
             }
             return try await response.write(.with { $0.unknown.lastOutcome = last })
@@ -67,7 +67,7 @@ struct RemovalService: Podreap_V1_Removal.SimpleServiceProtocol {
             throw error
         }
         switch await answer {
-        case nil: throw core.stillRunning(id)
+        case nil: throw daemon.stillRunning(id)
         case .failure(let error): throw RPCError(error)
         case .success(.unknown(_, let last)):
             try await response.write(.with { $0.unknown.lastOutcome = last?.outcome ?? "" })
@@ -81,16 +81,16 @@ struct RemovalService: Podreap_V1_Removal.SimpleServiceProtocol {
     }
 
     private func end(
-        of work: Work, _ source: AsyncStream<Podreap_V1_RemovePodSandboxResponse>.Continuation
-    ) async -> Work.Answer? {
+        of work: RemovalJob, _ source: AsyncStream<Podreap_V1_RemovePodSandboxResponse>.Continuation
+    ) async -> RemovalJob.Answer? {
         defer { source.finish() }
         return await work.answer { source.yield(Podreap_V1_RemovePodSandboxResponse($0)) }
     }
 
     func plan(request: Podreap_V1_PlanRequest, context: ServerContext) async throws -> Podreap_V1_PlanResponse {
         let id = request.podSandboxID
-        try Core.require(id, "pod_sandbox_id")
-        let plan = try await core.read { (orchestrator) throws(RemovalError) in try orchestrator.plan(id) }
+        try DaemonContext.require(id, "pod_sandbox_id")
+        let plan = try await daemon.read { (orchestrator) throws(RemovalError) in try orchestrator.plan(id) }
         guard let plan else { throw RPCError.unknown(sandbox: id) }
         return Podreap_V1_PlanResponse(plan)
     }
@@ -99,8 +99,8 @@ struct RemovalService: Podreap_V1_Removal.SimpleServiceProtocol {
         request: Podreap_V1_ExplainRequest, context: ServerContext
     ) async throws -> Podreap_V1_ExplainResponse {
         let id = request.podSandboxID
-        guard let sandbox = try await core.sandbox(id, .none) else { throw RPCError.unknown(sandbox: id) }
-        let explanation = try await core.read { (orchestrator) throws(RemovalError) in
+        guard let sandbox = try await daemon.sandbox(id, .none) else { throw RPCError.unknown(sandbox: id) }
+        let explanation = try await daemon.read { (orchestrator) throws(RemovalError) in
             try orchestrator.explain(sandbox)
         }
         return Podreap_V1_ExplainResponse(explanation)
@@ -111,10 +111,10 @@ struct RemovalService: Podreap_V1_Removal.SimpleServiceProtocol {
     ) async throws -> Podreap_V1_ResolveResponse {
         switch request.beginning {
         case .podSandbox(let text):
-            guard let sandbox = try await core.sandbox(text, .any) else { throw RPCError.unknown(sandbox: text) }
+            guard let sandbox = try await daemon.sandbox(text, .any) else { throw RPCError.unknown(sandbox: text) }
             return .with { $0.podSandboxID = sandbox.id }
         case .container(let text):
-            guard let found = try await core.container(text, .any) else {
+            guard let found = try await daemon.container(text, .any) else {
                 throw RPCError.unknown(container: text)
             }
             return .with {
@@ -135,13 +135,13 @@ struct RemovalService: Podreap_V1_Removal.SimpleServiceProtocol {
         }
         let bound = request.olderThan == 0 ? 3600 : request.olderThan
         do throws(RemovalError) {
-            let facts = try await core.orchestrator.garbage()
+            let facts = try await daemon.orchestrator.garbage()
             var response = Podreap_V1_CollectGarbageResponse()
             response.problems = facts.problems
             for verdict in facts.judge(olderThan: bound) where verdict.decision != .known {
                 var item = Podreap_V1_Garbage(verdict)
                 if request.remove, item.outcome == .removable {
-                    let failure = try await core.orchestrator.collect(verdict, from: facts, olderThan: bound)
+                    let failure = try await daemon.orchestrator.collect(verdict, from: facts, olderThan: bound)
                     item.outcome = failure == nil ? .removed : .failed
                     item.reason = failure ?? item.reason
                 }
@@ -164,7 +164,7 @@ struct RemovalService: Podreap_V1_Removal.SimpleServiceProtocol {
         guard id.isEmpty || matching.isEmpty else {
             throw RPCError(code: .invalidArgument, message: "pod_sandbox_id and matching exclude each other")
         }
-        let reports = try await core.registry { (registry) throws(RegistryError) in
+        let reports = try await daemon.registry { (registry) throws(RegistryError) in
             if !matching.isEmpty { return try registry.reports(limit: limit, matching: matching) }
             return try registry.reports(limit: limit, of: id.isEmpty ? nil : id)
         }

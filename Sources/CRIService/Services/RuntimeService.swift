@@ -5,9 +5,9 @@ internal import SandboxRegistry
 internal import SandboxRemoval
 internal import SwiftProtobuf
 
-/// `runtime.v1.RuntimeService`: what of it concerns stopping and removing. The other methods are in `Elsewhere`.
+/// `runtime.v1.RuntimeService`: what of it concerns stopping and removing. The other methods are in `UnimplementedMethods`.
 struct RuntimeService: Runtime_V1_RuntimeService.SimpleServiceProtocol {
-    let core: Core
+    let daemon: DaemonContext
 
     func version(
         request: Runtime_V1_VersionRequest, context: ServerContext
@@ -28,7 +28,7 @@ struct RuntimeService: Runtime_V1_RuntimeService.SimpleServiceProtocol {
             $0.status = true
         }
         do {
-            let calls = try await core.readiness.runtimes()
+            let calls = try await daemon.readiness.runtimes()
             runtimes = calls.map(\.name)
             ready.message = calls.notCalled
             if let problem = calls.whyNotReady {
@@ -36,7 +36,7 @@ struct RuntimeService: Runtime_V1_RuntimeService.SimpleServiceProtocol {
                 ready.reason = "RuntimesDoNotWork"
                 ready.message = problem
             }
-            _ = try await core.registry { (registry) throws(RegistryError) in try registry.reports(limit: 1) }
+            _ = try await daemon.registry { (registry) throws(RegistryError) in try registry.reports(limit: 1) }
         } catch {
             ready.status = false
             ready.reason = "PodsCannotBeRemoved"
@@ -53,8 +53,8 @@ struct RuntimeService: Runtime_V1_RuntimeService.SimpleServiceProtocol {
         if request.verbose {
             response.info["podreap"] = json(
                 Info(
-                    registry: core.orchestrator.registry.path, runtimes: runtimes, atOnce: core.limits.atOnce,
-                    underWay: core.works.count))
+                    registry: daemon.orchestrator.registry.path, runtimes: runtimes, atOnce: daemon.limits.atOnce,
+                    underWay: daemon.jobs.count))
         }
         return response
     }
@@ -71,14 +71,14 @@ struct RuntimeService: Runtime_V1_RuntimeService.SimpleServiceProtocol {
     func stopPodSandbox(
         request: Runtime_V1_StopPodSandboxRequest, context: ServerContext
     ) async throws -> Runtime_V1_StopPodSandboxResponse {
-        try await core.finish(try await core.stop(of: request.podSandboxID, .forActing), request.podSandboxID)
+        try await daemon.finish(try await daemon.stop(of: request.podSandboxID, .forActing), request.podSandboxID)
         return Runtime_V1_StopPodSandboxResponse()
     }
 
     func removePodSandbox(
         request: Runtime_V1_RemovePodSandboxRequest, context: ServerContext
     ) async throws -> Runtime_V1_RemovePodSandboxResponse {
-        try await core.finish(try await core.removal(of: request.podSandboxID, .forActing), request.podSandboxID)
+        try await daemon.finish(try await daemon.removal(of: request.podSandboxID, .forActing), request.podSandboxID)
         return Runtime_V1_RemovePodSandboxResponse()
     }
 
@@ -86,8 +86,8 @@ struct RuntimeService: Runtime_V1_RuntimeService.SimpleServiceProtocol {
         request: Runtime_V1_PodSandboxStatusRequest, context: ServerContext
     ) async throws -> Runtime_V1_PodSandboxStatusResponse {
         let id = request.podSandboxID
-        guard let sandbox = try await core.sandbox(id, .forLooking) else { throw RPCError.unknown(sandbox: id) }
-        let view = try await core.read { (orchestrator) throws(RemovalError) in
+        guard let sandbox = try await daemon.sandbox(id, .forLooking) else { throw RPCError.unknown(sandbox: id) }
+        let view = try await daemon.read { (orchestrator) throws(RemovalError) in
             try SandboxView(sandbox, orchestrator)
         }
         return .with {
@@ -100,7 +100,7 @@ struct RuntimeService: Runtime_V1_RuntimeService.SimpleServiceProtocol {
         request: Runtime_V1_ListPodSandboxRequest, context: ServerContext
     ) async throws -> Runtime_V1_ListPodSandboxResponse {
         let filter = request.filter
-        let items = try await core.read { (orchestrator) throws(RemovalError) in
+        let items = try await daemon.read { (orchestrator) throws(RemovalError) in
             var items: [Runtime_V1_PodSandbox] = []
             let id = try orchestrator.sandboxID(filter.id)
             for sandbox in try orchestrator.sandboxes() where filter.id.isEmpty || sandbox.id == id {
@@ -124,15 +124,15 @@ struct RuntimeService: Runtime_V1_RuntimeService.SimpleServiceProtocol {
         }
         // A day is as good as for ever.
         let grace = Duration.seconds(min(request.timeout, 86_400))
-        let work = try await core.stop(ofContainer: request.containerID, grace: grace)
-        try await core.finish(work, request.containerID)
+        let work = try await daemon.stop(ofContainer: request.containerID, grace: grace)
+        try await daemon.finish(work, request.containerID)
         return Runtime_V1_StopContainerResponse()
     }
 
     func removeContainer(
         request: Runtime_V1_RemoveContainerRequest, context: ServerContext
     ) async throws -> Runtime_V1_RemoveContainerResponse {
-        try await core.finish(try await core.removal(ofContainer: request.containerID), request.containerID)
+        try await daemon.finish(try await daemon.removal(ofContainer: request.containerID), request.containerID)
         return Runtime_V1_RemoveContainerResponse()
     }
 
@@ -140,10 +140,10 @@ struct RuntimeService: Runtime_V1_RuntimeService.SimpleServiceProtocol {
         request: Runtime_V1_ContainerStatusRequest, context: ServerContext
     ) async throws -> Runtime_V1_ContainerStatusResponse {
         let id = request.containerID
-        guard let found = try await core.container(id, .forLooking) else { throw RPCError.unknown(container: id) }
+        guard let found = try await daemon.container(id, .forLooking) else { throw RPCError.unknown(container: id) }
         let state: ContainerState
         do throws(RemovalError) {
-            state = try await core.orchestrator.state(of: found.container, in: found.sandbox)
+            state = try await daemon.orchestrator.state(of: found.container, in: found.sandbox)
         } catch {
             throw RPCError(error)
         }
@@ -158,7 +158,7 @@ struct RuntimeService: Runtime_V1_RuntimeService.SimpleServiceProtocol {
         request: Runtime_V1_ListContainersRequest, context: ServerContext
     ) async throws -> Runtime_V1_ListContainersResponse {
         let filter = request.filter
-        let containers = try await core.read { (orchestrator) throws(RemovalError) in
+        let containers = try await daemon.read { (orchestrator) throws(RemovalError) in
             let pod = try orchestrator.sandboxID(filter.podSandboxID)
             let id = try orchestrator.containerID(filter.id)
             var all: [(sandbox: Sandbox, container: Container)] = []

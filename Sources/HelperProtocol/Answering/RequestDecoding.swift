@@ -21,8 +21,8 @@ extension Request {
             self = .hello(try VersionRange(from: &reader))
         case .unmount:
             self = try Self.unmount(at: try Place(from: &reader), from: &reader)
-        case .deleteNetworkNamespace:
-            self = .deleteNetworkNamespace(try Place(from: &reader), try reader.intent())
+        case .deleteNamespace:
+            self = .deleteNamespace(try Place(from: &reader), try reader.intent())
         case .removeDirectory:
             self = .removeDirectory(try Place(from: &reader), try DirectoryIntent(from: &reader))
         case .runtimeState:

@@ -30,7 +30,7 @@ extension Request {
             out.put(UInt8(only == nil ? 3 : 4))
             only?.encode(to: &out)
             out.put(most)
-        case .deleteNetworkNamespace(let place, let intent):
+        case .deleteNamespace(let place, let intent):
             place.encode(to: &out)
             out.put(intent)
         case .removeDirectory(let place, let intent):

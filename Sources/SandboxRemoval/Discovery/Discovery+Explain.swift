@@ -44,7 +44,7 @@ extension Discovery {
                     ]))
         }
         let ids = Set([sandbox.id] + containers.map(\.id))
-        let minders = try ContainerMinder.all().filter { !ids.isDisjoint(with: $0.containers) }
+        let minders = try ContainerMonitor.all().filter { !ids.isDisjoint(with: $0.containers) }
         if minders.isEmpty, containers.contains(where: { $0.process != nil }) {
             let program = runtime == .crio ? "conmon" : "shim"
             findings.append(

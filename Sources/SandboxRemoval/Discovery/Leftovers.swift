@@ -26,7 +26,7 @@ extension Discovery {
     private func minders() throws(ObservationError) -> [Leftover] {
         let ids = Set(pods.flatMap { [$0.pod.id] + $0.pod.containers.map(\.id) })
         var found: [Leftover] = []
-        for process in try ContainerMinder.all() where !ids.isDisjoint(with: process.containers) {
+        for process in try ContainerMonitor.all() where !ids.isDisjoint(with: process.containers) {
             let id = process.containers.first { ids.contains($0) } ?? ""
             found.append(
                 Leftover(

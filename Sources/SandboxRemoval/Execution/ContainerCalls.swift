@@ -31,7 +31,7 @@ extension Orchestrator {
             guard let mounts = try await self.mountsSeen(until: end)?.get() else {
                 throw .overdue("the list of mounts", after: options.timeout)
             }
-            let report = try await Run(self, options, nil, tell).carryOut(
+            let report = try await RemovalRun(self, options, nil, tell).carryOut(
                 found.sandbox, records, mounts, .stopContainer
             ) {
                 RemovalPlan.stop(container: container, of: $0, $1, $2, grace: grace)
@@ -55,7 +55,7 @@ extension Orchestrator {
             guard let sandbox = work.sandbox, work.records.containers.contains(where: { $0.id == container }) else {
                 return .unknown(id: container, last: nil)
             }
-            let report = try await Run(self, options, work, tell).carryOut(
+            let report = try await RemovalRun(self, options, work, tell).carryOut(
                 sandbox, work.records, mounts, .removeContainer
             ) {
                 RemovalPlan.remove(container: container, of: $0, $1, $2)
@@ -94,7 +94,7 @@ extension Orchestrator {
     public func observedState(of container: Container, in sandbox: Sandbox) throws(RemovalError) -> ContainerState {
         do throws(ObservationError) {
             if sandbox.isFromEarlierBoot(than: try Boot.id()) { return .exited }
-            switch try Observation.processes(of: container) {
+            switch try SandboxSnapshot.processes(of: container) {
             case .running: return .running
             case .ended(let remaining): return remaining.isEmpty ? .exited : .running
             case .unknown: return .unknown
@@ -187,7 +187,7 @@ extension Orchestrator {
                 field: "pod_sandbox_id", problem: "the machine was booted since that sandbox was registered; remove it")
         }
         let document = RegistrationDocument(sandbox: sandbox, containers: containers)
-        var examination = Examination(document, session)
+        var examination = RegistrationValidator(document, session)
         try examination.checkPaths()
         try await examination.identifyContainers()
         try await examination.findProcesses()

@@ -4,7 +4,7 @@ internal import HelperProtocol
 internal import NodeObservation
 internal import SandboxRegistry
 
-extension Executor {
+extension PlanExecutor {
     /// Deletes a container from its runtime, with its cgroups, once it is proven that nothing of it lives.
     func delete(_ container: Container) async throws(StepFailure) -> StepSuccess {
         var evidence: ContainerEvidence

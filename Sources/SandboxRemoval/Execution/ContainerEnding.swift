@@ -5,7 +5,7 @@ internal import SandboxRegistry
 
 // A runtime's exit status is never believed, nor that it does not know a container: what counts is the evidence.
 
-extension Executor {
+extension PlanExecutor {
     /// What is known now of whether a container lives.
     func evidence(of container: Container, briefly: Bool = false) async throws(StepFailure) -> ContainerEvidence {
         try await life.evidence(of: container, briefly: briefly) { (request) throws(StepFailure) in

@@ -9,7 +9,7 @@ private let shares: UInt8 = 2
 /// A directory is large where this many entries were removed and some are left.
 private let largeDirectory: UInt32 = 4000
 
-extension Executor {
+extension PlanExecutor {
     /// Removes a directory slice by slice. The helper stops where something is mounted, so a mount that appeared meanwhile
     /// is detached, and the removal goes on.
     func remove(_ directory: Container.Directory, _ step: Step) async throws(StepFailure) -> StepSuccess {

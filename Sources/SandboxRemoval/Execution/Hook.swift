@@ -2,7 +2,7 @@ internal import EventLoop
 internal import HelperClient
 internal import SandboxRegistry
 
-extension Executor {
+extension PlanExecutor {
     /// Has the caller do what must be done while the namespaces are still there. It is not waited for beyond its deadline, even
     /// where it takes no notice of being cancelled.
     func callHook() async throws(StepFailure) {

@@ -8,7 +8,7 @@ internal import SandboxRegistry
 private let mountsAtOnce: UInt32 = 10_000
 /// How often the mounts beneath a directory are looked at again, where some appear while it is being removed.
 let mountRounds = 8
-extension Executor {
+extension PlanExecutor {
     /// Detaches what is mounted over a directory and beneath it. A mount is the pod's if the directory that it covers or lies in is
     /// the recorded one, whenever it was made.
     ///

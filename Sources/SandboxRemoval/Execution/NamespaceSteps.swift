@@ -4,13 +4,13 @@ internal import HelperProtocol
 internal import NodeObservation
 internal import SandboxRegistry
 
-extension Executor {
+extension PlanExecutor {
     func delete(_ pin: NamespacePin) async throws(StepFailure) -> StepSuccess {
         let place = try orFail { () throws(RootError) in
             try roots.place(pin.path, for: .deleteNamespace, in: [pin.kind.rootKind])
         }
         guard let recorded = pin.identity else {
-            let reply = try await call(.deleteNetworkNamespace(place, .look), atMost: options.runtimeCall)
+            let reply = try await call(.deleteNamespace(place, .look), atMost: options.runtimeCall)
             guard reply.outcome != .alreadyDone else { return .alreadyDone }
             return StepSuccess(
                 already: true, detail: "nothing was there when the pod was registered; what is there now is left")
@@ -18,13 +18,13 @@ extension Executor {
         let only = NodeIdentity(recorded)
         // All containers have ended. Who is in the namespace now keeps it; the deletion takes longer than the look.
         async let marks = marks(for: pin)
-        var reply = try await call(.deleteNetworkNamespace(place, .act(only: only)), atMost: options.runtimeCall)
+        var reply = try await call(.deleteNamespace(place, .act(only: only)), atMost: options.runtimeCall)
         if case .refused(.identityMismatch, _) = reply.outcome, let file = try await unmountedPin(place) {
-            reply = try await call(.deleteNetworkNamespace(place, .act(only: file)), atMost: options.runtimeCall)
+            reply = try await call(.deleteNamespace(place, .act(only: file)), atMost: options.runtimeCall)
         }
         // Their number falls with each request; who asks again meets what lies beneath, whose identity counts too.
         while case .refused(.tooManyMounts, _) = reply.outcome {
-            reply = try await call(.deleteNetworkNamespace(place, .act(only: only)), atMost: options.runtimeCall)
+            reply = try await call(.deleteNamespace(place, .act(only: only)), atMost: options.runtimeCall)
         }
         let isAnothers = reply.isMismatch
         guard reply.isSuccess || isAnothers else { throw StepFailure(reply) }
@@ -69,7 +69,7 @@ extension Executor {
 
     /// The file that is left where somebody has unmounted the namespace: it is not what was registered, and holds nothing.
     private func unmountedPin(_ place: Place) async throws(StepFailure) -> NodeIdentity? {
-        let reply = try await call(.deleteNetworkNamespace(place, .look), atMost: options.runtimeCall)
+        let reply = try await call(.deleteNamespace(place, .look), atMost: options.runtimeCall)
         guard case .namespace(let identity, mounted: false) = reply.facts else { return nil }
         return identity
     }

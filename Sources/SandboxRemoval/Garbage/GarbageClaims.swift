@@ -31,7 +31,7 @@ extension GarbageClaims {
     ) throws(ObservationError) -> GarbageClaims {
         var claims = GarbageClaims()
         let ids = Set(items.flatMap(\.ids))
-        for minder in try ContainerMinder.all() {
+        for minder in try ContainerMonitor.all() {
             for id in minder.containers where ids.contains(id) {
                 claims.add(
                     "\(minder.program) (process \(minder.pid)) minds it; where that is left over, end it first", [id])

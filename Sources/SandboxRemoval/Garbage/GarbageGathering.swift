@@ -137,7 +137,7 @@ struct GarbageGathering {
             let place = "\(path)/\(child)"
             // Others' names are nobody's business.
             guard let target = try? roots.place(place, for: .deleteNamespace, in: [root.kind]),
-                case .namespace(let identity, let mounted) = try await ask(.deleteNetworkNamespace(target, .look)).facts
+                case .namespace(let identity, let mounted) = try await ask(.deleteNamespace(target, .look)).facts
             else { continue }
             facts.items.append(
                 GarbageItem(

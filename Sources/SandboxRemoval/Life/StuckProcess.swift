@@ -4,7 +4,7 @@ internal import HelperProtocol
 internal import NodeObservation
 internal import SandboxRegistry
 
-extension Executor {
+extension PlanExecutor {
     func stuckOnThread(
         _ pids: [Int32], _ container: Container, _ evidence: ContainerEvidence, _ answer: Reply?
     ) async throws(StepFailure) -> StepFailure {

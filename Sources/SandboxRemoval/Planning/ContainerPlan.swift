@@ -7,7 +7,7 @@ extension RemovalPlan {
     ///
     /// - Parameter grace: How long it may take to end after its stop signal, before it is killed; zero kills at once.
     static func stop(
-        container id: String, of sandbox: Sandbox, _ containers: [Container], _ seen: Observation, grace: Duration
+        container id: String, of sandbox: Sandbox, _ containers: [Container], _ seen: SandboxSnapshot, grace: Duration
     ) -> RemovalPlan {
         var plan = RemovalPlan(.stopContainer, sandbox, containers.filter { $0.id == id }, seen)
         for container in plan.containers {
@@ -20,7 +20,7 @@ extension RemovalPlan {
 
     /// Plans to remove one workload container with its directories and its name.
     static func remove(
-        container id: String, of sandbox: Sandbox, _ containers: [Container], _ seen: Observation
+        container id: String, of sandbox: Sandbox, _ containers: [Container], _ seen: SandboxSnapshot
     ) -> RemovalPlan {
         var plan = RemovalPlan(.removeContainer, sandbox, containers.filter { $0.id == id && !$0.isInfra }, seen)
         for container in plan.containers {

@@ -18,7 +18,7 @@ public struct RemovalPlan: Sendable, Equatable {
     ///
     /// - Parameter hook: Whether the caller has something done before the namespaces are deleted.
     public static func remove(
-        _ sandbox: Sandbox, _ containers: [Container], _ seen: Observation, hook: Bool = false
+        _ sandbox: Sandbox, _ containers: [Container], _ seen: SandboxSnapshot, hook: Bool = false
     ) -> RemovalPlan {
         var plan = RemovalPlan(.remove, sandbox, containers, seen, hook: hook)
         let mark = plan.add(.sandbox(id: sandbox.id), .markRemoving, after: [])
@@ -37,7 +37,7 @@ public struct RemovalPlan: Sendable, Equatable {
     ///   - grace: How long a container may take to end after its stop signal, before it is killed.
     ///   - hook: As for `remove`.
     public static func stop(
-        _ sandbox: Sandbox, _ containers: [Container], _ seen: Observation, grace: Duration, hook: Bool = false
+        _ sandbox: Sandbox, _ containers: [Container], _ seen: SandboxSnapshot, grace: Duration, hook: Bool = false
     ) -> RemovalPlan {
         var plan = RemovalPlan(.stop, sandbox, containers, seen, hook: hook)
         let ends = plan.addEnds(seen) { grace > .zero ? ($0.stopSignal, grace) : (Signal.kill, .zero) }
@@ -49,7 +49,7 @@ public struct RemovalPlan: Sendable, Equatable {
     }
 
     /// Has done what the caller wants done before the namespaces are deleted, and nothing else: they are.
-    static func hook(_ purpose: Purpose, of sandbox: Sandbox, _ seen: Observation) -> RemovalPlan {
+    static func hook(_ purpose: Purpose, of sandbox: Sandbox, _ seen: SandboxSnapshot) -> RemovalPlan {
         var plan = RemovalPlan(purpose, sandbox, [], seen, hook: true)
         if !plan.isAfterReboot { plan.add(.sandbox(id: sandbox.id), .beforeNamespaces, after: []) }
         return plan
@@ -58,7 +58,7 @@ public struct RemovalPlan: Sendable, Equatable {
     private let hasHook: Bool
 
     init(
-        _ purpose: Purpose, _ sandbox: Sandbox, _ containers: [Container], _ seen: Observation, hook: Bool = false
+        _ purpose: Purpose, _ sandbox: Sandbox, _ containers: [Container], _ seen: SandboxSnapshot, hook: Bool = false
     ) {
         hasHook = hook
         self.purpose = purpose
@@ -76,7 +76,7 @@ public struct RemovalPlan: Sendable, Equatable {
     /// Workloads side by side, and then the infra container: it holds what they live in. Those that have ended are not in
     /// the answer.
     private mutating func addEnds(
-        _ seen: Observation, how: (Container) -> (signal: UInt8, grace: Duration)
+        _ seen: SandboxSnapshot, how: (Container) -> (signal: UInt8, grace: Duration)
     ) -> [String: Int] {
         var ends: [String: Int] = [:]
         var workloads: [Int] = []
@@ -91,7 +91,7 @@ public struct RemovalPlan: Sendable, Equatable {
     }
 
     /// nil where nothing lives.
-    func method(for container: Container, _ seen: Observation) -> EndMethod? {
+    func method(for container: Container, _ seen: SandboxSnapshot) -> EndMethod? {
         if isAfterReboot { return .beforeReboot }
         switch seen.processes[container.id] ?? .unknown {
         case .running(let process): return .process(process)
@@ -110,7 +110,7 @@ public struct RemovalPlan: Sendable, Equatable {
         return deletes
     }
 
-    mutating func addRemains(of container: Container, after: [Int], _ seen: Observation) {
+    mutating func addRemains(of container: Container, after: [Int], _ seen: SandboxSnapshot) {
         let subject = Subject.container(id: container.id)
         let gone = after + container.directories.map { addDirectory($0, of: subject, after: after, seen) }
         if !container.isInfra {
@@ -118,7 +118,7 @@ public struct RemovalPlan: Sendable, Equatable {
         }
     }
 
-    private mutating func addSandboxRemains(after: [Int], _ seen: Observation) {
+    private mutating func addSandboxRemains(after: [Int], _ seen: SandboxSnapshot) {
         addShm(after: after)
         addNamespaces(after: after)
         let own = sandbox.ownDirectory
@@ -135,7 +135,7 @@ public struct RemovalPlan: Sendable, Equatable {
     /// Returns the step after which the directory is gone.
     @discardableResult
     private mutating func addDirectory(
-        _ directory: Container.Directory, of subject: Subject, after: [Int], _ seen: Observation
+        _ directory: Container.Directory, of subject: Subject, after: [Int], _ seen: SandboxSnapshot
     ) -> Int {
         let handled = steps.flatMap { step -> [[UInt8]] in
             switch step.action {

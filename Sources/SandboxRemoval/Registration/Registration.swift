@@ -35,7 +35,7 @@ extension Orchestrator {
         let bootID: String
         do throws(HelperError) { session = try await helpers.session() } catch { throw .helper(error) }
         do throws(ObservationError) { bootID = try Boot.id() } catch { throw .observation(error) }
-        var examination = Examination(document, session)
+        var examination = RegistrationValidator(document, session)
         try examination.checkPaths()
         try await examination.identify()
         try await examination.findProcesses()
@@ -47,7 +47,7 @@ extension Orchestrator {
 }
 
 /// A document that is being compared with the policy and with what there is.
-struct Examination {
+struct RegistrationValidator {
     var sandbox: Sandbox
     var containers: [Container]
     var warnings: [String] = []
@@ -135,7 +135,7 @@ struct Examination {
             let pin = sandbox.namespaces[index]
             let field = "sandbox.namespaces.\(pin.kind.rawValue)"
             let place = try place(pin.path, .deleteNamespace, [pin.kind.rootKind], field)
-            let reply = try await ask(.deleteNetworkNamespace(place, .look), field)
+            let reply = try await ask(.deleteNamespace(place, .look), field)
             guard case .namespace(let identity, let mounted) = reply.facts else {
                 warnings.append("\(field): \(pin.path) is not there")
                 continue

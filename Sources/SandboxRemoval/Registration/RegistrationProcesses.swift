@@ -3,7 +3,7 @@ internal import HelperProtocol
 internal import NodeObservation
 internal import SandboxRegistry
 
-extension Examination {
+extension RegistrationValidator {
     /// Finds each container's process and cgroups, with what tells them from later ones.
     mutating func findProcesses() async throws(RemovalError) {
         let mounts = try observing { () throws(ObservationError) in try MountTable.current() }

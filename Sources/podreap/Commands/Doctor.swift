@@ -34,7 +34,7 @@ struct Doctor: AsyncParsableCommand, RegistryCommand {
     }
 
     private func show(_ checks: [Check]) {
-        let page = Page(.output)
+        let page = TerminalWriter(.output)
         for check in checks {
             let mark =
                 switch check.status {

@@ -64,7 +64,7 @@ struct Explain: RegistryCommand {
         if common.json {
             Stream.output.write(jsonLine(explanation))
         } else {
-            let page = Page(.output)
+            let page = TerminalWriter(.output)
             page.title("\(shortened(sandbox.id)) (pod \(sandbox.metadata.namespace)/\(sandbox.metadata.name))")
             page.line(state)
             for finding in explanation.findings { Self.show(finding, page) }
@@ -81,7 +81,7 @@ struct Explain: RegistryCommand {
         }
     }
 
-    private static func show(_ finding: Finding, _ page: Page) {
+    private static func show(_ finding: Finding, _ page: TerminalWriter) {
         let mark =
             switch finding.weight {
             case .blocks: page.paint.red("BLOCKS")

@@ -37,7 +37,7 @@ struct History: RegistryCommand {
             return
         }
         if let pod, stored.isEmpty { throw UsageError("no removal of \(pod) is known") }
-        let page = Page(.output)
+        let page = TerminalWriter(.output)
         if steps {
             show(stored, page)
             return
@@ -70,7 +70,7 @@ struct History: RegistryCommand {
         return report.purpose.rawValue + (report.assumedDead == true ? ", assumed dead" : "")
     }
 
-    private func show(_ stored: [StoredReport], _ page: Page) {
+    private func show(_ stored: [StoredReport], _ page: TerminalWriter) {
         for (index, entry) in stored.enumerated() {
             if index > 0 { page.line("") }
             guard let report = RemovalReport(entry) else {

@@ -60,7 +60,7 @@ struct Remove: AsyncParsableCommand, RegistryCommand {
         options.namesHolders = holders
         options.assumesDeath = assumesDeath
         options.lookForHolders = handsOver ? Self.askRoot : Self.look
-        try await runAll(ids, common, helper) { [options] (orchestrator, id, tell) throws(RemovalError) in
+        try await runConcurrently(ids, common, helper) { [options] (orchestrator, id, tell) throws(RemovalError) in
             try await orchestrator.remove(id, options: options, tell: tell)
         }
     }

@@ -33,7 +33,7 @@ struct Stop: AsyncParsableCommand, RegistryCommand {
         var options = Configured.removal(nil, extra: grace + grace)
         hook.add(to: &options)
         options.namesHolders = holders
-        try await runAll(ids, common, helper) { [options] (orchestrator, id, tell) throws(RemovalError) in
+        try await runConcurrently(ids, common, helper) { [options] (orchestrator, id, tell) throws(RemovalError) in
             try await orchestrator.stop(id, grace: grace, options: options, tell: tell)
         }
     }

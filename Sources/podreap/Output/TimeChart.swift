@@ -4,10 +4,10 @@ internal import SandboxRemoval
 /// The steps of one removal, each with a bar from its start to its end, all on one scale.
 struct TimeChart {
     private let report: RemovalReport
-    private let page: Page
+    private let page: TerminalWriter
     private let names: [String: String]
 
-    init(_ report: RemovalReport, _ page: Page) {
+    init(_ report: RemovalReport, _ page: TerminalWriter) {
         self.report = report
         self.page = page
         names = Self.names(report)

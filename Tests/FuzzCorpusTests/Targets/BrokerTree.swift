@@ -46,7 +46,7 @@ final class BrokerTree {
 
     func check(_ reply: Reply) {
         if case .count(let count) = reply.facts, count > 0 { whole = false }
-        if reply.kind == .deleteNetworkNamespace { whole = false }
+        if reply.kind == .deleteNamespace { whole = false }
         for file in outside { promise(Files.exists(file), "\(file) is gone") }
     }
 

@@ -13,7 +13,7 @@ extension Reply {
         case (.unmount(_, .look), .done, .mountPoint), (.unmount(_, .act), .inProgress, .count),
             (.unmountBeneath, .done, .count), (.unmountBeneath, .inProgress, .count):
             return true
-        case (.deleteNetworkNamespace, .done, .namespace): return true
+        case (.deleteNamespace, .done, .namespace): return true
         case (.removeDirectory(_, .look), .done, .directory(let facts)): return facts.identity.inode != 0
         case (.removeDirectory(_, .act), _, .count): return true
         case (.runtimeKill(_, .look, _, _), .done, .directory(let facts)),

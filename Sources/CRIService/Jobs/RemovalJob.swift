@@ -4,7 +4,7 @@ internal import SandboxRemoval
 internal import Synchronization
 
 /// What is being done to one sandbox or container, and who waits for it.
-final class Work: Sendable {
+final class RemovalJob: Sendable {
     typealias Answer = Result<RemovalAnswer, RemovalError>
 
     private struct State {
@@ -46,7 +46,7 @@ final class Work: Sendable {
         for continuation in waiting { continuation.resume(returning: answer) }
     }
 
-    /// Tells all who wait that the work will not end in this process.
+    /// Tells all who wait that the job will not end in this process.
     func leave() {
         let waiting = state.withLock { state in
             defer { state.waiting = [:] }
@@ -55,7 +55,7 @@ final class Work: Sendable {
         for continuation in waiting { continuation.resume(returning: nil) }
     }
 
-    /// Waits for the end of the work, or of the call that wants to know: then nil, and the work goes on.
+    /// Waits for the end of the job, or of the call that wants to know: then nil, and the job goes on.
     ///
     /// - Parameter listener: Is told what happens from here on, and the plan where there is one already.
     func answer(listener: (@Sendable (RemovalEvent) -> Void)? = nil) async -> Answer? {

@@ -4,7 +4,7 @@ internal import Synchronization
 
 /// A look at the node that those share who ask for one meanwhile: what each gets was seen after it had asked. Each of a hundred
 /// removals at once would read the mounts of all of them.
-final class SharedLook<Seen: Sendable>: Sendable {
+final class SingleFlight<Seen: Sendable>: Sendable {
     private typealias Answer = Result<Seen, ObservationError>
 
     private struct State {

@@ -1,7 +1,7 @@
 public import HelperProtocol
 
 /// The helper from its start to its end: the broker, and a launcher for each runtime, which it forks.
-public struct HelperProcess: ~Copyable {
+public struct Helper: ~Copyable {
     private let policy: Policy
     private let privileges: Privileges
     private let missing: CapabilitySet

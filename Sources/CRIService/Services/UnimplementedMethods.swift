@@ -1,7 +1,7 @@
 internal import GRPCCore
 
 /// CRI's methods that are not podreap's: each is answered UNIMPLEMENTED, and says who does it. No message is read for that.
-struct Elsewhere: RegistrableRPCService {
+struct UnimplementedMethods: RegistrableRPCService {
     private static let makes = "podreap stops and removes pods; it makes none. Call the runtime that makes them"
     private static let measures = "podreap measures nothing. Call the runtime that made the pod, or read its cgroups"
     private static let talks = "podreap does not talk to containers. Call the runtime that made this one"

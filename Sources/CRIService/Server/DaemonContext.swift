@@ -20,10 +20,10 @@ public struct ServiceLimits: Sendable {
 }
 
 /// What the services share.
-struct Core: Sendable {
+struct DaemonContext: Sendable {
     let orchestrator: Orchestrator
     let limits: ServiceLimits
-    let works: Works
+    let jobs: JobQueue
     let readiness: Readiness
     let logger: Logger
 
@@ -32,7 +32,7 @@ struct Core: Sendable {
         self.limits = limits
         self.logger = logger
         readiness = Readiness(orchestrator)
-        works = Works(atOnce: limits.atOnce, waiting: limits.waiting, observer: WorkLog(logger: logger))
+        jobs = JobQueue(atOnce: limits.atOnce, waiting: limits.waiting, observer: JobLog(logger: logger))
     }
 
     /// Reads the registry or `/proc`, on a thread that may wait for a disk or another process's lock.
@@ -76,28 +76,28 @@ struct Core: Sendable {
         logger.notice("the beginning of an id stands for it", metadata: ["beginning": "\(text)", "id": "\(id)"])
     }
 
-    // MARK: Work
+    // MARK: Jobs
 
     /// nil where no sandbox has such an id: then there is nothing to do.
-    func removal(of text: String, _ beginnings: Beginnings) async throws(RPCError) -> Work? {
+    func removal(of text: String, _ beginnings: Beginnings) async throws(RPCError) -> RemovalJob? {
         guard let sandbox = try await sandbox(text, beginnings) else { return nil }
         return try removal(of: sandbox)
     }
 
-    func removal(of sandbox: Sandbox, isBounded: Bool = true) throws(RPCError) -> Work {
-        let key = Works.Key(verb: .removeSandbox, id: sandbox.id)
+    func removal(of sandbox: Sandbox, isBounded: Bool = true) throws(RPCError) -> RemovalJob {
+        let key = JobQueue.Key(verb: .removeSandbox, id: sandbox.id)
         return try begin(key, isBounded: isBounded) { (orchestrator, tell) throws(RemovalError) in
             if sandbox.state == .removing { Counter(label: "podreap_retries_total").increment() }
             return try await orchestrator.remove(sandbox.id, options: limits.removal, tell: tell)
         }
     }
 
-    func stop(of text: String, _ beginnings: Beginnings) async throws(RPCError) -> Work? {
+    func stop(of text: String, _ beginnings: Beginnings) async throws(RPCError) -> RemovalJob? {
         guard let sandbox = try await sandbox(text, beginnings) else { return nil }
         var options = limits.removal
         // Workloads have their grace, and then the infra container has its own.
         options.timeout += limits.stopGrace + limits.stopGrace
-        return try begin(Works.Key(verb: .stopSandbox, id: sandbox.id)) {
+        return try begin(JobQueue.Key(verb: .stopSandbox, id: sandbox.id)) {
             [options] (orchestrator, tell) throws(RemovalError) in
             try await orchestrator.stop(sandbox.id, grace: limits.stopGrace, options: options, tell: tell)
         }
@@ -114,33 +114,33 @@ struct Core: Sendable {
         return found
     }
 
-    func stop(ofContainer text: String, grace: Duration) async throws(RPCError) -> Work? {
+    func stop(ofContainer text: String, grace: Duration) async throws(RPCError) -> RemovalJob? {
         guard let found = try await container(text, .forActing) else { return nil }
         var options = limits.removal
         options.timeout += grace
-        let key = Works.Key(verb: .stopContainer, id: found.container.id, grace: grace)
+        let key = JobQueue.Key(verb: .stopContainer, id: found.container.id, grace: grace)
         return try begin(key) { [options] (orchestrator, tell) throws(RemovalError) in
             try await orchestrator.stop(container: found.container.id, grace: grace, options: options, tell: tell)
         }
     }
 
-    func removal(ofContainer text: String) async throws(RPCError) -> Work? {
+    func removal(ofContainer text: String) async throws(RPCError) -> RemovalJob? {
         guard let found = try await container(text, .forActing) else { return nil }
-        let key = Works.Key(verb: .removeContainer, id: found.container.id)
+        let key = JobQueue.Key(verb: .removeContainer, id: found.container.id)
         return try begin(key) { (orchestrator, tell) throws(RemovalError) in
             try await orchestrator.remove(container: found.container.id, options: limits.removal, tell: tell)
         }
     }
 
     private func begin(
-        _ key: Works.Key, isBounded: Bool = true,
+        _ key: JobQueue.Key, isBounded: Bool = true,
         _ body:
             @escaping @Sendable (
                 Orchestrator, @escaping @Sendable (RemovalEvent) -> Void
             ) async throws(RemovalError) -> RemovalAnswer
-    ) throws(RPCError) -> Work {
-        do throws(Works.Full) {
-            return try works.work(key, isBounded: isBounded) { (tell) throws(RemovalError) in
+    ) throws(RPCError) -> RemovalJob {
+        do throws(JobQueue.Full) {
+            return try jobs.job(key, isBounded: isBounded) { (tell) throws(RemovalError) in
                 try await body(orchestrator, tell)
             }
         } catch {
@@ -153,23 +153,23 @@ struct Core: Sendable {
 
     /// The call's deadline is over, or its client gone, or the daemon's time is.
     func stillRunning(_ id: String) -> RPCError {
-        works.isOver
+        jobs.isOver
             ? RPCError(
                 code: .unavailable,
-                message: "podreapd ends before its work on \(printable(id)) does: call again, for the next one goes on")
+                message: "podreapd ends before its job on \(printable(id)) does: call again, for the next one goes on")
             : RPCError(
                 code: .deadlineExceeded,
-                message: "the call ended before its work did: that goes on, and a call for \(printable(id)) joins it")
+                message: "the call ended before its job did: that goes on, and a call for \(printable(id)) joins it")
     }
 
-    /// Waits for work; what is not done is an error. nil: there was nothing to do.
-    func finish(_ work: Work?, _ text: String) async throws(RPCError) {
-        guard let work else {
+    /// Waits for a job; what is not done is an error. nil: there was nothing to do.
+    func finish(_ job: RemovalJob?, _ text: String) async throws(RPCError) {
+        guard let job else {
             logger.info("nothing to do: the id is not registered", metadata: ["id": "\(printable(text))"])
             return
         }
-        let id = work.id
-        guard let answer = await work.answer() else { throw stillRunning(id) }
+        let id = job.id
+        guard let answer = await job.answer() else { throw stillRunning(id) }
         switch answer {
         case .failure(let error): throw RPCError(error)
         case .success(.unknown): return

@@ -3,7 +3,7 @@ internal import HelperProtocol
 internal import Synchronization
 
 /// One helper's process and our end of its socket. Requests are sent by one task at a time.
-final class HelperProcess: Sendable {
+final class HelperConnection: Sendable {
     private let connection: Connection
     private let loop: EventLoop
     private let lastID = Atomic<UInt64>(0)

@@ -2,7 +2,7 @@ import ArgumentParser
 internal import SandboxRegistry
 internal import SandboxRemoval
 
-struct Collect: AsyncParsableCommand, RegistryCommand {
+struct GC: AsyncParsableCommand, RegistryCommand {
     static let configuration = CommandConfiguration(
         commandName: "gc", abstract: "Shows what is left of pods that no registry knows, and removes it if told to.",
         discussion: """

@@ -1,5 +1,5 @@
 /// A process of a container runtime that waits for containers to end: containerd's shim, or conmon.
-public struct ContainerMinder: Sendable, Equatable {
+public struct ContainerMonitor: Sendable, Equatable {
     public let pid: Int32
     public let program: String
     /// The ids on its command line.
@@ -9,15 +9,15 @@ public struct ContainerMinder: Sendable, Equatable {
     public var endsByItself: Bool { program == "conmon" }
 
     /// All of them on this machine.
-    public static func all() throws(ObservationError) -> [ContainerMinder] {
-        var found: [ContainerMinder] = []
+    public static func all() throws(ObservationError) -> [ContainerMonitor] {
+        var found: [ContainerMonitor] = []
         for name in try subdirectories(of: Array("/proc".utf8)) {
             guard let pid = name[...].number(as: Int32.self) else { continue }
             // The name first: a process that hangs may not let its command line be read.
             guard let name = try ProcessStatus.of(pid: pid)?.name,
                 name.hasPrefix("conmon") || name.hasPrefix("containerd-shim"),
                 let bytes = try? contents(of: Array("/proc/\(pid)/cmdline".utf8)),
-                let minder = ContainerMinder(pid: pid, arguments: bytes.split(separator: 0).map(\.text))
+                let minder = ContainerMonitor(pid: pid, arguments: bytes.split(separator: 0).map(\.text))
             else { continue }
             found.append(minder)
         }

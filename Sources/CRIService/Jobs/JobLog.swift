@@ -4,15 +4,15 @@ internal import SandboxRegistry
 internal import SandboxRemoval
 
 /// Logs and counts what is under way.
-struct WorkLog: WorkObserver {
+struct JobLog: JobObserver {
     let logger: Logger
 
-    func began(_ key: Works.Key) {
+    func began(_ key: JobQueue.Key) {
         Meter(label: "podreap_works_under_way").increment()
         logger.debug("began", metadata: metadata(key))
     }
 
-    func saw(_ event: RemovalEvent, _ key: Works.Key) {
+    func saw(_ event: RemovalEvent, _ key: JobQueue.Key) {
         switch event {
         case .finished(let step, let record):
             Recorder(label: "podreap_step_duration_seconds", dimensions: [("step", step.verb)])
@@ -33,7 +33,7 @@ struct WorkLog: WorkObserver {
         }
     }
 
-    func ended(_ key: Works.Key, _ answer: Work.Answer) {
+    func ended(_ key: JobQueue.Key, _ answer: RemovalJob.Answer) {
         Meter(label: "podreap_works_under_way").decrement()
         var metadata = metadata(key)
         switch answer {
@@ -62,5 +62,7 @@ struct WorkLog: WorkObserver {
         Counter(label: label, dimensions: dimensions).increment()
     }
 
-    private func metadata(_ key: Works.Key) -> Logger.Metadata { ["verb": "\(key.verb.rawValue)", "id": "\(key.id)"] }
+    private func metadata(_ key: JobQueue.Key) -> Logger.Metadata {
+        ["verb": "\(key.verb.rawValue)", "id": "\(key.id)"]
+    }
 }

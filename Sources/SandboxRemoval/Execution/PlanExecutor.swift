@@ -6,7 +6,7 @@ internal import SandboxRegistry
 
 /// Carries out a plan: every step as soon as those that it depends on have succeeded, side by side as far as there are
 /// helpers. What fails stops only what depends on it.
-struct Executor: Sendable {
+struct PlanExecutor: Sendable {
     let plan: RemovalPlan
     let registry: Registry
     let helpers: HelperSession
@@ -22,7 +22,7 @@ struct Executor: Sendable {
     let networks: [NetworkNamespace]
     /// The pod's network namespace, where a process of it was seen, and who lives in which.
     let trace: NetworkTrace?
-    let marks: SharedLook<NetworkMarks>
+    let marks: SingleFlight<NetworkMarks>
     let tell: @Sendable (RemovalEvent) -> Void
     /// The report up to now, which goes with the sandbox when it is forgotten.
     let report: @Sendable ([StepRecord]) -> RemovalReport

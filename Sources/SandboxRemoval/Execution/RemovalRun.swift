@@ -7,7 +7,7 @@ internal import SandboxRegistry
 internal import Synchronization
 
 /// One removal or stop, from its plan to its report.
-final class Run: Sendable {
+final class RemovalRun: Sendable {
     private let orchestrator: Orchestrator
     private let options: RemovalOptions
     private let tell: @Sendable (RemovalEvent) -> Void
@@ -31,7 +31,7 @@ final class Run: Sendable {
 
     func carryOut(
         _ sandbox: Sandbox, _ records: ContainerRecords, _ mounts: MountTable, _ purpose: RemovalPlan.Purpose,
-        _ planning: @Sendable (Sandbox, [Container], Observation) -> RemovalPlan
+        _ planning: @Sendable (Sandbox, [Container], SandboxSnapshot) -> RemovalPlan
     ) async throws(RemovalError) -> RemovalReport {
         let helpers: HelperSession
         do throws(HelperError) {
@@ -110,13 +110,13 @@ final class Run: Sendable {
     private func executor(
         _ plan: RemovalPlan, _ helpers: HelperSession, _ roots: RootMap, _ records: ContainerRecords,
         _ mounts: MountTable, _ networks: [NetworkNamespace], _ trace: NetworkTrace?
-    ) -> Executor {
+    ) -> PlanExecutor {
         let life = LifeObserver(
             registry: orchestrator.registry, roots: roots,
             isAfterReboot: plan.isAfterReboot, mounts: mounts, sharers: records.sharers,
             heirs: records.heirs,
             together: plan.purpose.isOfSandbox ? plan.containers : [])
-        return Executor(
+        return PlanExecutor(
             plan: plan, registry: orchestrator.registry, helpers: helpers, roots: roots, life: life,
             options: options, start: start, deadline: deadline, isHurried: isHurried, networks: networks, trace: trace,
             marks: orchestrator.marksNow, tell: tell,
@@ -152,7 +152,7 @@ final class Run: Sendable {
     }
 
     /// The pod's network namespace, from a process of it that lives: the infra container's, if there is one.
-    private static func trace(_ plan: RemovalPlan, _ seen: Observation) -> NetworkTrace? {
+    private static func trace(_ plan: RemovalPlan, _ seen: SandboxSnapshot) -> NetworkTrace? {
         let isThere = plan.steps.contains { step in
             if case .deleteNamespace(let pin) = step.action { pin.kind == .network } else { false }
         }

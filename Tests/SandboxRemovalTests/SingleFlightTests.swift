@@ -5,12 +5,12 @@ import Testing
 @testable import NodeObservation
 @testable import SandboxRemoval
 
-@Suite struct SharedLookTests {
+@Suite struct SingleFlightTests {
     /// Whoever asks while a look is under way gets what the next one sees, together with all others who do.
     @Test func thoseWhoAskMeanwhileShareTheNext() async throws {
         let count = Count()
         let (begun, mayEnd) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
-        let shared = SharedLook { () throws(ObservationError) -> Int in
+        let shared = SingleFlight { () throws(ObservationError) -> Int in
             let number = count.increment()
             if number == 1 {
                 begun.signal()
@@ -37,7 +37,7 @@ import Testing
 
     @Test func allHearOfAFailureAndTheNextLooksAgain() async throws {
         let looks = Count()
-        let shared = SharedLook { () throws(ObservationError) -> Int in
+        let shared = SingleFlight { () throws(ObservationError) -> Int in
             if looks.increment() == 1 { throw .failed(call: "open", path: "/proc/self/mountinfo", code: 24) }
             return 1
         }

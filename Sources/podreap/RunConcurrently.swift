@@ -7,7 +7,7 @@ typealias Work =
     ) async throws(RemovalError) -> RemovalAnswer
 
 /// Does one thing to several sandboxes side by side, shows its progress, and throws the worst status.
-func runAll(
+func runConcurrently(
     _ ids: [String], _ common: CommonOptions, _ helper: HelperOptions, _ work: @escaping Work
 ) async throws {
     Stream.queueAll()

@@ -2,7 +2,7 @@ import ArgumentParser
 import FoundationEssentials
 internal import SandboxRegistry
 
-struct List: RegistryCommand {
+struct PS: RegistryCommand {
     static let configuration = CommandConfiguration(
         commandName: "ps", abstract: "Lists the registered sandboxes, the oldest first.")
 

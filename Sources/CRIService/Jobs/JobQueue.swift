@@ -3,7 +3,7 @@ internal import Synchronization
 
 /// What this daemon has under way. Calls for the same thing share it, also when they were begun by callers that are gone; so many
 /// different ones run at once, the others in the order in which they came.
-final class Works: Sendable {
+final class JobQueue: Sendable {
     enum Verb: String, Sendable { case removeSandbox, stopSandbox, removeContainer, stopContainer }
 
     struct Key: Hashable, Sendable {
@@ -18,7 +18,7 @@ final class Works: Sendable {
     struct Full: Error {}
 
     private struct State {
-        var works: [Key: Work] = [:]
+        var jobs: [Key: RemovalJob] = [:]
         var running = 0
         /// Begins what has to wait, first come first served.
         var waiting: [@Sendable () -> Void] = []
@@ -32,60 +32,60 @@ final class Works: Sendable {
     private let atOnce: Int
     private let bound: Int
     /// Sees every event and every end.
-    private let observer: any WorkObserver
+    private let observer: any JobObserver
 
-    init(atOnce: Int, waiting: Int, observer: any WorkObserver) {
+    init(atOnce: Int, waiting: Int, observer: any JobObserver) {
         self.atOnce = max(1, atOnce)
         bound = self.atOnce + max(0, waiting)
         self.observer = observer
     }
 
-    var count: Int { state.withLock { $0.works.count } }
+    var count: Int { state.withLock { $0.jobs.count } }
 
     func ids(of verb: Verb) -> Set<String> {
-        state.withLock { state in Set(state.works.keys.lazy.filter { $0.verb == verb }.map(\.id)) }
+        state.withLock { state in Set(state.jobs.keys.lazy.filter { $0.verb == verb }.map(\.id)) }
     }
 
-    /// The work with this key; it is begun where there is none.
+    /// The job with this key; it is begun where there is none.
     ///
     /// - Parameter isBounded: false for what must be done whether or not it is asked for.
-    func work(
+    func job(
         _ key: Key, isBounded: Bool = true,
         _ body:
             @escaping @Sendable (
                 _ tell: @escaping @Sendable (RemovalEvent) -> Void
             ) async throws(RemovalError) -> RemovalAnswer
-    ) throws(Full) -> Work {
-        let found = state.withLock { state -> (work: Work, begin: (@Sendable () -> Void)?)? in
-            if let work = state.works[key] { return (work, nil) }
-            if isBounded, state.works.count >= bound { return nil }
-            let work = Work(key.id) { [self] in ending.load(ordering: .relaxed) == 1 }
-            state.works[key] = work
-            let begin: @Sendable () -> Void = { [self] in Task.detached { await self.run(key, work, body) } }
+    ) throws(Full) -> RemovalJob {
+        let found = state.withLock { state -> (job: RemovalJob, begin: (@Sendable () -> Void)?)? in
+            if let job = state.jobs[key] { return (job, nil) }
+            if isBounded, state.jobs.count >= bound { return nil }
+            let job = RemovalJob(key.id) { [self] in ending.load(ordering: .relaxed) == 1 }
+            state.jobs[key] = job
+            let begin: @Sendable () -> Void = { [self] in Task.detached { await self.run(key, job, body) } }
             guard state.running < atOnce else {
                 state.waiting.append(begin)
-                return (work, nil)
+                return (job, nil)
             }
             state.running += 1
-            return (work, begin)
+            return (job, begin)
         }
         guard let found else { throw Full() }
         found.begin?()
-        return found.work
+        return found.job
     }
 
     private func run(
-        _ key: Key, _ work: Work,
+        _ key: Key, _ job: RemovalJob,
         _ body: @Sendable (@escaping @Sendable (RemovalEvent) -> Void) async throws(RemovalError) -> RemovalAnswer
     ) async {
         let observer = observer
         observer.began(key)
-        let answer: Work.Answer
+        let answer: RemovalJob.Answer
         do throws(RemovalError) {
             answer = .success(
                 try await body { event in
                     observer.saw(event, key)
-                    work.tell(event)
+                    job.tell(event)
                 })
         } catch {
             answer = .failure(error)
@@ -99,12 +99,12 @@ final class Works: Sendable {
         observer.ended(key, answer)
         // Who asks from here on begins anew.
         let idle = state.withLock { state in
-            state.works[key] = nil
-            guard state.works.isEmpty else { return [CheckedContinuation<Void, Never>]() }
+            state.jobs[key] = nil
+            guard state.jobs.isEmpty else { return [CheckedContinuation<Void, Never>]() }
             defer { state.idle = [:] }
             return Array(state.idle.values)
         }
-        work.finish(answer)
+        job.finish(answer)
         for continuation in idle { continuation.resume() }
     }
 
@@ -116,7 +116,7 @@ final class Works: Sendable {
     /// Answers all who wait that they have to call again.
     func leave() {
         ending.store(2, ordering: .relaxed)
-        for work in state.withLock({ Array($0.works.values) }) { work.leave() }
+        for job in state.withLock({ Array($0.jobs.values) }) { job.leave() }
     }
 
     /// Waits until nothing is under way, at most for `limit`: true where that is so.
@@ -131,8 +131,8 @@ final class Works: Sendable {
         }
         await withCheckedContinuation { continuation in
             let isIdle = state.withLock { state in
-                if !state.works.isEmpty { state.idle[ticket] = continuation }
-                return state.works.isEmpty
+                if !state.jobs.isEmpty { state.idle[ticket] = continuation }
+                return state.jobs.isEmpty
             }
             if isIdle { continuation.resume() }
         }
@@ -141,9 +141,9 @@ final class Works: Sendable {
     }
 }
 
-/// Is told of all work.
-protocol WorkObserver: Sendable {
-    func began(_ key: Works.Key)
-    func saw(_ event: RemovalEvent, _ key: Works.Key)
-    func ended(_ key: Works.Key, _ answer: Work.Answer)
+/// Is told of every job.
+protocol JobObserver: Sendable {
+    func began(_ key: JobQueue.Key)
+    func saw(_ event: RemovalEvent, _ key: JobQueue.Key)
+    func ended(_ key: JobQueue.Key, _ answer: RemovalJob.Answer)
 }

@@ -1,5 +1,5 @@
 /// Text for people: wrapped to the terminal's width, in colours where that is wanted.
-struct Page {
+struct TerminalWriter {
     let stream: Stream
     let paint: Paint
     let width: Int

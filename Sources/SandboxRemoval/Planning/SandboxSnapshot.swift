@@ -2,7 +2,7 @@ public import NodeObservation
 public import SandboxRegistry
 
 /// What is seen of a sandbox on the node, at one moment: all that a plan depends on beside the records.
-public struct Observation: Sendable {
+public struct SandboxSnapshot: Sendable {
     /// What is seen of a container's processes.
     public enum Processes: Sendable, Equatable {
         /// The recorded init lives.
@@ -30,7 +30,7 @@ public struct Observation: Sendable {
     /// - Parameter mounts: What was seen of them just before.
     static func observe(
         _ sandbox: Sandbox, _ records: ContainerRecords, mounts: MountTable? = nil
-    ) throws(ObservationError) -> Observation {
+    ) throws(ObservationError) -> SandboxSnapshot {
         let bootID = try Boot.id()
         var processes: [String: Processes] = [:]
         if !sandbox.isFromEarlierBoot(than: bootID) {
@@ -40,7 +40,7 @@ public struct Observation: Sendable {
             }
         }
         let seen = if let mounts { mounts } else { try MountTable.current() }
-        return Observation(bootID: bootID, mounts: seen, processes: processes)
+        return SandboxSnapshot(bootID: bootID, mounts: seen, processes: processes)
     }
 
     /// What is seen without a helper: enough to plan with, not to delete by.
