@@ -107,10 +107,10 @@ demo: root helper ## Makes a real pod, removes it, and proves that nothing is le
 
 test: root setup lint helper floor ## Runs every check and test
 	$(SWIFT) build $(SWIFTFLAGS) --build-tests --scratch-path $(DEBUG)
-	@SWIFT="$(SWIFT)" packaging/test $(DEBUG) $(TESTS)
+	@SWIFT="$(SWIFT)" Tests/run $(DEBUG) $(TESTS)
 
 fuzz: setup ## Fuzzes what reads strangers' bytes, SECONDS=30 each; one with TARGET=broker
-	@SECONDS_EACH=$(or $(SECONDS),30) Tests/FuzzCorpusTests/run $(TARGET)
+	@SECONDS_EACH=$(or $(SECONDS),30) Tests/Fuzz/run $(TARGET)
 
 adversary: root helper ## Sends a real helper MESSAGES=200000 hostile requests; SEED repeats a run
 	$(SWIFT) build $(SWIFTFLAGS) --product podreap-adversary --scratch-path $(DEBUG)
@@ -119,17 +119,17 @@ adversary: root helper ## Sends a real helper MESSAGES=200000 hostile requests; 
 model: root setup helper ## Drives random histories against a model of the promise for SECONDS=3600; SEED repeats one
 	$(SWIFT) build $(SWIFTFLAGS) --build-tests --scratch-path $(DEBUG)
 	@PODREAP_MODEL_SECONDS=$(or $(SECONDS),3600) PODREAP_MODEL_SEED=$(SEED) SWIFT="$(SWIFT)" \
-	    Tests/ModelTests/run $(DEBUG)
+	    Tests/Integration/ModelTests/run $(DEBUG)
 
-model-faults: root setup helper ## Puts each fault of Tests/ModelTests/Faults back, FAULT=one: the model must find it
+model-faults: root setup helper ## Puts each fault of Tests/Integration/ModelTests/Faults back, FAULT=one: the model must find it
 	$(SWIFT) build $(SWIFTFLAGS) --build-tests --scratch-path $(DEBUG)
-	@SWIFT="$(SWIFT)" Tests/ModelTests/try-faults $(DEBUG) $(FAULT)
+	@SWIFT="$(SWIFT)" Tests/Integration/ModelTests/try-faults $(DEBUG) $(FAULT)
 
 load: ## Runs the daemon's load tests in full: many minutes
 	PODREAP_LOAD=full $(MAKE) --no-print-directory test TESTS=CRIServiceTests
 
 lint: setup ## Checks format, unsafe code, imports, lengths and scripts
-	@packaging/lint/run
+	@.ci/lint/run
 
 bench: root helper release $(FLOOR) $(BENCH)/exchange ## Measures podreap against the floor, containerd, podman and rm; rewrites README's numbers
 	@packaging/setup bench
@@ -165,7 +165,7 @@ rpm-test: root rpm ## Installs, uses, upgrades and erases them on the same node
 	PODREAP_BUILT=1 packaging/rpm-test $(CURDIR)/.build-rpm $(NODE_IMAGE)
 
 size: helper ## Shows how much there is to audit
-	@packaging/size $(HELPER)
+	@.ci/size $(HELPER)
 
 clean: ## Removes all that was built
 	rm -rf .build .build-helper .build-release .build-bench .build-fuzz .build-selinux .build-deb .build-rpm .build-node

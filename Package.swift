@@ -121,121 +121,139 @@ let tests: [Target] = [
         name: "podreap-benchmark", dependencies: ["SandboxRemoval", "SandboxRegistry", "SamplePod", arguments],
         path: "Tests/Benchmark/Driver", swiftSettings: strict),
     .executableTarget(
-        name: "library-example", dependencies: ["SandboxRemoval", "SandboxRegistry"], path: "Tests/LibraryExample",
+        name: "library-example", dependencies: ["SandboxRemoval", "SandboxRegistry"],
+        path: "Tests/Support/LibraryExample",
         swiftSettings: strict),
     // One of many processes that use one registry at once.
     .executableTarget(
-        name: "podreap-load", dependencies: ["SandboxRegistry", "Ownership"], path: "Tests/Load",
+        name: "podreap-load", dependencies: ["SandboxRegistry", "Ownership"], path: "Tests/Support/Load",
         swiftSettings: strict),
-    .testTarget(name: "EventLoopTests", dependencies: ["EventLoop"], swiftSettings: strict),
-    .testTarget(name: "SamplePodTests", dependencies: ["SamplePod"], swiftSettings: strict),
+    .testTarget(
+        name: "EventLoopTests", dependencies: ["EventLoop"], path: "Tests/Unit/EventLoopTests", swiftSettings: strict),
+    .testTarget(
+        name: "SamplePodTests", dependencies: ["SamplePod"], path: "Tests/Integration/SamplePodTests",
+        swiftSettings: strict),
     .testTarget(
         name: "HelperProtocolTests", dependencies: ["HelperProtocol"],
-        exclude: ["vectors"], swiftSettings: strict),
+        path: "Tests/Unit/HelperProtocolTests", exclude: ["vectors"], swiftSettings: strict),
     .testTarget(
         name: "HelperOperationsTests",
         dependencies: ["HelperOperations", "HelperProtocol", "CLinux", "CSeccomp", "TestNode"],
-        swiftSettings: strict),
+        path: "Tests/Unit/HelperOperationsTests", swiftSettings: strict),
     // A node with a real helper, for the tests that need one.
-    .target(name: "CTestNode", path: "Tests/TestNode/C"),
+    .target(name: "CTestNode", path: "Tests/Support/TestNode/C"),
     .target(
-        name: "TestNode", dependencies: ["HelperProtocol", "CTestNode"], path: "Tests/TestNode",
+        name: "TestNode", dependencies: ["HelperProtocol", "CTestNode"], path: "Tests/Support/TestNode",
         exclude: ["C", "Programs"],
         swiftSettings: strict),
     .testTarget(
         name: "HelperTests", dependencies: ["TestNode", "HelperClient", "HelperProtocol", "CSeccomp"],
-        exclude: ["Programs"],
+        path: "Tests/Integration/HelperTests", exclude: ["Programs"],
         swiftSettings: strict),
     // A hostile orchestrator; the test is a short run of it.
     .executableTarget(
-        name: "podreap-adversary", dependencies: ["TestNode", "HelperProtocol", "CLinux"], path: "Tests/Adversary",
+        name: "podreap-adversary", dependencies: ["TestNode", "HelperProtocol", "CLinux"],
+        path: "Tests/Support/Adversary",
         swiftSettings: strict),
-    .testTarget(name: "AdversaryTests", dependencies: ["podreap-adversary"], swiftSettings: strict),
-    // The fuzzers' bodies over the inputs that the fuzzers have found; Tests/FuzzCorpusTests/run builds and runs those.
+    .testTarget(
+        name: "AdversaryTests", dependencies: ["podreap-adversary"], path: "Tests/Integration/AdversaryTests",
+        swiftSettings: strict),
+    // The fuzzers' bodies over the inputs that the fuzzers have found; Tests/Fuzz/run builds and runs those.
     .testTarget(
         name: "FuzzCorpusTests", dependencies: ["HelperOperations", "HelperProtocol", "NodeObservation", "CLinux"],
-        exclude: ["Fuzzer", "corpus", "run"], swiftSettings: strict),
+        path: "Tests/Fuzz", exclude: ["Fuzzer", "corpus", "run"], swiftSettings: strict),
     // A node with podreap on it and real pods, for the tests of removals and of the program.
     .target(
         name: "TestPods", dependencies: ["TestNode", "SamplePod", "SandboxRemoval", "SandboxRegistry"],
-        path: "Tests/TestPods", exclude: ["Programs"], swiftSettings: strict),
+        path: "Tests/Support/TestPods", exclude: ["Programs"], swiftSettings: strict),
     .testTarget(
         name: "PodRemovalTests",
         dependencies: ["TestPods", "TestNode", "SamplePod", "SandboxRemoval", "SandboxRegistry"],
-        swiftSettings: strict),
+        path: "Tests/Integration/PodRemovalTests", swiftSettings: strict),
     // A removal that is killed at exactly one moment.
     .executableTarget(
-        name: "podreap-crasher", dependencies: ["SandboxRemoval", "SandboxRegistry"], path: "Tests/Crasher",
+        name: "podreap-crasher", dependencies: ["SandboxRemoval", "SandboxRegistry"], path: "Tests/Support/Crasher",
         swiftSettings: strict),
     .testTarget(
         name: "CrashMatrixTests",
         dependencies: ["TestPods", "TestNode", "SamplePod", "SandboxRemoval", "SandboxRegistry"],
-        swiftSettings: strict),
+        path: "Tests/Integration/CrashMatrixTests", swiftSettings: strict),
     .testTarget(
         name: "LyingRuntimeTests",
         dependencies: ["TestPods", "TestNode", "SamplePod", "SandboxRemoval", "SandboxRegistry"],
-        exclude: ["Programs"], swiftSettings: strict),
-    // Tests/NewestRuntimesTests/fetch gets them; packaging/test calls it.
+        path: "Tests/Integration/LyingRuntimeTests", exclude: ["Programs"], swiftSettings: strict),
+    // Tests/Integration/NewestRuntimesTests/fetch gets them; Tests/run calls it.
     .testTarget(
         name: "NewestRuntimesTests", dependencies: ["TestPods", "TestNode", "SamplePod"],
-        exclude: ["fetch", "systemd", "systemd-node"], swiftSettings: strict),
+        path: "Tests/Integration/NewestRuntimesTests", exclude: ["fetch", "systemd", "systemd-node"],
+        swiftSettings: strict),
     .testTarget(
         name: "SequenceTests",
         dependencies: ["TestPods", "TestNode", "SamplePod", "SandboxRemoval", "SandboxRegistry"],
-        exclude: ["Programs"], swiftSettings: strict),
+        path: "Tests/Integration/SequenceTests", exclude: ["Programs"], swiftSettings: strict),
     // Random histories against a model of what a removal promises.
     .testTarget(
         name: "ModelTests",
         dependencies: ["TestPods", "TestNode", "SamplePod", "SandboxRegistry", "podreap-crasher", grdb],
-        exclude: ["Faults", "run", "try-faults"], swiftSettings: strict),
+        path: "Tests/Integration/ModelTests", exclude: ["Faults", "run", "try-faults"], swiftSettings: strict),
     // What happens on real nodes, a case for each test.
     .testTarget(
-        name: "ReproTests", dependencies: ["TestPods", "TestNode", "SamplePod"], exclude: ["Programs"],
+        name: "ReproTests", dependencies: ["TestPods", "TestNode", "SamplePod"], path: "Tests/Integration/ReproTests",
+        exclude: ["Programs"],
         swiftSettings: strict),
     .testTarget(
         name: "CommandLineTests",
-        dependencies: ["TestPods", "TestNode", "SamplePod", "HelperProtocol", "podreap"], swiftSettings: strict),
+        dependencies: ["TestPods", "TestNode", "SamplePod", "HelperProtocol", "podreap"],
+        path: "Tests/Integration/CommandLineTests", swiftSettings: strict),
     .testTarget(
         name: "ExplainTests",
         dependencies: [
             "TestPods", "TestNode", "SamplePod", "SandboxRemoval", "SandboxRegistry", "NodeObservation", "HelperClient",
             "HelperProtocol",
         ],
-        exclude: ["Programs"], swiftSettings: strict),
+        path: "Tests/Integration/ExplainTests", exclude: ["Programs"], swiftSettings: strict),
     .testTarget(
         name: "DiscoveryTests",
         dependencies: [
             "SandboxRemoval", "SandboxRegistry", "NodeObservation", "HelperClient", "HelperOperations",
             "HelperProtocol", "podreap",
         ],
-        exclude: ["fixtures"], swiftSettings: strict),
+        path: "Tests/Unit/DiscoveryTests", exclude: ["fixtures"], swiftSettings: strict),
     // What make install installs, and how the installed parts start each other.
     .testTarget(
         name: "PackagingTests", dependencies: ["TestPods", "TestNode", "SamplePod", "podreap", "podreapd"],
-        exclude: ["Socket"], swiftSettings: strict),
+        path: "Tests/Integration/PackagingTests", exclude: ["Socket"], swiftSettings: strict),
     .testTarget(
-        name: "SandboxRegistryTests", dependencies: ["SandboxRegistry", "TestPods", grdb], swiftSettings: strict),
+        name: "SandboxRegistryTests", dependencies: ["SandboxRegistry", "TestPods", grdb],
+        path: "Tests/Unit/SandboxRegistryTests", swiftSettings: strict),
     .testTarget(
-        name: "NodeObservationTests", dependencies: ["NodeObservation", "CTestNode"], swiftSettings: strict),
+        name: "NodeObservationTests", dependencies: ["NodeObservation", "CTestNode"],
+        path: "Tests/Unit/NodeObservationTests", swiftSettings: strict),
     .testTarget(
-        name: "HelperClientTests", dependencies: ["HelperClient", "HelperProtocol"], swiftSettings: strict),
+        name: "HelperClientTests", dependencies: ["HelperClient", "HelperProtocol"],
+        path: "Tests/Unit/HelperClientTests", swiftSettings: strict),
     .testTarget(
         name: "SandboxRemovalTests",
         dependencies: ["SandboxRemoval", "SandboxRegistry", "NodeObservation", "HelperClient", "EventLoop"],
-        swiftSettings: strict),
+        path: "Tests/Unit/SandboxRemovalTests", swiftSettings: strict),
     // Boots a kernel that enforces the SELinux module of policy/selinux.
     .testTarget(
         name: "SELinuxTests", dependencies: ["TestNode"],
+        path: "Tests/Integration/SELinuxTests",
         exclude: ["Guest", "Policy", "make-disk", "make-policy", "rules", "run"], swiftSettings: strict),
-    .testTarget(name: "OwnershipTests", dependencies: ["Ownership"], swiftSettings: strict),
-    .testTarget(name: "SettingsTests", dependencies: ["Settings"], swiftSettings: strict),
+    .testTarget(
+        name: "OwnershipTests", dependencies: ["Ownership"], path: "Tests/Integration/OwnershipTests",
+        swiftSettings: strict),
+    .testTarget(
+        name: "SettingsTests", dependencies: ["Settings"], path: "Tests/Unit/SettingsTests", swiftSettings: strict),
     // Counts that no machine changes, against the lines of its thresholds.
     .testTarget(
         name: "CostTests", dependencies: ["TestPods", "TestNode", "SamplePod", "HelperProtocol"],
-        exclude: ["allocations.c", "thresholds"], swiftSettings: strict),
+        path: "Tests/Integration/CostTests", exclude: ["allocations.c", "thresholds"], swiftSettings: strict),
     // Runs podreapd, and a client that Python's protoc and grpcio make.
     .testTarget(
-        name: "CRIServiceTests", dependencies: ["TestPods", "TestNode", "SamplePod"], exclude: ["Client"],
+        name: "CRIServiceTests", dependencies: ["TestPods", "TestNode", "SamplePod"],
+        path: "Tests/Integration/CRIServiceTests", exclude: ["Client"],
         swiftSettings: strict),
 ]
 

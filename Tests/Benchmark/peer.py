@@ -15,7 +15,7 @@ import sys
 import time
 
 HERE = os.path.dirname(os.path.realpath(__file__))
-sys.path.insert(0, os.path.join(HERE, "../Peers"))
+sys.path.insert(0, os.path.join(HERE, "../Support/Peers"))
 sys.dont_write_bytecode = True
 import cri  # noqa: E402
 
@@ -49,7 +49,7 @@ class Service:
 
 class Podman:
     def __init__(self, directory):
-        self.command = [os.path.join(HERE, "../Peers/podman"), directory]
+        self.command = [os.path.join(HERE, "../Support/Peers/podman"), directory]
         self.ignoring = set()
         self.run("version")
 

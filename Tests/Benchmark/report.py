@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """report.py SAMPLES MODE VERSION...: makes tables of what podreap-benchmark has measured, and prints them.
 
-With --write as MODE, also writes results.md and results.json beside itself, packaging/README/speed.svg, and what stands between the
+With --write as MODE, also writes results.md and results.json beside itself, Tests/Benchmark/pictures/speed.svg, and what stands between the
 speed markers of README.md. VERSION... are lines that say what took part.
 """
 import datetime
@@ -201,7 +201,7 @@ def rewrite_readme(results, title):
     _, after = rest.split("<!-- end of speed -->\n")
     body = (f"{title}\n\n{markdown(summary(results))}\n\n"
             "![The same as a plot: each contestant's median with its least and most, on a logarithmic axis.]"
-            "(packaging/README/speed.svg)\n\n")
+            "(Tests/Benchmark/pictures/speed.svg)\n\n")
     with open(path, "w", encoding="utf-8") as file:
         file.write(f"{before}<!-- speed: written by make bench -->\n{body}<!-- end of speed -->\n{after}")
 
@@ -224,7 +224,7 @@ def main(path, mode, *versions):
                  for part, rows in results.parts.items()}
         json.dump({"measured": title, "parts": found}, file, indent=1, sort_keys=True)
         file.write("\n")
-    plot.write(os.path.join(TREE, "packaging/README/speed.svg"), results.rows("removal", "many"), CONTESTANTS, title)
+    plot.write(os.path.join(TREE, "Tests/Benchmark/pictures/speed.svg"), results.rows("removal", "many"), CONTESTANTS, title)
     rewrite_readme(results, title)
 
 

@@ -118,7 +118,7 @@ extension Measure {
         let ids = try other.map { other in try (0..<3).map { try other.ask("make ps-\($0) 1 handlesTerm") } }
         for round in 0...max(5, rounds * 2) {
             let own = try worker.microseconds("podreap ps") / 1000
-            let other = try podman.map { try time(["\(scripts)/../Peers/podman", $0, "ps"]) }
+            let other = try podman.map { try time(["\(scripts)/../Support/Peers/podman", $0, "ps"]) }
             if round == 0 { continue }
             results.add("ps", "three pods", "podreap ps", "ms", own)
             if let other { results.add("ps", "three pods", "podman ps", "ms", other) }

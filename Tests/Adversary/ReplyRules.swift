@@ -1,1 +1,0 @@
-../FuzzCorpusTests/Targets/ReplyRules.swift

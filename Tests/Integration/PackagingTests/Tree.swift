@@ -1,0 +1,29 @@
+import Foundation
+import TestNode
+
+/// The project's own tree, and what was built with these tests.
+enum Tree {
+    static let path = URL(filePath: #filePath).appending(path: "../../../..").standardized.path()
+
+    /// The directory with the programs.
+    static let built = Result {
+        guard let bundle = CommandLine.arguments.first(where: { $0.hasSuffix(".xctest") }) else {
+            throw ProgramFailure(description: "The tests' bundle is not on the command line: run swift test")
+        }
+        return URL(filePath: bundle).deletingLastPathComponent().path()
+    }
+
+    /// A directory such as make release makes: the programs, their pages and completions.
+    static let release = Result {
+        let directory = try built.get()
+        let release = "\(directory)/packaged"
+        try shell(
+            """
+            rm -rf '\(release)' && mkdir -p '\(release)' && cd '\(path)'
+            ln -s '\(directory)/podreap' '\(directory)/podreapd' '\(release)/'
+            packaging/man/generate '\(release)/podreap' '\(release)/podreapd' '\(release)/share/man'
+            packaging/completions '\(release)/podreap' '\(release)/podreapd' '\(release)/share/completions'
+            """)
+        return release
+    }
+}
