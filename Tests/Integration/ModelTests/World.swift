@@ -56,7 +56,7 @@ final class World {
             """)
         node.addEnding(Cleaning.marked)
         node.addEnding("umount \(plain); rmdir \(plain) /sys/fs/cgroup/*/\(Self.callers) || true")
-        try shell("cp \(try Programs.leader.get()) \(node.sample.base)/image/bin/leader")
+        try shell("cp \(try TestPrograms.leader.get()) \(node.sample.base)/image/bin/leader")
         try node.setPolicy(policy)
         _ = try Self.program.get()
         see(by: .others)
@@ -179,13 +179,5 @@ final class World {
             pause(milliseconds: 10)
         }
         return left.map { "the node is not clean: \($0)" }.sorted()
-    }
-}
-
-/// The C program that the containers need.
-enum Programs {
-    static let leader = Result {
-        let source = URL(filePath: #filePath).appending(path: "../../ReproTests/Programs/leader.c").standardized.path()
-        return try TestPrograms.compile(source, "-static -pthread")
     }
 }
