@@ -4,20 +4,20 @@ internal import HelperProtocol
 internal import NodeObservation
 public import SandboxRegistry
 
-/// What is known of a container's life.
+/// What is known of whether a container lives.
 public enum ContainerState: String, Sendable {
     case created, running, exited
-    /// Nobody has recorded a process, and the runtime was not asked.
+    /// No init process is recorded, and the runtime was not asked.
     case unknown
 }
 
 extension Orchestrator {
-    /// Stops one workload container. Its sandbox may be stopped or removed meanwhile: that does not wait for the grace.
-    /// Infra containers are not found: they end with their sandbox. Reports of single containers are not kept.
+    /// Stops one workload container. A stop or removal of its sandbox may run meanwhile and does not wait for the
+    /// grace. Infra containers are not found; they end with their sandbox. Reports of single containers are not stored.
     ///
     /// - Parameters:
-    ///   - id: A container's whole id. Empty: an error. Unknown: no error, and no other container is touched.
-    ///   - grace: How long it may take after its stop signal before it is killed; zero kills at once.
+    ///   - id: A container's whole id. Empty is an error; unknown is not, and no other container is touched.
+    ///   - grace: How long the container may take after its stop signal before it is killed; zero kills at once.
     public func stop(
         container id: String, grace: Duration, options: RemovalOptions = RemovalOptions(),
         tell: @escaping @Sendable (RemovalEvent) -> Void = { _ in }
@@ -40,7 +40,7 @@ extension Orchestrator {
         }
     }
 
-    /// Removes one workload container, running or not. Waits where its sandbox is being removed, or stopped.
+    /// Removes one workload container, whether it runs or not. Waits if its sandbox is being removed or stopped.
     ///
     /// - Parameter id: As for `stop`.
     public func remove(
@@ -64,7 +64,7 @@ extension Orchestrator {
         }
     }
 
-    /// In a task of its own: the caller's may be cancelled.
+    /// Runs the work in a task of its own, so that it is not cancelled with the caller's task.
     private func toItsEnd(
         _ work: @escaping @Sendable () async throws(RemovalError) -> RemovalAnswer
     ) async throws(RemovalError) -> RemovalAnswer {
@@ -74,23 +74,24 @@ extension Orchestrator {
         return try await task.value.get()
     }
 
-    /// A workload container and its sandbox; nil for an unknown id.
+    /// A workload container and its sandbox; nil if the id is unknown.
     ///
-    /// - Parameter id: The whole id.
+    /// - Parameter id: The container's whole id.
     public func find(
         container id: String
     ) throws(RemovalError) -> (sandbox: Sandbox, container: Container)? {
         try fromRegistry { (registry) throws(RegistryError) in try registry.container(id) }
     }
 
-    /// The workload container that a person means by an id or the beginning of one, and its sandbox; as `resolve` finds sandboxes.
+    /// The workload container that a person means by an id or its beginning, and its sandbox. `resolve` finds sandboxes
+    /// by the same rules.
     public func resolve(
         container text: String, _ beginnings: Beginnings = .any
     ) throws(RemovalError) -> (sandbox: Sandbox, container: Container)? {
         try fromRegistry { (registry) throws(RegistryError) in try registry.resolve(container: text, beginnings) }
     }
 
-    /// What is seen of a container's process, without privilege and without asking a helper.
+    /// The state of a container as observed without privilege and without a helper.
     public func observedState(of container: Container, in sandbox: Sandbox) throws(RemovalError) -> ContainerState {
         do throws(ObservationError) {
             if sandbox.isFromEarlierBoot(than: try Boot.id()) { return .exited }
@@ -104,8 +105,8 @@ extension Orchestrator {
         }
     }
 
-    /// The state of a container: a helper reads the runtime's record where looking is not enough, and the runtime is asked only whether a
-    /// living container was started yet.
+    /// The state of a container. A helper reads the runtime's record if observation is not enough, and the runtime is
+    /// asked only whether a living container has been started.
     public func state(of container: Container, in sandbox: Sandbox) async throws(RemovalError) -> ContainerState {
         try await onThreads { () throws(RemovalError) in try await self.examineState(of: container, in: sandbox) }
     }
@@ -131,7 +132,7 @@ extension Orchestrator {
         }
     }
 
-    /// Whether a container lives, from all that is known of it. This is what a removal goes by.
+    /// Whether a container lives, from all the evidence. A removal relies on the same verdict.
     public func verdict(on container: Container, in sandbox: Sandbox) async throws(RemovalError) -> LifeVerdict {
         try await onThreads { () throws(RemovalError) in
             try await self.verdict(on: container, in: sandbox, try await self.session())
@@ -162,9 +163,9 @@ extension Orchestrator {
         do throws(HelperError) { return try await helpers.session() } catch { throw .helper(error) }
     }
 
-    /// Registers a further container of a registered sandbox, as `register` does with the first ones.
+    /// Registers another container of a registered sandbox, as `register` does for the first ones.
     ///
-    /// - Parameter sandbox: The whole id.
+    /// - Parameter sandboxID: The sandbox's whole id.
     public func register(
         _ containers: [Container], into sandboxID: String
     ) async throws(RemovalError) -> Registration {

@@ -5,7 +5,7 @@ internal import NodeObservation
 internal import SandboxRegistry
 
 extension PlanExecutor {
-    /// Deletes a container from its runtime, with its cgroups, once it is proven that nothing of it lives.
+    /// Deletes a container from its runtime and removes its cgroups, once evidence proves that nothing of it lives.
     func delete(_ container: Container) async throws(StepFailure) -> StepSuccess {
         var evidence: ContainerEvidence
         if let proof = life.proof(of: container) {
@@ -30,7 +30,8 @@ extension PlanExecutor {
         return success
     }
 
-    /// - Parameter isAssumed: Whether its death is assumed: a runtime might signal what lives all the same.
+    /// - Parameter isAssumed: Whether the container's death is only assumed. The runtime is not called then, because it
+    ///   might signal living processes.
     private func deleteFromRuntime(
         _ container: Container, _ evidence: ContainerEvidence, isAssumed: Bool
     ) async throws(StepFailure) -> StepSuccess {
@@ -43,7 +44,7 @@ extension PlanExecutor {
                 already: true,
                 detail: "\(container.runtime) has another container with this id by now; it is not touched")
         case .unreadable:
-            // The runtime fails at it for ever.
+            // The runtime can never delete a container whose state it cannot read.
             reply = try await deleteState(container, only)
         case .read where isAssumed, .notAsked where isAssumed:
             reply = try await deleteState(container, only)
@@ -53,14 +54,15 @@ extension PlanExecutor {
         case .read, .notAsked:
             reply = try await call(.runtimeDelete(try target(container), .act(only: only)), atMost: options.runtimeCall)
         }
-        // A runtime that hangs when it has done its work was killed, and has done its work.
+        // A runtime that was killed because it hung may have done its work before.
         guard reply.isSuccess || reply.saysStateIsGone else {
             throw StepFailure(reply, of: "\(container.runtime) delete")
         }
         return reply.outcome == .alreadyDone ? .alreadyDone : .done
     }
 
-    /// Removes what the runtime keeps of a container, without the runtime: there is proof that nothing lives.
+    /// Removes the runtime's state of a container without the runtime. Nothing has to be killed, because it is proven
+    /// or assumed that nothing of the container lives.
     private func deleteState(_ container: Container, _ only: NodeIdentity?) async throws(StepFailure) -> Reply {
         guard helpersSpeak(2), let only else {
             throw StepFailure(
@@ -72,13 +74,14 @@ extension PlanExecutor {
         return try await call(.runtimeForget(try target(container), only: only), atMost: options.runtimeCall)
     }
 
-    /// Removes what the runtime has left of the container's cgroups. Those in which others live go with the last of them.
+    /// Removes the cgroups that the runtime has left behind. A cgroup in which other containers live is removed with
+    /// the last of them.
     private func removeCgroups(
         of container: Container, _ evidence: ContainerEvidence, _ success: inout StepSuccess
     ) async throws(StepFailure) {
         for cgroup in evidence.cgroups {
             guard let identity = cgroup.identity, try await isThere(cgroup.path, identity) else { continue }
-            // One that lies in another's is removed, unless somebody else has put processes into it.
+            // A cgroup inside another container's is removed, unless it has processes that may be a sharer's.
             if let heir = cgroup.heirs.first ?? (cgroup.isEmpty ? nil : cgroup.sharers.first) {
                 if try await leave(cgroup.path, identity, to: heir, &success) { continue }
             }
@@ -88,7 +91,8 @@ extension PlanExecutor {
         try await removeInherited(by: container, &success)
     }
 
-    /// What others have left to this one when they went. Who is in it by now is no concern of the pod's.
+    /// Removes the cgroups that other containers left to this one when they were removed. Processes in such a cgroup
+    /// are not the pod's.
     private func removeInherited(
         by container: Container, _ success: inout StepSuccess
     ) async throws(StepFailure) {
@@ -115,7 +119,8 @@ extension PlanExecutor {
         }
     }
 
-    /// Whether a cgroup is left to another. Who goes with this removal, and is gone by then, may not have seen that it was left one.
+    /// Leaves a cgroup to another container, unless that one is already gone. A container that goes in the same removal
+    /// may have finished before it could see that a cgroup was left to it.
     private func leave(
         _ path: String, _ identity: FileIdentity, to heir: String, _ success: inout StepSuccess
     ) async throws(StepFailure) -> Bool {

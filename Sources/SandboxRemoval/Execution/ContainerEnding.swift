@@ -3,17 +3,17 @@ internal import HelperProtocol
 internal import NodeObservation
 internal import SandboxRegistry
 
-// A runtime's exit status is never believed, nor that it does not know a container: what counts is the evidence.
+// Neither a runtime's exit status nor its claim not to know a container is trusted. Only the evidence counts.
 
 extension PlanExecutor {
-    /// What is known now of whether a container lives.
+    /// The current evidence of whether a container lives.
     func evidence(of container: Container, briefly: Bool = false) async throws(StepFailure) -> ContainerEvidence {
         try await life.evidence(of: container, briefly: briefly) { (request) throws(StepFailure) in
             try await call(request, atMost: options.runtimeCall)
         }
     }
 
-    /// Ends a container's processes. Success: it is proven that none lives.
+    /// Ends a container's processes. Success means that evidence proves that none lives.
     func end(_ container: Container, signal: UInt8, grace: Duration) async throws(StepFailure) -> StepSuccess {
         let evidence = try await evidence(of: container, briefly: true)
         switch evidence.verdict {
@@ -38,8 +38,8 @@ extension PlanExecutor {
         return try await endRest(container)
     }
 
-    /// Keeps cgroups that only the runtime's state names, before the first signal: when it is gone, others must still be seen to share
-    /// them. A registry that cannot be written stops nothing.
+    /// Records cgroups that only the runtime's state names, before the first signal. After that state is gone, the
+    /// record still shows which other containers share them. A registry that cannot be written is ignored.
     private func record(_ cgroups: [ContainerEvidence.OwnCgroup], of container: Container) async {
         let new = cgroups.map(\.path).filter { !container.cgroups.contains($0) }
         if new.isEmpty || plan.isAfterReboot { return }
@@ -54,10 +54,10 @@ extension PlanExecutor {
         }
     }
 
-    /// How long a process takes to end, unless something is wrong.
+    /// The longest that a process usually takes to end.
     static var usualEnd: Duration { .milliseconds(200) }
 
-    /// Signals the init, and waits for it. The handle was opened before, so no other process can be taken for it.
+    /// Signals the init process and waits for its end. The handle was opened before, so no other process is meant.
     private func endInit(
         _ process: KnownProcess, _ container: Container, _ evidence: ContainerEvidence, signal: UInt8,
         grace: Duration
@@ -66,7 +66,7 @@ extension PlanExecutor {
             do throws(StepFailure) {
                 try await signalInit(container, evidence, signal)
             } catch {
-                // Nobody knows whether a helper that died had it sent. Sent twice is better than not at all.
+                // Nobody knows whether the helper that died had the signal sent. Sending it twice is better than never.
                 guard error.cause?.kind == .helper else { throw error }
                 try await signalInit(container, evidence, signal)
             }
@@ -76,7 +76,7 @@ extension PlanExecutor {
         _ = await process.handle.wait(until: min(deadline, .now + min(options.afterKill, Self.usualEnd)))
     }
 
-    /// Gives a process time to end by itself: less where somebody waits who wants it to have none.
+    /// Gives a process time to end by itself, but stops early if a waiting call wants it to have no more time.
     private func hasEnded(_ process: KnownProcess, within grace: Duration) async -> Bool {
         let end = min(deadline, .now + grace)
         while !isHurried() {
@@ -86,7 +86,8 @@ extension PlanExecutor {
         return process.handle.isGone
     }
 
-    /// Through the runtime's own record where that can be; else by the cgroups. A runtime that fails is no reason to stop here.
+    /// Signals through the runtime if its state is usable, or else through the cgroups. A runtime that fails does not
+    /// stop the removal here.
     private func signalInit(
         _ container: Container, _ evidence: ContainerEvidence, _ signal: UInt8
     ) async throws(StepFailure) {
@@ -99,13 +100,13 @@ extension PlanExecutor {
         _ = try await killInCgroups(container, try await self.evidence(of: container), signal)
     }
 
-    /// Ends whatever lives of a container whose init is gone, or cannot be reached: again and again, as processes fork, by each way
-    /// that there is, until nothing lives or the time is over.
+    /// Ends what lives of a container whose init process is gone or cannot be reached. Processes fork, so it tries each
+    /// way to kill in turn until nothing lives or the time is over.
     private func endRest(_ container: Container) async throws(StepFailure) -> StepSuccess {
         var until = min(deadline, .now + options.afterKill)
         var answer: Reply?
         var killed = false
-        // The helper knows of a container that the registry does not: the runtime would kill that one too.
+        // True if the helper found a container in the cgroup that is not registered; the runtime would kill it too.
         var isShared = false
         var round = 0
         while true {
@@ -125,17 +126,17 @@ extension PlanExecutor {
                 killed = killed || !reply.isRefusal
             }
             if !killed, round == KillWay.allCases.count {
-                // There is no way to reach them: they go by themselves at once, or not at all.
+                // No way to kill has reached them: they end by themselves at once, or not at all.
                 until = min(until, .now + .seconds(1))
             }
             await wait(for: pids, until: min(until, .now + Self.usualEnd))
         }
     }
 
-    /// In the order of what they reach.
+    /// The ways to kill, ordered by which processes each reaches.
     private enum KillWay: CaseIterable { case cgroups, runtime, delete }
 
-    /// nil where that way is not there.
+    /// nil if that way is not available.
     private func kill(
         _ container: Container, _ evidence: ContainerEvidence, by way: KillWay
     ) async throws(StepFailure) -> Reply? {
@@ -145,7 +146,7 @@ extension PlanExecutor {
             guard evidence.isRuntimeUsable else { return nil }
             return try await runtimeKill(container, evidence, Signal.kill, all: true)
         case .delete:
-            // With init dead some runtimes refuse to kill, but end what is left when they delete.
+            // With the init process dead, some runtimes refuse to kill, but end remaining processes when they delete.
             guard evidence.isRuntimeUsable else { return nil }
             return try await call(
                 .runtimeDelete(try target(container), .act(only: evidence.stateDirectory.map(NodeIdentity.init))),
@@ -153,7 +154,7 @@ extension PlanExecutor {
         }
     }
 
-    /// Waits until these have ended. They may be in a list still for a moment after that.
+    /// Waits until these processes have ended. They may still be listed for a moment after that.
     private func wait(for pids: [Int32], until deadline: ContinuousClock.Instant) async {
         for pid in pids {
             guard let process = try? await KnownProcess.find(pid: pid) else { continue }
@@ -170,14 +171,14 @@ extension PlanExecutor {
         let reply = try await call(request, atMost: options.runtimeCall)
         switch reply.outcome {
         case .refused: throw StepFailure(reply, of: "\(container.runtime) kill")
-        // The runtime was not even started, so nothing was sent that could be waited for.
+        // The runtime was not even started, so no signal was sent whose effect could be waited for.
         case .failed(let failure) where failure.errno != 0: throw StepFailure(reply, of: "\(container.runtime) kill")
         default: return reply
         }
     }
 
-    /// Signals what lives in the container's own cgroups, without the runtime. What is shared with another container is left alone.
-    /// nil where the helper cannot, or there is none that may.
+    /// Signals the processes in the container's own cgroups without the runtime, but not in cgroups that it shares. nil
+    /// if the helper is too old, or no cgroup may be signalled.
     private func killInCgroups(
         _ container: Container, _ evidence: ContainerEvidence, _ signal: UInt8
     ) async throws(StepFailure) -> Reply? {
@@ -205,12 +206,12 @@ extension PlanExecutor {
 }
 
 extension Reply {
-    /// Whether another container of the runtime lives in the cgroup, beneath or above it.
+    /// Whether another container of the runtime lives in the cgroup, beneath it or above it.
     var isOfSharedCgroup: Bool { if case .refused(.cgroupShared, _) = outcome { true } else { false } }
     var isRefusal: Bool { if case .refused = outcome { true } else { false } }
     var isSuccess: Bool { outcome == .done || outcome == .alreadyDone }
 
-    /// Whether a runtime was run, and the helper saw afterwards that it has no state of the container.
+    /// Whether a runtime was run and the helper then saw that the runtime has no state of the container.
     var saysStateIsGone: Bool {
         guard case .runtime(let runtime) = facts else { return false }
         return runtime.stateDirectory == nil

@@ -3,15 +3,15 @@ internal import HelperProtocol
 internal import NodeObservation
 internal import SandboxRegistry
 
-/// How many helpers remove parts of one large directory side by side. More would keep them from other removals, and the
-/// filesystem's locks let few more in.
+/// How many helpers remove parts of one large directory in parallel. More would be missing for other removals, and the
+/// filesystem's locks let few more work at once.
 private let shares: UInt8 = 2
-/// A directory is large where this many entries were removed and some are left.
+/// A directory is large if this many entries were removed and some are left.
 private let largeDirectory: UInt32 = 4000
 
 extension PlanExecutor {
-    /// Removes a directory slice by slice. The helper stops where something is mounted, so a mount that appeared meanwhile
-    /// is detached, and the removal goes on.
+    /// Removes a directory slice by slice. The helper stops at a mount, so a mount that appeared meanwhile is detached,
+    /// and the removal continues.
     func remove(_ directory: Container.Directory, _ step: Step) async throws(StepFailure) -> StepSuccess {
         let place = try orFail { () throws(RootError) in
             try roots.place(directory.path, for: .remove, in: [.sandbox, .container])
@@ -42,7 +42,7 @@ extension PlanExecutor {
                 rounds += 1
                 try await detach(directory)
                 only = try await identity(of: directory, place)
-            // The recorded one is gone: what has its place is not the pod's, and nothing of the pod's is left here.
+            // The recorded directory is gone. What is now at its path is not the pod's, and nothing of the pod is here.
             case .refused(.identityMismatch, _):
                 return StepSuccess(
                     already: true, detail: "another directory has its place, which is not the pod's; it is left")
@@ -54,7 +54,7 @@ extension PlanExecutor {
         }
     }
 
-    /// Nothing was there when the pod was registered, so what is there now was not seen to be the pod's.
+    /// Nothing existed when the pod was registered, so what is there now was never seen to be the pod's and is left.
     private func left(_ directory: Container.Directory, _ place: Place) async throws(StepFailure) -> StepSuccess {
         let reply = try await call(.removeDirectory(place, .look(cursor: 0)), atMost: options.runtimeCall)
         guard reply.outcome != .alreadyDone else { return .alreadyDone }
@@ -62,13 +62,13 @@ extension PlanExecutor {
             already: true, detail: "nothing was there when the pod was registered; what is there now is left")
     }
 
-    /// Whether something else than a directory has the place, such as a link: then the recorded one is not there.
+    /// Whether something other than a directory is at the path, such as a link; the recorded one is gone then.
     func isNoDirectory(_ place: Place) async throws(StepFailure) -> Bool {
         let reply = try await call(.removeDirectory(place, .look(cursor: 0)), atMost: options.runtimeCall)
         return if case .refused(.notDirectory, _) = reply.outcome { true } else { false }
     }
 
-    /// Detaches what the removal of a directory has met.
+    /// Detaches the mounts that the removal of a directory has met.
     private func detach(_ directory: Container.Directory) async throws(StepFailure) {
         if helpersSpeak(2) {
             _ = try await detachAll(of: directory)
@@ -77,14 +77,14 @@ extension PlanExecutor {
         }
     }
 
-    /// How long the next request for a directory may last. One that took much longer than it was given entered many directories before
-    /// it came to the first entry: the next one does that again, and is to be worth it.
+    /// How long the next request for a directory may last. One that took more than twice its time entered many
+    /// directories before it reached the first entry. The next request has to enter them again, so it gets more time.
     private func nextSlice(after time: Duration, that took: Duration) -> Duration {
         took > time * 2 ? max(time, options.runtimeCall) : time
     }
 
-    /// Has helpers remove a share of a directory's entries each, until it has no more or meets what is in its way: the next
-    /// request for the whole meets that too. How many entries are gone then.
+    /// Has each of several helpers remove a share of a directory's entries until it is empty or meets an obstacle,
+    /// which the next request for the whole directory meets too. Returns the total number of entries removed.
     private func removeShares(
         of place: Place, _ only: NodeIdentity?, _ step: Step, after before: UInt64
     ) async -> UInt64 {
@@ -106,7 +106,7 @@ extension PlanExecutor {
     private struct Share: Sendable {
         let index: UInt8
         let reply: Reply?
-        /// How long the next request for it may last.
+        /// How long the next request for this share may last.
         let next: Duration
     }
 
@@ -120,8 +120,8 @@ extension PlanExecutor {
         return Share(index: index, reply: reply, next: nextSlice(after: time, that: .now - asked))
     }
 
-    /// Which directory may be removed. Device numbers may change with a boot, so after one the directory that has the
-    /// recorded inode and birth is taken for the recorded one. Of one that a mount covered when it was recorded, no birth is known.
+    /// The directory that may be removed. Device numbers may change with a boot; the recorded inode and birth decide
+    /// after one. The birth is unknown if a mount covered the directory when it was recorded.
     func identity(of directory: Container.Directory, _ place: Place) async throws(StepFailure) -> NodeIdentity? {
         guard let recorded = directory.identity.map(NodeIdentity.init) else { return nil }
         guard plan.isAfterReboot || recorded.birth == 0 else { return recorded }
@@ -137,12 +137,12 @@ extension Reply {
     /// Whether the way to the place leads through a mount.
     var isBehindMount: Bool { if case .refused(.leavesRoot, _) = outcome { true } else { false } }
 
-    /// Whether something else is there than the request was for.
+    /// Whether the place holds something other than what the request was for.
     var isMismatch: Bool { if case .refused(.identityMismatch, _) = outcome { true } else { false } }
 }
 
 extension NodeIdentity {
-    /// Of what a mount covers, which tells no birth.
+    /// Compares what a mount covers, whose birth is unknown.
     func matches(_ recorded: FileIdentity?, ignoringBirth: Bool) -> Bool {
         guard let recorded, inode != 0 else { return false }
         return device == recorded.device && inode == recorded.inode && (ignoringBirth || birth == recorded.birth)

@@ -3,8 +3,8 @@ internal import HelperClient
 internal import SandboxRegistry
 
 extension PlanExecutor {
-    /// Has the caller do what must be done while the namespaces are still there. It is not waited for beyond its deadline, even
-    /// where it takes no notice of being cancelled.
+    /// Runs the caller's hook, which needs the namespaces. The wait ends at the hook's deadline, even if the hook
+    /// ignores its cancellation.
     func callHook() async throws(StepFailure) {
         guard let hook = options.beforeNamespaces else { return }
         let sandbox = plan.sandbox
@@ -36,7 +36,8 @@ extension PlanExecutor {
         }
         try await first.value().get()
     }
-    /// Waits until nothing runs any more that was begun for this sandbox before: by this process, or by one that was killed.
+    /// Waits until no program that was started for this sandbox earlier still runs, whether this process or a killed
+    /// one started it.
     private func programTurn(until end: ContinuousClock.Instant) async throws(StepFailure) -> SandboxHold {
         let id = plan.sandbox.id
         while true {

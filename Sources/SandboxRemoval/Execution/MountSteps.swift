@@ -4,15 +4,16 @@ internal import HelperProtocol
 internal import NodeObservation
 internal import SandboxRegistry
 
-/// How many mounts one request detaches.
+/// The largest number of mounts that one request detaches.
 private let mountsAtOnce: UInt32 = 10_000
-/// How often the mounts beneath a directory are looked at again, where some appear while it is being removed.
+/// How many times mounts are looked for again, if some appear while mounts or directories are being removed.
 let mountRounds = 8
 extension PlanExecutor {
-    /// Detaches what is mounted over a directory and beneath it. A mount is the pod's if the directory that it covers or lies in is
-    /// the recorded one, whenever it was made.
+    /// Detaches the mounts at a directory and beneath it. A mount is the pod's if the directory that it covers or lies
+    /// in is the recorded one, whenever it was mounted.
     ///
-    /// - Parameter points: Those that were seen when the plan was made: a helper of protocol version 1 detaches just them.
+    /// - Parameter points: The mount points that were seen when the plan was made. A helper of protocol version 1
+    ///   detaches only these.
     func unmount(_ points: [[UInt8]], beneath directory: Container.Directory) async throws(StepFailure) -> StepSuccess {
         if helpersSpeak(2) {
             return try await detachAll(of: directory) ? .done : .alreadyDone
@@ -22,7 +23,7 @@ extension PlanExecutor {
         return success
     }
 
-    /// Whether anything was detached.
+    /// Returns whether a mount was detached.
     func detachAll(of directory: Container.Directory) async throws(StepFailure) -> Bool {
         let place = try orFail { () throws(RootError) in
             try roots.place(directory.path, for: .unmount, in: [.sandbox, .container])
@@ -49,7 +50,7 @@ extension PlanExecutor {
             if case .count(let count) = reply.facts, count > 0 { detached = true }
             switch reply.outcome {
             case .inProgress: continue
-            // Another directory is there by now: what is mounted in it is another's.
+            // Another directory is at the path by now, so the mounts in it are not the pod's.
             case .done, .alreadyDone, .refused(.identityMismatch, _): return detached
             case .refused where try await isNoDirectory(place): return detached
             default: throw StepFailure(reply, of: "unmount what lies beneath \(directory.path)")
@@ -57,7 +58,8 @@ extension PlanExecutor {
         }
     }
 
-    /// The topmost mount at a place, and what the mounts there cover; nil where nothing is mounted. Asks helpers of protocol version 2.
+    /// The topmost mount at a place and what the stack of mounts there covers; nil if nothing is mounted. Needs a
+    /// helper of protocol version 2.
     private func mount(at place: Place) async throws(StepFailure) -> SeenMount? {
         try seenMount(try await call(.unmount(place, .look), atMost: options.runtimeCall))
     }
@@ -70,7 +72,7 @@ extension PlanExecutor {
         }
     }
 
-    /// Detaches the pod's shared memory: the mount that was recorded, or one that covers the recorded directory.
+    /// Detaches the pod's shared memory: the recorded mount, or a mount that covers the recorded directory.
     func unmountShm(_ path: String) async throws(StepFailure) -> StepSuccess {
         guard helpersSpeak(2) else {
             let reply = try await unmount(Array(path.utf8))
@@ -90,7 +92,8 @@ extension PlanExecutor {
         return try await unmountOwn(path, place)
     }
 
-    /// Where no mount is recorded, or another lies there than was: the pod's if it lies in a recorded directory.
+    /// Used if no mount is recorded, or if the mount there is not the recorded one. A mount is the pod's if it lies in
+    /// a recorded directory.
     private func unmountOwn(_ path: String, _ place: Place) async throws(StepFailure) -> StepSuccess {
         var success = StepSuccess.alreadyDone
         for _ in 0..<mountRounds {
@@ -110,7 +113,7 @@ extension PlanExecutor {
         throw StepFailure("mounts keep appearing at \(path)")
     }
 
-    /// Whether the recorded directory that a path lies in is still there; nil where it lies in none.
+    /// Whether the recorded directory that contains a path is still there; nil if no recorded directory contains it.
     private func liesInRecordedDirectory(_ path: String) async throws(StepFailure) -> Bool? {
         guard let directory = recordedDirectory(around: path) else { return nil }
         let place = try orFail { () throws(RootError) in
@@ -121,7 +124,7 @@ extension PlanExecutor {
         return facts.identity.matches(directory.identity, plan.isAfterReboot)
     }
 
-    /// The way leads through something that is mounted over the pod's directory: both go with the directory's removal.
+    /// Handles a path that leads through a mount over the pod's directory. Both go when the directory is removed.
     private func unmountWithDirectory(around path: String, _ reply: Reply) async throws(StepFailure) -> StepSuccess {
         guard let directory = recordedDirectory(around: path) else { throw StepFailure(reply, of: "unmount \(path)") }
         if !plan.purpose.removes {
@@ -178,12 +181,12 @@ extension PlanExecutor {
     }
 }
 
-/// What a helper sees mounted at a place.
+/// A mount that a helper sees at a place.
 private struct SeenMount {
     var identity: MountIdentity
-    /// Its birth is not known.
+    /// The directory or file that the mounts cover; its birth is unknown.
     var covers: NodeIdentity
 
-    /// A kernel that uses ids again tells none.
+    /// False on a kernel that reuses mount ids, because its ids do not identify a mount.
     func isRecorded(as id: UInt64?) -> Bool { identity.unique && identity.id == id }
 }

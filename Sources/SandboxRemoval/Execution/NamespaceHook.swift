@@ -3,23 +3,23 @@ internal import HelperClient
 internal import NodeObservation
 internal import SandboxRegistry
 
-/// Why a program that was to run before the namespaces go did not do its work: a sentence.
+/// A sentence that says why a program that was to run before the namespaces are deleted failed.
 struct NamespaceHookFailure: Error, CustomStringConvertible {
     let description: String
     init(_ description: String) { self.description = description }
 }
 
 extension RemovalOptions {
-    /// Has `beforeNamespaces` run a program as this user, with nothing on its standard input; it has to exit with 0.
+    /// Makes `beforeNamespaces` run a program as this user, with nothing on its standard input. It has to exit with 0.
     ///
-    /// Its environment: `PATH`, and `PODREAP_` with `SANDBOX` (the id), `NETNS` (the path of the network namespace's pin, empty
-    /// where it has none), `POD_NAME`, `POD_NAMESPACE`, `POD_UID`. The end of what it writes is in the failed step's detail.
+    /// Its environment: `PATH`, and `PODREAP_` with `SANDBOX` (the id), `NETNS` (the path of the network namespace's
+    /// pin, empty if none), `POD_NAME`, `POD_NAMESPACE`, `POD_UID`. The failed step's detail has the end of its output.
     ///
     /// - Parameters:
     ///   - command: The program's path and its arguments.
-    ///   - timeout: How long it may take before it is killed with its process group.
+    ///   - timeout: How long the program may take before it and its process group are killed.
     public mutating func runBeforeNamespaces(_ command: [String], timeout: Duration) {
-        // The program is killed at its own deadline; the hook's is for one that never returns.
+        // The program is killed at its own timeout. The hook's longer timeout is for a run that never returns.
         beforeNamespacesTimeout = timeout + .seconds(5)
         let run = { @Sendable (sandbox: Sandbox, turn: SandboxHold?) async throws in
             let pin = sandbox.namespaces.first { $0.kind == .network }
@@ -41,7 +41,7 @@ extension RemovalOptions {
         let name = command.first ?? "the command"
         let program: HookProgram
         do throws(StartError) {
-            // The program is read from a disk.
+            // Starting a program reads it from a disk.
             program = try await Threads.programs.run { () throws(StartError) in
                 try HookProgram(command, environment, keeping: turn?.descriptor)
             }
@@ -57,7 +57,7 @@ extension RemovalOptions {
             isInTime = false
         }
         let end = await Threads.programs.run { [isInTime] in program.end(kill: !isInTime) }
-        // What it has started itself may run on where it was killed.
+        // Processes that the program itself has started may still run after it was killed.
         if isInTime { turn?.release() } else { turn?.leaveToPrograms() }
         let output = end.output.isEmpty ? "" : ": \(printable(end.output))"
         if !isInTime { throw NamespaceHookFailure("\(name) was killed after \(timeout.formattedSeconds)\(output)") }

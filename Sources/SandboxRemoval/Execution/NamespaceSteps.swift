@@ -16,13 +16,14 @@ extension PlanExecutor {
                 already: true, detail: "nothing was there when the pod was registered; what is there now is left")
         }
         let only = NodeIdentity(recorded)
-        // All containers have ended. Who is in the namespace now keeps it; the deletion takes longer than the look.
+        // All containers have ended, so a process that is in the namespace now keeps it alive. The marks are read in
+        // parallel, because the deletion takes longer.
         async let marks = marks(for: pin)
         var reply = try await call(.deleteNamespace(place, .act(only: only)), atMost: options.runtimeCall)
         if case .refused(.identityMismatch, _) = reply.outcome, let file = try await unmountedPin(place) {
             reply = try await call(.deleteNamespace(place, .act(only: file)), atMost: options.runtimeCall)
         }
-        // Their number falls with each request; who asks again meets what lies beneath, whose identity counts too.
+        // Each request detaches some of the stacked mounts. The next one checks the identity of the mounts beneath too.
         while case .refused(.tooManyMounts, _) = reply.outcome {
             reply = try await call(.deleteNamespace(place, .act(only: only)), atMost: options.runtimeCall)
         }
@@ -40,13 +41,13 @@ extension PlanExecutor {
         return StepSuccess(already: reply.outcome == .alreadyDone, detail: await inhabitants(of: pin, await marks))
     }
 
-    /// nil where nobody could be told by them.
+    /// nil if the marks would not help to name a process, or are not read in time.
     private func marks(for pin: NamespacePin) async -> NetworkMarks? {
         guard trace != nil, pin.kind == .network, networks.isEmpty else { return nil }
         return await within(min(deadline, .now + Orchestrator.moment)) { try? await marks.seen() } ?? nil
     }
 
-    /// Who keeps the namespace without its pin; nil: nobody, or it is not known.
+    /// Describes the processes that keep the namespace alive without its pin; nil if none do or none are known.
     private func inhabitants(of pin: NamespacePin, _ marks: NetworkMarks?) async -> String? {
         let found: [ProcessStatus]
         if let network = networks.first(where: { $0.path == pin.path }) {
@@ -67,7 +68,8 @@ extension PlanExecutor {
 
     private static var maximumNamed: Int { 16 }
 
-    /// The file that is left where somebody has unmounted the namespace: it is not what was registered, and holds nothing.
+    /// The plain file that remains if somebody has unmounted the namespace. It is not the registered namespace and
+    /// holds nothing alive.
     private func unmountedPin(_ place: Place) async throws(StepFailure) -> NodeIdentity? {
         let reply = try await call(.deleteNamespace(place, .look), atMost: options.runtimeCall)
         guard case .namespace(let identity, mounted: false) = reply.facts else { return nil }

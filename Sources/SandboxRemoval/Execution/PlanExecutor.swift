@@ -4,8 +4,8 @@ internal import HelperProtocol
 internal import NodeObservation
 internal import SandboxRegistry
 
-/// Carries out a plan: every step as soon as those that it depends on have succeeded, side by side as far as there are
-/// helpers. What fails stops only what depends on it.
+/// Carries out a plan. Every step begins as soon as the steps that it depends on have succeeded, in parallel as far as
+/// there are helpers. A failed step stops only the steps that depend on it.
 struct PlanExecutor: Sendable {
     let plan: RemovalPlan
     let registry: Registry
@@ -13,28 +13,28 @@ struct PlanExecutor: Sendable {
     let roots: RootMap
     let life: LifeObserver
     let options: RemovalOptions
-    /// When the removal began: records count from here.
+    /// When the removal began; step records count their times from here.
     let start: ContinuousClock.Instant
     let deadline: ContinuousClock.Instant
-    /// Whether somebody waits who wants containers to have no more time to end.
+    /// Whether a waiting call wants containers to have no more time to end.
     let isHurried: @Sendable () -> Bool
-    /// Network namespaces of which it is wanted to know who keeps them.
+    /// The pod's network namespaces whose remaining processes the report should name.
     let networks: [NetworkNamespace]
-    /// The pod's network namespace, where a process of it was seen, and who lives in which.
+    /// The pod's network namespace, if a process of it was seen; `marks` tells which processes share a namespace.
     let trace: NetworkTrace?
     let marks: SingleFlight<NetworkMarks>
     let tell: @Sendable (RemovalEvent) -> Void
-    /// The report up to now, which goes with the sandbox when it is forgotten.
+    /// Makes the report of the steps so far. It is stored when the sandbox is forgotten.
     let report: @Sendable ([StepRecord]) -> RemovalReport
 
-    /// The records of all steps, in the plan's order.
+    /// Runs all steps, and returns their records in the plan's order.
     func run() async -> [StepRecord] {
         var schedule = Schedule(plan, containers: containerLimit)
         await withTaskGroup(of: Schedule.Event.self) { group in
             while true {
                 for (step, cause) in schedule.takeBlocked() { schedule.record(skip(step, because: cause)) }
                 for step in schedule.takeReady() {
-                    // Nobody else needs them, and whoever holds them has the next record copy them all.
+                    // Only `forget` needs the records. While another task holds them, an append would copy them all.
                     let known = if case .forget = step.action { schedule.finished } else { [StepRecord]() }
                     group.addTask { .finished(await perform(step, after: known)) }
                 }
@@ -52,8 +52,8 @@ struct PlanExecutor: Sendable {
         return schedule.finished
     }
 
-    /// Of containers that are killed only a few more at first than there are helpers: those that die at once hold each other up in the
-    /// kernel. One that takes long holds nobody up for long.
+    /// When containers are killed, only one more than there are helpers begins at first, because containers that die at
+    /// once delay each other in the kernel. A slow one does not delay others for long, because the limit rises.
     private var containerLimit: Schedule.ContainerLimit {
         let most = options.containersAtOnce
         return Schedule.ContainerLimit(
@@ -127,7 +127,7 @@ struct PlanExecutor: Sendable {
         return container
     }
 
-    /// A transaction, which may wait for the disk: not on a thread of the pool.
+    /// Runs a registry transaction. It may wait for the disk, so it does not run on a thread of the task pool.
     func write(
         _ body: @escaping @Sendable (Registry) throws(RegistryError) -> Void
     ) async throws(StepFailure) {
@@ -141,15 +141,15 @@ struct PlanExecutor: Sendable {
         }
     }
 
-    /// Whether the installed helpers speak a version of the protocol, which those of an earlier release may not.
+    /// Whether the installed helpers speak a version of the protocol. Helpers of an earlier release may not.
     func helpersSpeak(_ version: UInt16) -> Bool {
         helpers.welcome.version >= version
     }
 
-    /// Asks a helper, within the removal's deadline.
+    /// Calls a helper, within the removal's deadline.
     ///
     /// - Parameters:
-    ///   - slice: When it is to answer with what it has done by then, if it can.
+    ///   - slice: How long the helper may work before it answers with what it has done by then, if it can.
     ///   - long: Whether the calls of all other removals go first.
     func call(
         _ request: Request, atMost limit: Duration, slice: Duration? = nil, long: Bool = false

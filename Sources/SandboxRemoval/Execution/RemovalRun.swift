@@ -17,7 +17,7 @@ final class RemovalRun: Sendable {
     private let start = ContinuousClock.now
     private let warnings = Mutex<[String]>([])
 
-    /// - Parameter work: Nil: others may work on the sandbox meanwhile.
+    /// - Parameter work: nil if other calls may work on the sandbox at the same time.
     init(
         _ orchestrator: Orchestrator, _ options: RemovalOptions, _ work: SoleWork?,
         _ tell: @escaping @Sendable (RemovalEvent) -> Void
@@ -42,7 +42,7 @@ final class RemovalRun: Sendable {
         let roots = RootMap(helpers.welcome)
         var (known, mounts) = (records, mounts)
         if options.assumesDeath { try await lookForHolders(of: sandbox, known, roots) }
-        // While the first runtime call is under way, so that what can be done side by side then finds them ready.
+        // Starts helpers during the first runtime call, so that they are ready for steps that run in parallel.
         orchestrator.helpers.warm(known.containers.count)
         while true {
             let (records, table) = (known, mounts)
@@ -64,7 +64,7 @@ final class RemovalRun: Sendable {
                 _ = await Threads.looking.run(until: lookEnd) { self.nameHolders(of: plan, steps, before) }
             }
             var report = report(plan, steps)
-            // The mark that keeps containers out is made side by side with the first steps, so one may have slipped in.
+            // `markRemoving` keeps new containers out, but the first steps run beside it, so one may have been added.
             let now =
                 report.outcome == .incomplete ? try? await orchestrator.recordsNow(of: sandbox, until: lookEnd) : nil
             let ids = Set(known.containers.map(\.id))
@@ -86,10 +86,10 @@ final class RemovalRun: Sendable {
         }
     }
 
-    /// Until when this waits for what takes a moment: its deadline, or a moment from now where that is over.
+    /// The time limit for short work: the deadline, or a moment from now if the deadline has passed.
     private var lookEnd: ContinuousClock.Instant { max(deadline, .now + Orchestrator.moment) }
 
-    /// Throws unless a look at every process has seen nobody who has anything of the pod.
+    /// Throws unless a scan of every process finds that none holds anything of the pod.
     private func lookForHolders(
         of sandbox: Sandbox, _ records: ContainerRecords, _ roots: RootMap
     ) async throws(RemovalError) {
@@ -124,7 +124,7 @@ final class RemovalRun: Sendable {
     }
 
     private func report(_ plan: RemovalPlan, _ records: [StepRecord]) -> RemovalReport {
-        // The mark is a means: what counts is that nothing is left.
+        // A failed mark does not count: it only keeps containers out, and what matters is that nothing is left.
         let left = records.contains { !$0.succeeded && $0.verb != "mark" }
         var report = RemovalReport(
             purpose: plan.purpose, sandbox: plan.sandbox, startedAt: startedAt,
@@ -138,7 +138,7 @@ final class RemovalRun: Sendable {
         return report
     }
 
-    /// Forgetting a sandbox keeps its report in the same transaction; every other report is kept here, if there is room.
+    /// Stores the report, if there is room. `forget` stores the report of a forgotten sandbox in its own transaction.
     private func keep(_ report: RemovalReport) async {
         let (registry, stored) = (orchestrator.registry, report.stored)
         do throws(RegistryError) {
@@ -151,7 +151,7 @@ final class RemovalRun: Sendable {
         }
     }
 
-    /// The pod's network namespace, from a process of it that lives: the infra container's, if there is one.
+    /// The pod's network namespace, found by a living process of the pod: the infra container's, if there is one.
     private static func trace(_ plan: RemovalPlan, _ seen: SandboxSnapshot) -> NetworkTrace? {
         let isThere = plan.steps.contains { step in
             if case .deleteNamespace(let pin) = step.action { pin.kind == .network } else { false }
@@ -164,10 +164,11 @@ final class RemovalRun: Sendable {
         return nil
     }
 
-    /// Who lives in the pod's network namespaces before the first step; a namespace lives on with them.
+    /// Opens the pod's network namespaces before the first step, to find later which processes live in them. Those
+    /// processes keep a namespace alive after its pin is deleted.
     private func networks(_ plan: RemovalPlan, _ mounts: MountTable) -> [NetworkNamespace] {
         plan.steps.compactMap { step in
-            // Only what is mounted as a namespace is opened.
+            // Only a path at which a namespace is mounted is opened.
             guard case .deleteNamespace(let pin) = step.action, pin.kind == .network, mounts.isNamespace(at: pin.path)
             else { return nil }
             if let network = try? NetworkNamespace(pinnedAt: pin.path) { return network }
@@ -176,9 +177,8 @@ final class RemovalRun: Sendable {
         }
     }
 
-    /// Warns of processes that keep what was unmounted alive in mount namespaces of their own: the copy of a mount goes
-    /// with its mount point, but not where that stays, as after a stop, or where the copy lies elsewhere. Not knowing
-    /// them is no reason to fail.
+    /// Warns of processes whose own mount namespaces keep an unmounted filesystem or namespace alive: after a stop,
+    /// whose mount points stay, or through a copy at another path. A failure to find them is not an error.
     private func nameHolders(of plan: RemovalPlan, _ records: [StepRecord], _ before: MountTable) {
         let gone = Set(records.filter { $0.outcome == .done }.map(\.number))
         let points = plan.steps.filter { gone.contains($0.number) }.compactMap { step in
@@ -188,7 +188,7 @@ final class RemovalRun: Sendable {
             default: nil
             }
         }
-        // The same filesystem, or the same namespace, whatever it is called elsewhere.
+        // The same filesystem or namespace may be mounted at another path elsewhere.
         let sought = before.mounts.filter { points.contains(String(decoding: $0.mountPoint, as: UTF8.self)) }
         guard !sought.isEmpty, let views = try? MountNamespaceView.others() else { return }
         var named = 0

@@ -1,18 +1,18 @@
 internal import SandboxRegistry
 
-/// Which steps of a plan may begin: its whole state is here, so that its rules can be tested without a container.
+/// Decides which steps of a plan may begin. All its state is here, so its rules can be tested without a container.
 struct Schedule {
-    /// How many containers are worked on at once: `first`, and `more` each time that one has taken long, up to `most`.
+    /// How many containers are worked on at once: `first`, plus `more` each time that they take long, up to `most`.
     struct ContainerLimit: Equatable {
         var first: Int
         var more: Int
         var most: Int
     }
 
-    /// What changes a schedule.
+    /// An event that changes the schedule.
     enum Event {
         case finished(StepRecord)
-        /// Containers have been worked on for as long as most need.
+        /// Containers have been worked on for the usual time that they need.
         case waited
     }
 
@@ -21,9 +21,9 @@ struct Schedule {
     private var containersAtOnce: Int
     private var waiting: [Step]
     private var records: [Int: StepRecord] = [:]
-    /// Whether a step that has finished, or is skipped, lets others begin.
+    /// Whether a finished or skipped step lets its dependants begin, by step number.
     private var opensWay: [Int: Bool] = [:]
-    /// How many steps of each subject run.
+    /// The number of running steps of each subject.
     private var running: [String: Int] = [:]
     private var isHeldBack = false
     private var isTimed = false
@@ -40,7 +40,7 @@ struct Schedule {
     /// The records of the steps that have finished, in the plan's order.
     var finished: [StepRecord] { plan.steps.compactMap { records[$0.number] } }
 
-    /// Takes the steps that can never begin, each with the one whose failure is the reason; the caller records them with `record`.
+    /// Takes the steps that can never begin, each with the failed step that blocks it; the caller must `record` each.
     mutating func takeBlocked() -> [(step: Step, cause: Step)] {
         var blocked: [(step: Step, cause: Step)] = []
         var later: [Step] = []
@@ -75,7 +75,8 @@ struct Schedule {
         return ready
     }
 
-    /// Whether the caller is to wait for a while, beside the steps, and then apply `waited`: some steps are held back by the limit alone.
+    /// Whether the caller should start a timer in parallel with the steps and then apply `waited`. It should if the
+    /// limit alone holds back some steps.
     mutating func takeTimer() -> Bool {
         guard isHeldBack, !isTimed, containersAtOnce < limit.most else { return false }
         isTimed = true
@@ -94,15 +95,15 @@ struct Schedule {
         }
     }
 
-    /// Notes how a step has ended, or that it was skipped.
+    /// Records how a step has ended, or that it was skipped.
     mutating func record(_ record: StepRecord) {
         records[record.number] = record
-        // A registry that cannot be written must not keep anything from being removed, which may be what makes room.
+        // A registry that cannot be written must not prevent a removal, which may free the space that it lacks.
         let isMark = plan.steps[record.number].action == .markRemoving
         opensWay[record.number] = record.succeeded || isMark
     }
 
-    /// Whether the step would begin with one container more than may be worked on at once.
+    /// Whether the step would begin work on one container more than the limit allows.
     private func exceedsLimit(_ step: Step) -> Bool {
         guard case .container(let id) = step.subject, running[id] == nil else { return false }
         return running.keys.count { $0 != plan.sandbox.id } >= containersAtOnce

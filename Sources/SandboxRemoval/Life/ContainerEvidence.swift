@@ -1,38 +1,39 @@
 internal import NodeObservation
 internal import SandboxRegistry
 
-/// All that is known of whether a container lives, seen at one moment. `verdict` decides for remove, stop, gc and discover alike.
+/// All evidence of whether a container lives, seen at one moment. Its `verdict` decides for remove, stop, gc and
+/// discover.
 struct ContainerEvidence: Sendable, Equatable {
-    /// The recorded init.
+    /// The container's recorded init process.
     enum Init: Sendable, Equatable {
         case notRecorded
         case seen(ProcessReference, ProcessLife)
     }
 
-    /// One of the container's cgroups: recorded, or named by the runtime's state.
+    /// One of the container's cgroups, either recorded or named by the runtime's state.
     struct OwnCgroup: Sendable, Equatable {
         enum State: Sendable, Equatable {
-            /// Nobody has looked, as the init lives anyway.
+            /// The cgroup was not read, because the init process lives anyway.
             case notLooked
-            /// It is not there, or another one has its path: the kernel does not give an inode out again.
+            /// The cgroup is gone, or another cgroup has its path: the kernel does not reuse a cgroup's inode.
             case gone
-            /// Its processes, with those of the cgroups beneath it.
+            /// The processes of the cgroup and of the cgroups beneath it.
             case there([Int32])
-            /// Why its processes are not known.
+            /// Why the processes of the cgroup are not known.
             case unreadable(String)
         }
 
         var path: String
         var identity: FileIdentity?
         var state: State
-        /// Containers that live in it, beneath it or above it: what is in it may be theirs.
+        /// Other containers in this cgroup, beneath it or above it. Processes in this cgroup may belong to them.
         var sharers: [String] = []
-        /// Those of them whose cgroup is this one or lies beneath it, so that it must stay as long as they.
+        /// The sharers whose cgroup is this one or lies beneath it. The cgroup must stay as long as they live.
         var heirs: [String] = []
-        /// Those of a shared cgroup's processes that have the container's files as their root.
+        /// The processes of a shared cgroup that are known to be this container's, by their root or their age.
         var ownMembers: [Int32] = []
 
-        /// Whether it is not known what lives in it.
+        /// Whether the processes in the cgroup are not known.
         var isUnreadable: Bool {
             switch state {
             case .unreadable, .notLooked: true
@@ -42,37 +43,37 @@ struct ContainerEvidence: Sendable, Equatable {
         var isEmpty: Bool { state == .there([]) }
         var isThere: Bool { if case .there = state { true } else { false } }
 
-        /// The processes that are the container's for sure.
+        /// The processes that certainly belong to the container.
         var members: [Int32] {
             guard case .there(let pids) = state else { return [] }
             return sharers.isEmpty ? pids : ownMembers
         }
     }
 
-    /// What the runtime's state directory says, without executing the runtime.
+    /// What the runtime's state directory says. It is read without executing the runtime.
     enum RuntimeRecord: Sendable, Equatable {
-        /// The helper was not asked, or cannot tell.
+        /// The helper was not asked, or cannot read the state.
         case notAsked
         case absent
-        /// It has the container's id, but is not what was recorded.
+        /// A state with the container's id exists, but it is not the recorded container's.
         case ofAnother
-        /// It is there, but its file is missing, empty or not understood.
+        /// The state directory exists, but its file is missing, empty or not understood.
         case unreadable
-        /// `life` is of the init that it names; nil where it names none.
+        /// The init process that the state names, and whether it lives; nil if the state names none.
         case read(ProcessReference?, ProcessLife?)
     }
 
-    /// Where nothing is recorded that could be looked at, every process of the node is.
+    /// The result of a search of all the node's processes. It is made if no cgroup of the container is known.
     enum Search: Sendable, Equatable {
         case notMade
-        /// Processes whose cgroup is called after the container, or whose root is the container's.
+        /// Processes whose cgroup is named after the container, or whose root is the container's.
         case found([Int32])
         /// /proc does not show all processes.
         case hidden
     }
 
     var isAfterReboot = false
-    /// The runtime's state directory, where it is the container's.
+    /// The runtime's state directory; nil unless it is the recorded container's.
     var stateDirectory: FileIdentity?
     var recorded = Init.notRecorded
     var cgroups: [OwnCgroup] = []
@@ -81,11 +82,11 @@ struct ContainerEvidence: Sendable, Equatable {
 }
 
 extension [ContainerEvidence.OwnCgroup] {
-    /// The container's processes in them, sorted, each once.
+    /// The container's processes in these cgroups, sorted and without duplicates.
     var livingMembers: [Int32] { Set(flatMap(\.members)).sorted() }
 }
 
-/// Whether a container lives. Nothing is deleted beneath anything but `gone`.
+/// Whether a container lives. Only `gone` allows anything of the container to be deleted.
 public enum LifeVerdict: Sendable, Equatable {
     case gone
     /// These processes live.
@@ -93,25 +94,26 @@ public enum LifeVerdict: Sendable, Equatable {
     case unknown(UnknownLife)
 }
 
-/// Why it is not known whether a container lives. The raw value is a code for programs; it does not change.
+/// Why it is not known whether a container lives. The raw value is a stable code for programs.
 public enum UnknownLife: String, Codable, Sendable, CaseIterable {
-    /// /proc hides whose pid the recorded one is.
+    /// /proc hides which process has the recorded pid.
     case hiddenProcess = "hidden-process"
-    /// Nothing of the container is recorded, and /proc hides the processes that would have to be looked at.
+    /// Nothing of the container is recorded, and /proc hides the processes that a search would have to see.
     case hiddenNode = "hidden-node"
-    /// A cgroup cannot be read.
+    /// One of the container's cgroups cannot be read.
     case unreadableCgroup = "unreadable-cgroup"
-    /// The runtime's state is there but not to be understood, and nothing else is known.
+    /// The runtime's state exists but cannot be understood, and there is no other evidence.
     case unreadableState = "unreadable-state"
-    /// Nothing is known of the container, and nobody has looked for it.
+    /// There is no evidence of the container, and no search was made for it.
     case nothingKnown = "nothing-known"
 }
 
 extension ContainerEvidence {
-    /// Whether anything tells of the container's processes beside a search of the whole node: a cgroup, which holds them all.
+    /// Whether a cgroup of the container is known. It holds all the container's processes, so no search is needed.
     var knowsCgroups: Bool { !cgroups.isEmpty }
 
-    /// Decides. Whatever lives counts before whatever is not known; `gone` takes positive evidence from every side.
+    /// The conclusion from the evidence. A living process outweighs missing evidence, and `gone` needs positive
+    /// evidence from every source.
     var verdict: LifeVerdict {
         if isAfterReboot { return verdictAfterReboot }
         let living = self.living
@@ -120,8 +122,8 @@ extension ContainerEvidence {
         return .gone
     }
 
-    /// A reboot ends all processes and cgroups. A runtime's state with the same id and a living process is another container's, but
-    /// who keeps its files in the same directories must not lose them.
+    /// A reboot ends all processes and cgroups, so a living process in a state with this id belongs to another
+    /// container. That container may keep its files in the same directories and must not lose them.
     private var verdictAfterReboot: LifeVerdict {
         if case .read(let process?, .alive) = runtime { .alive([process.pid]) } else { .gone }
     }
@@ -148,7 +150,8 @@ extension ContainerEvidence {
         }
     }
 
-    /// Whether the runtime may be called: it knows the container, and nobody else lives in its cgroups, whom it might kill.
+    /// Whether the runtime may be called: it may know the container, and no other container shares a cgroup in which
+    /// the runtime might kill processes.
     var isRuntimeUsable: Bool {
         switch runtime {
         case .read, .notAsked: cgroups.allSatisfy { $0.sharers.isEmpty || !$0.isThere }
@@ -156,7 +159,7 @@ extension ContainerEvidence {
         }
     }
 
-    /// The init that a signal to the container is meant for, where it lives.
+    /// The living init process to signal; nil if none lives.
     var livingInit: ProcessReference? {
         if case .seen(let process, .alive) = recorded { return process }
         if case .read(let process?, .alive) = runtime { return process }
@@ -179,7 +182,7 @@ extension UnknownLife {
         }
     }
 
-    /// What leads on.
+    /// What the user can do about it, as a sentence.
     var remedy: String {
         switch self {
         case .hiddenProcess, .hiddenNode:

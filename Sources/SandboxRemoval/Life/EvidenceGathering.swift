@@ -1,32 +1,32 @@
 internal import NodeObservation
 internal import SandboxRegistry
 
-/// What a helper says of a container's state directory, without executing the runtime.
+/// What a helper reports of a container's state directory, without executing the runtime.
 struct RuntimeLook: Sendable, Equatable {
     enum State: Sendable, Equatable {
-        /// A helper of protocol version 1 does not read it.
+        /// A helper of protocol version 1 does not read the state.
         case notRead
         case unreadable
-        /// pid 0: none. Cgroups are absolute directories.
+        /// `pid` is 0 if the state names no process. `cgroups` are absolute paths of directories.
         case read(pid: Int32, startTime: UInt64, cgroups: [String])
     }
 
-    /// nil: there is none.
+    /// The state directory's identity; nil if there is none.
     var directory: FileIdentity?
     var state = State.notRead
 }
 
 extension ContainerEvidence {
-    /// Looks at the node, without privilege: processes through pidfds, and cgroups by their identities.
+    /// Gathers evidence on the node without privilege: processes by pidfds, and cgroups by their identities.
     ///
     /// - Parameters:
-    ///   - look: What a helper says of the runtime's state; nil: none was asked.
+    ///   - look: What a helper reports of the runtime's state; nil if none was asked.
     ///   - isOwn: Whether that state is the recorded container's.
-    ///   - named: Cgroups that have the container's name.
+    ///   - named: Cgroups that are named after the container.
     ///   - sharers: Other containers in, beneath or above the container's cgroups.
-    ///   - mounts: The node's, for the search; nil: no search is made.
-    ///   - cgroupRoots: Where pods' cgroups lie.
-    ///   - briefly: Whether a living init is enough, so that its cgroups need not be read.
+    ///   - mounts: The node's mounts, for the search; nil to make no search.
+    ///   - cgroupRoots: The directories beneath which pods' cgroups lie.
+    ///   - briefly: Whether a living init process is enough evidence, so that its cgroups need not be read.
     static func gather(
         _ container: Container, look: RuntimeLook? = nil, isOwn: Bool = false, named: [String] = [],
         sharers: [CgroupSharer] = [], mounts: MountTable? = nil, cgroupRoots: [String] = [], briefly: Bool = false
@@ -52,7 +52,7 @@ extension ContainerEvidence {
             }
             return evidence
         }
-        // Only where something is shared or nothing is known: it takes a look at the whole mount table.
+        // Prepared only if a cgroup is shared or none is known, because it takes a scan of the whole mount table.
         let search =
             cgroups.isEmpty || !sharers.isEmpty ? mounts.map { ContainerSearch(container, cgroupRoots, $0) } : nil
         for (path, identity) in cgroups {
@@ -105,11 +105,11 @@ extension ContainerEvidence {
 }
 
 extension RuntimeLook {
-    /// What another container is called that has this one's id by now.
+    /// The name for another container that now has this container's id.
     func stranger(_ container: Container) -> String { "another container \(container.id)" }
 
-    /// Who has the container's id by now has its cgroup and its places too. What is older than that one's init, and in no cgroup of
-    /// another's beneath, is the container's own.
+    /// Tells apart the processes of this container and of a new one with the same id, cgroup and paths. This
+    /// container's are older than the new init process, and in no cgroup of a sharer beneath.
     fileprivate func tellApart(
         _ own: inout ContainerEvidence.OwnCgroup, _ sharers: [CgroupSharer]
     ) throws(ObservationError) {
@@ -136,13 +136,13 @@ extension ContainerSearch {
 }
 
 extension [(path: String, identity: FileIdentity?)] {
-    /// Those that are not in it yet; their identities are not recorded.
+    /// Appends the paths that are not listed yet, without a recorded identity.
     fileprivate mutating func append(besides paths: [String]) {
         for path in paths where !contains(where: { $0.path == path }) { append((path, nil)) }
     }
 }
 
 extension FileIdentity {
-    /// Of what has no birth: a cgroup.
+    /// The identity of a cgroup, which has no birth time.
     init(device: UInt64, inode: UInt64) { self.init(device: device, inode: inode, birth: 0) }
 }

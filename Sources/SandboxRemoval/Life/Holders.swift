@@ -3,10 +3,10 @@ internal import NodeObservation
 internal import SandboxRegistry
 
 extension PodFacts {
-    /// Everybody on the node who keeps something of the pod, as sentences: processes of its containers, and processes with a root, working
-    /// directory, program, file, mount or namespace of the pod's. Empty: nobody does, so nothing of it lives.
+    /// Everything on the node that holds something of the pod, as sentences: processes of its containers, and processes
+    /// with a root, working directory, program, file, mount or namespace of the pod. Empty if nothing of the pod lives.
     ///
-    /// Only a look that sees everything tells that: `blindness` must be nil.
+    /// Only a scan that sees every process proves this; `PodRecords.lookForHolders` checks that it does.
     public var holders: [String] {
         var found = members.filter { !$0.process.isZombie }.map {
             "process \($0.process.pid) (\(printed($0.process.name))) of the container \($0.container) lives"
@@ -25,19 +25,19 @@ extension PodFacts {
     private func printed(_ text: String) -> String { printable(Array(text.utf8)) }
 }
 
-/// What a look at every process of the node says of a pod of which the evidence does not tell whether it lives.
+/// The result of a scan of every process on the node, for a pod whose other evidence does not tell whether it lives.
 public enum HoldersSeen: Codable, Sendable, Equatable {
-    /// Nobody has anything of it.
+    /// No process holds anything of the pod.
     case nobody
-    /// Who has, as sentences.
+    /// The holders, as sentences.
     case held([String])
-    /// Why not every process was seen.
+    /// Why the scan did not see every process.
     case blind(String)
 }
 
 extension PodRecords {
-    /// Looks at every process of the node for one with a root, working directory, program, file, mount or namespace in the pod's places, or
-    /// in a cgroup of a container's name. Takes root, with a /proc that hides nothing; says so where it is not that. Changes nothing.
+    /// Scans all processes for a root, working directory, program, file, mount or namespace at the pod's paths, and for
+    /// a cgroup named after a container. Returns `blind` without root or if /proc hides anything. Changes nothing.
     ///
     /// - Parameters: As for `explain`.
     public func lookForHolders(serviceManager: Int32? = nil) throws(RemovalError) -> HoldersSeen {
@@ -49,7 +49,7 @@ extension PodRecords {
             }
             guard ContainerSearch.seesAll() else { return .blind("/proc hides processes (hidepid of proc(5))") }
             var facts = try PodFacts.gather(sandbox, containers, report, serviceManager: serviceManager)
-            // While a process becomes another program it shows nothing.
+            // A process shows nothing while it executes another program, so the scan is repeated.
             for _ in 0..<3 where !facts.hiddenProcesses.isEmpty {
                 facts = try PodFacts.gather(sandbox, containers, report, serviceManager: serviceManager)
             }
@@ -70,7 +70,8 @@ extension PodRecords {
         }
     }
 
-    /// Processes in cgroups that are called after containers: of ids that are short, where pods' cgroups lie; of others, anywhere.
+    /// Processes in cgroups that are named after containers. A full id of 64 bytes is searched for in every cgroup
+    /// hierarchy, a shorter one only beneath the cgroup roots.
     private func searched(
         _ serviceManager: Int32?
     ) throws(ObservationError) -> [(container: String, pid: Int32)] {

@@ -5,18 +5,18 @@ internal import NodeObservation
 internal import SandboxRegistry
 internal import Synchronization
 
-/// Gathers the evidence of whether containers live: what the helper reads in the runtime's state, before the first signal, and
-/// what is seen on the node each time that it is asked.
+/// Gathers the evidence of whether containers live. A helper reads the runtime's state once, before the first signal;
+/// the node is observed each time.
 final class LifeObserver: Sendable {
-    /// Why evidence could not be had.
+    /// Why evidence could not be gathered.
     typealias Failure = StepFailure
 
-    /// What the helper said of a container's state, once for a removal.
+    /// What a helper reported of a container's state; it is asked once in a removal.
     struct Look: Sendable, Equatable {
         var runtime: RuntimeLook
-        /// Whether it is the recorded container's; the runtime is not called for another's.
+        /// Whether the state is the recorded container's. The runtime is not called for another container's state.
         var isOwn: Bool
-        /// Cgroups that have the container's name, where nothing else tells them.
+        /// Cgroups that are named after the container, if nothing else tells which cgroups it has.
         var named: [String] = []
     }
 
@@ -24,13 +24,13 @@ final class LifeObserver: Sendable {
     private let roots: RootMap
     private let isAfterReboot: Bool
     private let mounts: MountTable
-    /// Of each container's recorded cgroups, as they were read with the records.
+    /// Other containers that share each container's recorded cgroups, as read together with the records.
     private let sharers: [String: [CgroupSharer]]
-    /// Containers whose end is part of the same removal: they share a cgroup only while their init lives.
+    /// Containers that end in the same removal. Such a container shares a cgroup only while its init process lives.
     private let together: [String: Container]
     private let looks = Mutex<[String: Look]>([:])
     private let proven = Mutex<[String: ContainerEvidence]>([:])
-    /// Containers that share a cgroup, or have been left one.
+    /// Containers that share a cgroup, or to which another container has left one.
     private let heirs: Mutex<Set<String>>
 
     init(
@@ -46,11 +46,11 @@ final class LifeObserver: Sendable {
         self.together = together.reduce(into: [:]) { $0[$1.id] = $1 }
     }
 
-    /// The evidence as it is now.
+    /// Gathers the evidence as it is now.
     ///
     /// - Parameters:
-    ///   - briefly: Whether a living init is enough: its cgroups are not read then.
-    ///   - ask: Calls a helper, within whatever deadline there is.
+    ///   - briefly: Whether a living init process is enough evidence; its cgroups are not read then.
+    ///   - ask: Calls a helper, within the caller's deadline.
     func evidence(
         of container: Container, briefly: Bool = false, _ ask: (Request) async throws(StepFailure) -> Reply
     ) async throws(StepFailure) -> ContainerEvidence {
@@ -58,7 +58,8 @@ final class LifeObserver: Sendable {
         return try await Threads.node.run { () throws(StepFailure) in try self.evidence(of: container, look, briefly) }
     }
 
-    /// What was proven in this removal of a container that is gone: nothing comes to life again.
+    /// The evidence that a container is gone, if this removal has found it. It stays valid, because no container comes
+    /// back to life.
     func proof(of container: Container) -> ContainerEvidence? { proven.withLock { $0[container.id] } }
 
     private func evidence(
@@ -78,7 +79,7 @@ final class LifeObserver: Sendable {
         return evidence
     }
 
-    /// The registry, which may wait for a disk, is asked again only for cgroups that it does not have.
+    /// Asks the registry only for cgroups that were not in the records, because a read may wait for a disk.
     private func sharers(of container: Container, _ look: Look?) throws(StepFailure) -> [CgroupSharer] {
         let recorded = sharers[container.id]
         let others = (look?.cgroups ?? []).filter { recorded == nil || !container.cgroups.contains($0) }
@@ -88,17 +89,17 @@ final class LifeObserver: Sendable {
         return (recorded ?? []) + found
     }
 
-    /// Whether a container may have been left another's cgroup, at the latest while it is removed.
+    /// Whether another container may have left a cgroup to this one, before or during this removal.
     func mayInherit(_ container: Container) -> Bool { heirs.withLock { $0.contains(container.id) } }
 
-    /// Whether a sharer's end does not belong to this removal, or has not come yet.
+    /// Whether a sharer still counts: it is not part of this removal, or its init process is not gone yet.
     func lives(_ sharer: String) throws(ObservationError) -> Bool {
         guard let other = together[sharer], let process = other.process else { return true }
         return try ProcessLife.of(
             pid: process.pid, startTime: process.startTime, inode: other.identity.processInode) != .gone
     }
 
-    /// Processes, cgroups and state directories do not outlive a boot: what has the id now is another's.
+    /// Processes, cgroups and state directories do not outlive a boot; whatever has the id now is another container's.
     private func afterReboot(_ look: Look?) throws(StepFailure) -> ContainerEvidence {
         var evidence = ContainerEvidence(isAfterReboot: true)
         if case .read(let pid, let startTime, _) = look?.runtime.state, pid > 0 {
@@ -110,7 +111,7 @@ final class LifeObserver: Sendable {
 
     // MARK: The runtime's state
 
-    /// nil where the policy does not list the runtime any more.
+    /// nil if the helper's policy no longer lists the runtime.
     private func look(
         at container: Container, _ ask: (Request) async throws(StepFailure) -> Reply
     ) async throws(StepFailure) -> Look? {
@@ -136,8 +137,8 @@ final class LifeObserver: Sendable {
         return look
     }
 
-    /// Whether a state directory is the recorded container's: the recorded one, or, where a container was registered before its
-    /// start or made anew, that of a container that uses the recorded directories.
+    /// Whether a state directory is the recorded container's: it is the recorded one, or its container uses the
+    /// recorded directories. The latter covers a container that was registered before its start or created anew.
     private func isOwn(
         _ runtime: RuntimeLook, _ container: Container, _ ask: (Request) async throws(StepFailure) -> Reply
     ) async throws(StepFailure) -> Bool {
@@ -150,7 +151,7 @@ final class LifeObserver: Sendable {
                 continue
             }
             let reply = try await ask(.removeDirectory(place, .look(cursor: 0)))
-            // A mount over it hides whether it is the recorded one: then it is not known to be another.
+            // A mount over the directory hides its identity, so the directory is not known to be another container's.
             if case .refused(.mountBeneath, _) = reply.outcome { return true }
             if case .directory(let facts) = reply.facts, facts.identity.matches(directory.identity, isAfterReboot) {
                 return true
@@ -161,7 +162,8 @@ final class LifeObserver: Sendable {
 }
 
 extension RootMap {
-    /// Cgroups beneath the roots that are called after a container: all that tells them where a runtime was killed while it made it.
+    /// The cgroups beneath the roots that are named after a container. The name is the only evidence if the runtime was
+    /// killed while it created the container.
     func cgroups(named id: String) throws(ObservationError) -> [String] {
         var found: [String] = []
         for root in cgroupRoots { found += try Cgroup.named(id, beneath: root.path, depth: root.depth) }
@@ -170,8 +172,8 @@ extension RootMap {
 }
 
 extension LifeObserver.Look {
-    /// Who has the container's id by now may live in what was the container's cgroup: where another lived beneath it, it is the same one
-    /// still. Where nobody can read which are that one's, all may be.
+    /// A new container with the same id may live in this container's cgroup, which still exists if a third container
+    /// lived beneath it. If the new container's cgroups cannot be read, any of this container's cgroups may be shared.
     func strangers(in container: Container) -> [CgroupSharer] {
         guard !isOwn, runtime.directory != nil else { return [] }
         var theirs = container.cgroups
@@ -183,7 +185,7 @@ extension LifeObserver.Look {
         }
     }
 
-    /// Those that the runtime's state names, and those that have its name.
+    /// The cgroups that the runtime's state names, and those that are named after the container.
     var cgroups: [String] {
         guard isOwn, case .read(_, _, let paths) = runtime.state else { return named }
         return paths + named
@@ -191,7 +193,7 @@ extension LifeObserver.Look {
 }
 
 extension RuntimeLook {
-    /// - Parameter mounts: The node's: crun's state names a path beneath each hierarchy.
+    /// - Parameter mounts: The node's mounts, because crun's state names a path that is relative to each hierarchy.
     init(_ facts: ContainerFacts, _ mounts: MountTable) throws(StepFailure) {
         directory = FileIdentity(facts.directory)
         switch facts.state {
@@ -217,8 +219,8 @@ extension RuntimeLook {
 }
 
 extension NodeIdentity {
-    /// Whether this is what was recorded. A birth of 0 is not known: where a mount covered the directory. Device numbers may change with
-    /// a boot; then inode and birth decide.
+    /// Whether this is the recorded identity. A recorded birth of 0 is unknown, because a mount covered the directory.
+    /// Device numbers may change with a boot; inode and birth decide then.
     func matches(_ recorded: FileIdentity?, _ isAfterReboot: Bool) -> Bool {
         guard let recorded, inode == recorded.inode, recorded.birth == 0 || birth == recorded.birth else {
             return false

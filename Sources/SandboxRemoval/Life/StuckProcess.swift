@@ -13,7 +13,7 @@ extension PlanExecutor {
         }
     }
 
-    /// What is known of a process that lives although it was killed, or could not be killed.
+    /// Describes a process that lives although it was killed, or that could not be killed.
     private func stuck(
         _ pids: [Int32], _ container: Container, _ evidence: ContainerEvidence, _ answer: Reply?
     ) throws(StepFailure) -> StepFailure {
@@ -100,7 +100,7 @@ extension StepFailure {
 }
 
 extension StepSuccess {
-    /// On the word of root, who has looked at every process; the history keeps it.
+    /// A step that relies on root's word, after a scan of every process. The history keeps the reason.
     init(assumedDead cause: UnknownLife) {
         self.init(already: true, detail: "assumed to be dead: \(cause.meaning)")
     }

@@ -1,11 +1,12 @@
 internal import SandboxRegistry
 
-// One container, the sandbox stays.
+// Plans for one container; its sandbox stays.
 
 extension RemovalPlan {
-    /// Plans to stop one container; its record and directories stay. No step: nothing of it lives, or it is not there any more.
+    /// Plans to stop one container; its record and directories stay. The plan has no step if nothing of the container
+    /// lives or the container no longer exists.
     ///
-    /// - Parameter grace: How long it may take to end after its stop signal, before it is killed; zero kills at once.
+    /// - Parameter grace: How long the container may take to end after its stop signal before KILL; zero kills at once.
     static func stop(
         container id: String, of sandbox: Sandbox, _ containers: [Container], _ seen: SandboxSnapshot, grace: Duration
     ) -> RemovalPlan {
@@ -18,7 +19,7 @@ extension RemovalPlan {
         return plan
     }
 
-    /// Plans to remove one workload container with its directories and its name.
+    /// Plans to remove one workload container, its directories and its name.
     static func remove(
         container id: String, of sandbox: Sandbox, _ containers: [Container], _ seen: SandboxSnapshot
     ) -> RemovalPlan {
@@ -36,7 +37,7 @@ extension RemovalPlan {
 }
 
 extension RemovalPlan.Purpose {
-    /// Whether it is about a whole sandbox, so that others who want it removed or stopped may take its report for theirs.
+    /// Whether the purpose concerns a whole sandbox, so that its report can answer other calls for that sandbox.
     var isOfSandbox: Bool { self == .remove || self == .stop }
     var removes: Bool { self == .remove || self == .removeContainer }
 }

@@ -1,22 +1,21 @@
 internal import HelperClient
 public import SandboxRegistry
 
-/// The steps that take a sandbox apart, in an order in which each may be done as soon as those that it depends on
-/// have succeeded.
+/// The steps that take a sandbox apart. A step may begin as soon as the steps that it depends on have succeeded.
 public struct RemovalPlan: Sendable, Equatable {
     public enum Purpose: String, Codable, Sendable { case remove, stop, removeContainer, stopContainer }
 
     public let purpose: Purpose
     public let sandbox: Sandbox
-    /// Those that are not forgotten yet.
+    /// The containers that are still registered.
     public let containers: [Container]
     public private(set) var steps: [Step] = []
     /// Whether the machine was booted since the sandbox was registered.
     public let isAfterReboot: Bool
 
-    /// Plans a removal. A pure function: the same records and the same observation make the same plan.
+    /// Plans a removal. This is a pure function: the same records and the same snapshot make the same plan.
     ///
-    /// - Parameter hook: Whether the caller has something done before the namespaces are deleted.
+    /// - Parameter hook: Whether the caller has a hook to run before the namespaces are deleted.
     public static func remove(
         _ sandbox: Sandbox, _ containers: [Container], _ seen: SandboxSnapshot, hook: Bool = false
     ) -> RemovalPlan {
@@ -31,10 +30,10 @@ public struct RemovalPlan: Sendable, Equatable {
         return plan
     }
 
-    /// Plans a stop: the containers end, their records and directories stay.
+    /// Plans a stop: the containers end, and their records and directories stay.
     ///
     /// - Parameters:
-    ///   - grace: How long a container may take to end after its stop signal, before it is killed.
+    ///   - grace: How long a container may take to end after its stop signal before it is killed.
     ///   - hook: As for `remove`.
     public static func stop(
         _ sandbox: Sandbox, _ containers: [Container], _ seen: SandboxSnapshot, grace: Duration, hook: Bool = false
@@ -48,7 +47,7 @@ public struct RemovalPlan: Sendable, Equatable {
         return plan
     }
 
-    /// Has done what the caller wants done before the namespaces are deleted, and nothing else: they are.
+    /// Plans only the caller's hook, for a sandbox whose namespaces another call has already deleted.
     static func hook(_ purpose: Purpose, of sandbox: Sandbox, _ seen: SandboxSnapshot) -> RemovalPlan {
         var plan = RemovalPlan(purpose, sandbox, [], seen, hook: true)
         if !plan.isAfterReboot { plan.add(.sandbox(id: sandbox.id), .beforeNamespaces, after: []) }
@@ -73,8 +72,8 @@ public struct RemovalPlan: Sendable, Equatable {
         return steps.count - 1
     }
 
-    /// Workloads side by side, and then the infra container: it holds what they live in. Those that have ended are not in
-    /// the answer.
+    /// Ends the workload containers side by side, then the infra container, because it holds what they live in. The
+    /// result leaves out containers that have already ended.
     private mutating func addEnds(
         _ seen: SandboxSnapshot, how: (Container) -> (signal: UInt8, grace: Duration)
     ) -> [String: Int] {
@@ -90,7 +89,7 @@ public struct RemovalPlan: Sendable, Equatable {
         return ends
     }
 
-    /// nil where nothing lives.
+    /// nil if nothing of the container lives.
     func method(for container: Container, _ seen: SandboxSnapshot) -> EndMethod? {
         if isAfterReboot { return .beforeReboot }
         switch seen.processes[container.id] ?? .unknown {
@@ -122,7 +121,7 @@ public struct RemovalPlan: Sendable, Equatable {
         addShm(after: after)
         addNamespaces(after: after)
         let own = sandbox.ownDirectory
-        // What lies inside goes first: shm, and containers' directories.
+        // What lies inside the directory is removed first: shm and the containers' directories.
         let inside = steps.filter { step in
             switch step.action {
             case .unmountShm, .removeDirectory, .unmount: isBeneath(sandbox.directory, step.target)
@@ -132,7 +131,7 @@ public struct RemovalPlan: Sendable, Equatable {
         addDirectory(own, of: .sandbox(id: sandbox.id), after: after + inside.map(\.number), seen)
     }
 
-    /// Returns the step after which the directory is gone.
+    /// Returns the number of the step after which the directory is gone.
     @discardableResult
     private mutating func addDirectory(
         _ directory: Container.Directory, of subject: Subject, after: [Int], _ seen: SandboxSnapshot
@@ -158,7 +157,7 @@ public struct RemovalPlan: Sendable, Equatable {
         add(.sandbox(id: sandbox.id), .unmountShm(shm), after: after)
     }
 
-    /// Pins are mounts: none outlives a boot, so what is there after one is another's.
+    /// A pin is a mount and does not outlive a boot, so whatever is at its path after a boot belongs to somebody else.
     private mutating func addNamespaces(after: [Int]) {
         let pins = sandbox.namespaces.filter { !$0.closed && !isAfterReboot }
         var after = after

@@ -1,22 +1,22 @@
 public import NodeObservation
 public import SandboxRegistry
 
-/// What is seen of a sandbox on the node, at one moment: all that a plan depends on beside the records.
+/// What is seen of a sandbox on the node at one moment. A plan depends on this and on the records alone.
 public struct SandboxSnapshot: Sendable {
     /// What is seen of a container's processes.
     public enum Processes: Sendable, Equatable {
-        /// The recorded init lives.
+        /// The recorded init process lives.
         case running(ProcessReference)
-        /// The recorded init is gone; these are still in its cgroup.
+        /// The recorded init process is gone; these processes are still in the container's cgroup.
         case ended(remaining: [Int32])
-        /// No init is recorded, so the runtime has to be asked.
+        /// No init process is recorded, so the runtime has to be asked.
         case unknown
     }
 
     /// `/proc/sys/kernel/random/boot_id`.
     public var bootID: String
     public var mounts: MountTable
-    /// By container id; `unknown` where one is not in here.
+    /// The processes by container id; a container that is missing here counts as `unknown`.
     public var processes: [String: Processes]
 
     public init(bootID: String, mounts: MountTable, processes: [String: Processes]) {
@@ -25,9 +25,9 @@ public struct SandboxSnapshot: Sendable {
         self.processes = processes
     }
 
-    /// Looks at the node; needs no privilege.
+    /// Observes the node; needs no privilege.
     ///
-    /// - Parameter mounts: What was seen of them just before.
+    /// - Parameter mounts: The mounts as they were read just before; nil to read them now.
     static func observe(
         _ sandbox: Sandbox, _ records: ContainerRecords, mounts: MountTable? = nil
     ) throws(ObservationError) -> SandboxSnapshot {
@@ -43,7 +43,7 @@ public struct SandboxSnapshot: Sendable {
         return SandboxSnapshot(bootID: bootID, mounts: seen, processes: processes)
     }
 
-    /// What is seen without a helper: enough to plan with, not to delete by.
+    /// What is seen of the processes without a helper. It is enough to make a plan, but not to delete anything.
     static func processes(
         of container: Container, sharers: [CgroupSharer] = []
     ) throws(ObservationError) -> Processes {
@@ -59,16 +59,16 @@ public struct SandboxSnapshot: Sendable {
 }
 
 extension Sandbox {
-    /// Whether the machine was booted since it was registered: then nothing of it that lives in memory is there any more, and what has
-    /// its pids, namespaces or cgroups now is another's.
+    /// Whether the machine was booted since the sandbox was registered. If so, whatever of it lived in memory is gone,
+    /// and anything that now has its pids, namespaces or cgroups belongs to somebody else.
     func isFromEarlierBoot(than current: String) -> Bool {
         if let bootID { bootID != current } else { false }
     }
 }
 
 extension MountTable {
-    /// The mount points at a directory and beneath it that no other one of them lies above: detaching these detaches all.
-    /// A request could not reach beyond them.
+    /// The mount points at and beneath a directory, without those that lie beneath another one of them. Detaching these
+    /// detaches all; a request could not reach the mounts beneath them.
     func outermost(beneath directory: [UInt8]) -> [[UInt8]] {
         var found: [[UInt8]] = []
         for point in mounts(beneath: directory).map(\.mountPoint).sorted(by: { $0.count < $1.count })

@@ -1,7 +1,7 @@
 internal import HelperClient
 public import SandboxRegistry
 
-/// Whose remains a step is about.
+/// The sandbox or container that a step concerns.
 public enum Subject: Sendable, Equatable {
     case sandbox(id: String)
     case container(id: String)
@@ -13,54 +13,55 @@ public enum Subject: Sendable, Equatable {
     }
 }
 
-/// How it is known which process has to end.
+/// How a step knows which processes have to end.
 public enum EndMethod: Sendable, Equatable {
-    /// The container's init is recorded, and it is that process that lives now.
+    /// The container's init process is recorded, and that process still lives.
     case process(ProcessReference)
-    /// The init is gone, but these processes are still in the container's cgroup: they never lived in a PID namespace
-    /// of its own.
+    /// The init process is gone, but these processes are still in the container's cgroup, because the container had no
+    /// PID namespace of its own.
     case remaining([Int32])
-    /// No process is recorded: the runtime is asked for its state.
+    /// No init process is recorded, so the runtime is asked for its state.
     case askRuntime
-    /// The machine was booted since: nothing can live. The runtime is asked, and must not know a living container with that id.
+    /// The machine was booted since the registration, so nothing can live. The runtime is asked, and it must not know a
+    /// living container with that id.
     case beforeReboot
 }
 
-/// What one step does. Each can be asked for again: what is so already is done.
+/// What one step does. Every action is idempotent.
 public enum Action: Sendable, Equatable {
-    /// Notes durably that the sandbox is being removed.
+    /// Records durably that the sandbox is being removed.
     case markRemoving
-    /// Ends the container's processes: `signal`, and KILL after `grace`; done when its cgroup is empty.
+    /// Ends the container's processes with `signal`, and with KILL after `grace`. Succeeds when its cgroup is empty.
     case end(EndMethod, signal: UInt8, grace: Duration)
-    /// Has the runtime delete the container; done when its state and its cgroups are gone.
+    /// Has the runtime delete the container. Succeeds when the runtime's state and the container's cgroups are gone.
     case delete(runtime: String)
-    /// Detaches what is mounted over the directory and beneath it, if it is the recorded one. These mounts were seen; what is mounted later is
-    /// met by its removal.
+    /// Detaches the mounts at and beneath the directory if it is the recorded one. `mounts` were seen by the snapshot;
+    /// the directory's removal handles later ones.
     case unmount(beneath: Container.Directory, mounts: [[UInt8]])
     /// Detaches the pod's shared memory.
     case unmountShm(String)
     case removeDirectory(Container.Directory)
-    /// Calls what the caller wants done right before the namespaces are deleted.
+    /// Runs the caller's hook right before the namespaces are deleted.
     case beforeNamespaces
     case deleteNamespace(NamespacePin)
-    /// Gives a container's name back.
+    /// Releases a container's name.
     case releaseName(String)
-    /// Notes that the sandbox is stopped.
+    /// Records that the sandbox is stopped.
     case markNotReady
-    /// Gives the pod's name and level back, and forgets the sandbox.
+    /// Releases the pod's name and level, and forgets the sandbox.
     case forget(name: String)
 }
 
 /// A step of a plan.
 public struct Step: Sendable, Equatable {
-    /// Its place in the plan's `steps`, from 0.
+    /// The step's index in the plan's `steps`, from 0.
     public let number: Int
     public let subject: Subject
     public let action: Action
-    /// The steps that must have succeeded before; all have lower numbers.
+    /// The numbers of the steps that must succeed first; all are lower than `number`.
     public let dependencies: [Int]
 
-    /// A word for programs; it does not change.
+    /// A stable word for programs.
     public var verb: String {
         switch action {
         case .markRemoving: "mark"
@@ -76,7 +77,7 @@ public struct Step: Sendable, Equatable {
         }
     }
 
-    /// The path, name, process or runtime that it is about; empty where the subject says it all.
+    /// The path, name, process or runtime that the step acts on; empty if the subject is enough.
     public var target: String {
         switch action {
         case .markRemoving, .markNotReady, .beforeNamespaces: ""
@@ -93,7 +94,7 @@ public struct Step: Sendable, Equatable {
 }
 
 extension Step: CustomStringConvertible {
-    /// A sentence for people, without its subject.
+    /// A description for people, without the subject.
     public var description: String {
         switch action {
         case .markRemoving: "mark as being removed"

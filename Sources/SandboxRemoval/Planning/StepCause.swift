@@ -3,34 +3,34 @@ internal import HelperProtocol
 internal import NodeObservation
 internal import SandboxRegistry
 
-/// Why a step failed, for programs and for `explain`: what `detail` says in words.
+/// Why a step failed, for programs and for `explain`; the record's `detail` says the same in words.
 public struct StepCause: Codable, Sendable, Equatable {
     public enum Kind: String, Codable, Sendable {
-        /// A system call of the helper failed: `call` and `errno`.
+        /// A system call of the helper failed; `call` and `errno` are set.
         case failed
-        /// The helper's policy or one of its safety rules forbids it: `rule`.
+        /// The helper's policy or one of its safety rules forbids the step; `rule` is set.
         case refused
-        /// The runtime ended with a failure, or its postcondition does not hold.
+        /// The runtime failed, or its postcondition does not hold.
         case runtime
         case timedOut
-        /// What is to be removed lies outside the helper's roots.
+        /// The path to remove lies outside the helper's roots.
         case outsidePolicy
         /// The helper could not be started, died, or did not answer.
         case helper
         case registry
         case observation
-        /// It is not known whether a container lives: `rule` is `UnknownLife`'s code.
+        /// It is not known whether a container lives; `rule` is the raw value of `UnknownLife`.
         case unknownLife = "unknown-life"
     }
 
     public var kind: Kind
-    /// Such as `umount`, `rmdir`.
+    /// The system call, such as `umount` or `rmdir`.
     public var call: String?
-    /// errno(3).
+    /// The system call's error number (errno(3)).
     public var errno: Int32?
-    /// Such as `immutableEntry`.
+    /// The rule's name, such as `immutableEntry`.
     public var rule: String?
-    /// Where beneath the step's target, if not there itself.
+    /// Where beneath the step's target the failure happened; nil if at the target itself.
     public var place: String?
 
     public init(

@@ -1,25 +1,25 @@
 internal import EventLoop
 internal import NodeObservation
 
-/// Threads for what may wait for a disk, for the kernel or for another process: the event loop is one thread, and the pool that runs
-/// tasks has as many as there are processors. Each kind of work has its own, so that none holds up another.
+/// Threads for work that may wait for a disk, the kernel or another process: the event loop is one thread, and the task
+/// pool has one per processor. Each kind of work has its own threads, so that none delays another.
 enum Threads {
-    /// Reads of the registry, and its lock file.
+    /// Reads of the registry and access to its lock file.
     static let registry = BlockingPool("registry", threads: 4)
-    /// Writes of the registry, which happen one after the other anyway.
+    /// Writes of the registry, which are serialised anyway.
     static let writing = BlockingPool("writing", threads: 1)
-    /// /proc, cgroups and mounts.
+    /// Reads of /proc, cgroups and mounts.
     static let node = BlockingPool("node", threads: 4)
-    /// What looks long: explanations, garbage, processes that hold copies of mounts.
+    /// Long scans: explanations, garbage, and processes that hold copies of mounts.
     static let looking = BlockingPool("looking", threads: 2)
-    /// Registrations, garbage and states of single containers: tasks that look at the node again and again.
+    /// Tasks that observe the node repeatedly: registrations, garbage, and states of single containers.
     static let examining = BlockingPool("examining", threads: 4)
-    /// The ends of programs that have been waited for.
+    /// Starts hook programs and collects their exit status.
     static let programs = BlockingPool("programs", threads: 2)
 }
 
 extension BlockingPool {
-    /// Runs `body` and waits for it, but not beyond the deadline: nil then. What it does happens all the same.
+    /// Runs `body` and waits for it until the deadline; nil if it has not finished by then, though it still runs on.
     func run<Value: Sendable, Failure: Error>(
         until deadline: ContinuousClock.Instant, _ body: @escaping @Sendable () throws(Failure) -> Value
     ) async throws(Failure) -> Value? {
@@ -44,13 +44,13 @@ func onThreads<Value: Sendable>(
     return try result.get()
 }
 
-/// A handle of a process that tasks can keep. Finding one reads /proc, waiting for its end does not.
+/// A process handle that tasks can keep. Finding a process reads /proc; waiting for its end does not.
 final class KnownProcess: Sendable {
     let handle: ProcessHandle
 
     init(_ handle: consuming ProcessHandle) { self.handle = handle }
 
-    /// nil where no process has this pid.
+    /// nil if no process has this pid.
     static func find(pid: Int32) async throws(ObservationError) -> KnownProcess? {
         try await Threads.node.run { () throws(ObservationError) in
             guard let handle = try ProcessHandle(pid: pid) else { return nil }
@@ -58,7 +58,7 @@ final class KnownProcess: Sendable {
         }
     }
 
-    /// nil where the process is gone that had this pid and start time.
+    /// nil if the process with this pid and start time is gone.
     static func find(pid: Int32, startTime: UInt64, inode: UInt64?) async throws(ObservationError) -> KnownProcess? {
         try await Threads.node.run { () throws(ObservationError) in
             guard let handle = try ProcessHandle(pid: pid, startTime: startTime, inode: inode) else { return nil }

@@ -2,25 +2,25 @@ internal import EventLoop
 internal import SandboxRegistry
 internal import Synchronization
 
-/// Tells calls that wait for other processes when those let go. Waiting takes no thread, and one look serves all who wait.
+/// Wakes calls that wait for other processes to release a sandbox. Waiting takes no thread; one check serves all.
 final class LockWatch: Sendable {
     private struct State {
-        /// By sandbox: of this process one call waits for each at most.
+        /// The waiting calls by sandbox; at most one call of this process waits for each.
         var waiting: [String: CheckedContinuation<Bool, Never>] = [:]
         var isWatching = false
     }
 
     private let registry: Registry
     private let state = Mutex(State())
-    /// Nil where the kernel has no more of them for this user: then it is looked now and then alone.
+    /// nil if this user may have no more inotify instances (inotify(7)); the locks are then only polled.
     private let closes: Mutex<CloseWatch?> = Mutex(nil)
 
     init(_ registry: Registry) { self.registry = registry }
 
-    /// True as soon as nobody seems to work on the sandbox any more; false at the deadline.
+    /// Returns true as soon as nobody seems to work on the sandbox, or false at the deadline.
     func waitUntilFree(_ id: String, until deadline: ContinuousClock.Instant) async -> Bool {
         let timer = Task {
-            // Cancelled, it is over: whoever waits for the sandbox by then is another.
+            // If the timer was cancelled, this call is over, and any call that waits for the sandbox now is another.
             guard (try? await Task.sleep(until: deadline, clock: .continuous)) != nil else { return }
             state.withLock { $0.waiting.removeValue(forKey: id) }?.resume(returning: false)
         }
@@ -37,9 +37,10 @@ final class LockWatch: Sendable {
         }
     }
 
-    /// How often it is looked where nothing is heard: a process on a filesystem that is mounted read-only closes silently.
+    /// How often the locks are checked without a close event. A process that sees the filesystem mounted read-only
+    /// causes no such event.
     private static let interval: Duration = .milliseconds(100)
-    /// A descriptor is closed right before its locks go.
+    /// Delays of the checks after a close event, because a descriptor is closed just before its locks are released.
     private static let afterClose: [Duration] = [.zero, .microseconds(100), .microseconds(500), .milliseconds(2)]
 
     private func watch() async {
@@ -49,7 +50,7 @@ final class LockWatch: Sendable {
                 let began = ContinuousClock.now
                 if pause > .zero { try? await Task.sleep(for: pause, tolerance: .zero, clock: .continuous) }
                 await look()
-                // Many who wait are looked for less often.
+                // Checks are made less often when they take long because many calls wait.
                 let took = ContinuousClock.now - began
                 if took > .milliseconds(5) { try? await Task.sleep(for: took * 4) }
             }
@@ -63,7 +64,7 @@ final class LockWatch: Sendable {
         }
     }
 
-    /// Whether somebody has closed the lock file.
+    /// Returns whether somebody closed the lock file before the deadline.
     private func nextClose(until deadline: ContinuousClock.Instant) async -> Bool {
         let descriptor = await Threads.registry.run {
             self.closes.withLock { closes -> Int32? in
@@ -80,13 +81,13 @@ final class LockWatch: Sendable {
         return true
     }
 
-    /// Wakes those whose sandboxes nobody seems to work on.
+    /// Wakes the calls whose sandboxes nobody seems to work on.
     private func look() async {
         let ids = state.withLock { Array($0.waiting.keys) }
         let registry = registry
         let free = await Threads.registry.run {
             ids.filter { id in
-                // Whoever waits hears what is wrong when he tries.
+                // An error also wakes the waiting call, which then meets the error itself.
                 (try? registry.isLocked(id)) != true
             }
         }

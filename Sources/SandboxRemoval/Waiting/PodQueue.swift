@@ -1,16 +1,16 @@
 internal import SandboxRegistry
 internal import Synchronization
 
-/// Lets one call of this process at a time work on a sandbox. The others wait in memory, and hear how its work ended.
+/// Lets one call of this process at a time work on a sandbox. The others wait in memory and learn how its work ended.
 final class PodQueue: Sendable {
-    /// How a call's work ended.
+    /// How the work of one call ended.
     struct Ended: Sendable {
         let wanted: Wanted
         let result: Result<RemovalAnswer, RemovalError>
-        /// Whether its time was over.
+        /// Whether the call's deadline had passed.
         let ranOutOfTime: Bool
 
-        /// What that is to a call that has waited for it; nil: it has to work itself.
+        /// What this result means to another call that waited for it; nil if that call has to do the work itself.
         func answer(to other: Wanted) -> Result<RemovalAnswer, RemovalError>? {
             guard wanted.container == other.container else { return nil }
             switch result {
@@ -25,24 +25,24 @@ final class PodQueue: Sendable {
     }
 
     enum Turn: Sendable {
-        /// This call is to work, and to `leave` then.
+        /// This call does the work, and must call `leave` afterwards.
         case first
-        /// Another has worked meanwhile.
+        /// Another call did its work meanwhile.
         case ended(Ended)
     }
 
     private struct Waiter {
         let continuation: CheckedContinuation<Turn?, Never>
-        /// Until when it lets the one at work give containers time to end.
+        /// Until when the waiting call accepts that the working call gives containers time to end.
         let patience: ContinuousClock.Instant
     }
 
     private struct State {
-        /// Of each sandbox that is being worked on, who waits.
+        /// The waiting calls by ticket, for each sandbox that a call works on.
         var pods: [String: [Int: Waiter]] = [:]
         var lastTicket = 0
 
-        /// Whether nobody was at work: then this call is.
+        /// Makes this call the working one if no call works on the sandbox; returns whether it did.
         mutating func begin(_ id: String) -> Bool {
             guard pods[id] == nil else { return false }
             pods[id] = [:]
@@ -52,9 +52,10 @@ final class PodQueue: Sendable {
 
     private let state = Mutex(State())
 
-    /// Waits until no other call of this process works on a sandbox, or one has ended its work; nil at the deadline.
+    /// Waits until no other call of this process works on a sandbox, or until one has ended its work; nil at the
+    /// deadline.
     ///
-    /// - Parameter waiting: Called where it has to wait.
+    /// - Parameter waiting: Called if this call has to wait.
     func enter(
         _ id: String, _ wanted: Wanted, until deadline: ContinuousClock.Instant, waiting: @Sendable () -> Void
     ) async -> Turn? {
@@ -74,7 +75,7 @@ final class PodQueue: Sendable {
             let turn: Turn?? = state.withLock { state in
                 if deadline <= .now { return .some(nil) }
                 if state.begin(id) { return .first }
-                // A removal gives no time, and who gives less does not wait for who gives more.
+                // A removal gives no grace, and a stop with a shorter grace must not wait out a longer one.
                 state.pods[id]?[ticket] = Waiter(continuation: continuation, patience: .now + wanted.grace)
                 return nil
             }
@@ -82,13 +83,13 @@ final class PodQueue: Sendable {
         }
     }
 
-    /// Ends the work of the call that was first.
+    /// Ends the work of the call that got `Turn.first`, and wakes the waiting calls.
     func leave(_ id: String, _ ended: Ended) {
         let waiters = state.withLock { $0.pods.removeValue(forKey: id) } ?? [:]
         for waiter in waiters.values { waiter.continuation.resume(returning: .ended(ended)) }
     }
 
-    /// Whether a call waits for the sandbox that lets containers have no more time to end.
+    /// Whether a waiting call wants the sandbox's containers to have no more time to end.
     func isHurried(_ id: String) -> Bool {
         state.withLock { state in
             let now = ContinuousClock.now

@@ -2,8 +2,8 @@ internal import EventLoop
 internal import NodeObservation
 internal import Synchronization
 
-/// A look at the node that those share who ask for one meanwhile: what each gets was seen after it had asked. Each of a hundred
-/// removals at once would read the mounts of all of them.
+/// Coalesces concurrent observations of the node: callers that arrive while one runs share the next, so each result was
+/// seen after its caller asked. Otherwise each of a hundred removals would read the mounts of all.
 final class SingleFlight<Seen: Sendable>: Sendable {
     private typealias Answer = Result<Seen, ObservationError>
 

@@ -1,21 +1,21 @@
-/// What a call wants done to a sandbox, as far as it decides whether the work of another call is an answer to it.
+/// What a call wants done to a sandbox, as far as it decides whether another call's work answers this call too.
 struct Wanted: Sendable {
     var purpose: RemovalPlan.Purpose
-    /// The container that it is about, where it is not about the whole sandbox.
+    /// The container to stop or remove; nil if the call concerns the whole sandbox.
     var container: String?
     var hook: Hook
     var assumesDeath: Bool
-    /// How long containers may take to end by themselves.
+    /// How long containers may take to end before they are killed.
     var grace: Duration
-    /// How far it goes.
+    /// The time limits after which the call gives up.
     var bounds: RemovalBounds
 
-    /// What is to be called before the namespaces go.
+    /// What the call wants run before the namespaces are deleted.
     enum Hook: Sendable, Equatable {
         case none
-        /// A program with its arguments.
+        /// A program and its arguments.
         case program([String])
-        /// Code of the caller's, which nobody can compare with another's.
+        /// The caller's own code, which cannot be compared with that of another call.
         case code
     }
 
@@ -33,13 +33,13 @@ struct Wanted: Sendable {
         }
     }
 
-    /// Whether the report of another call's work answers this one, so that nothing is left to be done for it.
+    /// Whether the report of another call's work answers this call, so that nothing is left to do for it.
     func isAnswered(by report: RemovalReport) -> Bool {
         guard report.purpose == purpose || purpose.isOfSandbox && report.outcome == .removed else { return false }
-        // Who had less time, less patience or another hook fails for himself alone.
+        // A failure under a shorter deadline, tighter bounds or a different hook counts only for the call that failed.
         if report.outcome == .incomplete {
             if report.ranOutOfTime == true { return false }
-            // What one of them leaves the other can do.
+            // A removal that assumes death may finish what one that does not leaves, and the reverse.
             if (report.assumedDead ?? false) != assumesDeath { return false }
             if let tried = report.bounds, !tried.cover(bounds) { return false }
         }
@@ -51,7 +51,7 @@ struct Wanted: Sendable {
     }
 }
 
-/// How far a removal went before it gave something up, in seconds.
+/// The time limits at which a removal gives something up, in seconds.
 public struct RemovalBounds: Codable, Sendable, Equatable {
     public var runtimeCall: Double
     public var afterKill: Double
@@ -63,7 +63,7 @@ public struct RemovalBounds: Codable, Sendable, Equatable {
         hook = options.beforeNamespaces == nil ? 0 : options.beforeNamespacesTimeout / .seconds(1)
     }
 
-    /// Whether what failed within these fails within the others too.
+    /// Whether work that failed within these limits would fail within `other` too.
     func cover(_ other: Self) -> Bool {
         runtimeCall >= other.runtimeCall && afterKill >= other.afterKill && hook >= other.hook
     }
