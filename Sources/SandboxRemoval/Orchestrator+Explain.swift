@@ -2,11 +2,12 @@ internal import HelperClient
 public import SandboxRegistry
 
 extension Orchestrator {
-    /// Why a sandbox is not gone. Changes nothing, and starts no helper. Blocks for as long as looking takes.
+    /// Explains why a sandbox is not gone. Changes nothing and starts no helper. Blocks until the node has been
+    /// observed.
     ///
     /// - Parameters:
-    ///   - sandbox: One of the registry's.
-    ///   - patience: Milliseconds that a filesystem has for its answer.
+    ///   - sandbox: A sandbox of this registry.
+    ///   - patience: How many milliseconds a filesystem has to answer.
     public func explain(_ sandbox: Sandbox, patience: Int32 = 1000) throws(RemovalError) -> Explanation {
         try explained(sandbox).explain(patience: patience, serviceManager: helpers.serviceManager)
     }

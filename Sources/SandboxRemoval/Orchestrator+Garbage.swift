@@ -6,10 +6,10 @@ internal import NodeObservation
 public import SandboxRegistry
 
 extension Orchestrator {
-    /// As `GarbageCollection.look`, with this registry's records.
+    /// Calls `GarbageCollection.look` with this registry's records.
     public func garbage() async throws(RemovalError) -> GarbageFacts { try await garbageCollection.look() }
 
-    /// As `GarbageCollection.remove`, with this registry's records.
+    /// Calls `GarbageCollection.remove` with this registry's records.
     public func collect(
         _ verdict: GarbageVerdict, from facts: GarbageFacts, olderThan bound: Double
     ) async throws(RemovalError) -> String? {
@@ -21,12 +21,12 @@ extension Orchestrator {
     }
 }
 
-/// All that is registered, and how the clock ran: what one process can hand to another that does not open the registry.
+/// All registered pods and how the clock ran. One process can hand it to another that does not open the registry.
 public struct GarbageRecords: Codable, Sendable {
     public var pods: [PodRecords] = []
-    /// Seconds; nil: not known.
+    /// Seconds since boot; nil if unknown.
     public var sinceBoot: Double?
-    /// Where the clock was set forward in this boot.
+    /// The times in this boot at which the clock was set forward.
     public var jumps: [ClockJump] = []
 
     public init() {}
@@ -40,10 +40,10 @@ extension Orchestrator {
         return records
     }
 
-    /// Notes how the clock runs, which tells a later `gc` how old things are.
+    /// Records how the clock runs, so that a later `gc` knows how old things are.
     package func noteClockNow() async { _ = try? await Threads.registry.run { try self.noteClock() } }
 
-    /// The same, and what is known of it by now.
+    /// Records how the clock runs, and returns what is known of it so far.
     private func noteClock() throws(RemovalError) -> (sinceBoot: Double?, jumps: [ClockJump]) {
         guard let boot = try? Boot.id(), let age = try? Boot.age() else { return (nil, []) }
         let reading = ClockReading(bootID: boot, wall: Date(), sinceBoot: age)
@@ -56,20 +56,20 @@ public struct GarbageCollection: Sendable {
     private let helpers: HelperPool
     private let records: @Sendable () throws(RemovalError) -> GarbageRecords
 
-    /// - Parameter records: All that is registered now. It is asked for again before anything is removed.
+    /// - Parameter records: Returns all that is registered now. It is called again before anything is removed.
     init(_ helpers: HelperPool, records: @escaping @Sendable () throws(RemovalError) -> GarbageRecords) {
         self.helpers = helpers
         self.records = records
     }
 
-    /// Without a registry of this process's.
+    /// Creates a collection for a process that does not open the registry.
     ///
     /// - Parameters:
-    ///   - helper: The path of `podreap-helper`, not used where there is a socket.
+    ///   - helper: The path of `podreap-helper`; not used if `helperSocket` is given.
     ///   - helperSocket: The socket at which a service manager starts helpers.
-    ///   - policy: Another policy than the installed one; the helper takes it from root only.
-    ///   - atOnce: How many helpers work at once; nil: as many as suit the machine.
-    ///   - records: All that is registered now. It is asked for again before anything is removed.
+    ///   - policy: A policy to use instead of the installed one; the helper accepts it from root only.
+    ///   - atOnce: How many helpers work at once; nil for as many as suit the machine.
+    ///   - records: Returns all that is registered now. It is called again before anything is removed.
     public init(
         helper: String, helperSocket: String? = nil, policy: String? = nil, atOnce: Int? = nil,
         records: @escaping @Sendable () throws(RemovalError) -> GarbageRecords
@@ -79,7 +79,8 @@ public struct GarbageCollection: Sendable {
         self.init(HelperPool(launch, limits: HelperLimits(helpers: atOnce)), records: records)
     }
 
-    /// What lies beneath the helper's roots and may be left of pods, together with all that is registered. Changes nothing.
+    /// Finds what lies beneath the helper's roots and may be left of pods, and reads all that is registered. Changes
+    /// nothing.
     public func look() async throws(RemovalError) -> GarbageFacts {
         try await onThreads { () throws(RemovalError) in try await self.gather() }
     }
@@ -88,17 +89,17 @@ public struct GarbageCollection: Sendable {
         var gathering = try await GarbageGathering(helpers)
         try await gathering.gather()
         var facts = gathering.facts
-        // Last, so that a pod that is registered meanwhile is known.
+        // The registry is read last, so that a pod registered in the meantime is known.
         let registered = try records()
         facts.records = registered.pods.map { ($0.sandbox, $0.containers) }
         (facts.sinceBoot, facts.jumps) = (registered.sinceBoot, registered.jumps)
         return facts
     }
 
-    /// Removes one item that `judge` has decided to remove, if that still holds for the registry as it is now, and if what lies
-    /// there is still what was looked at.
+    /// Removes one item that `judge` decided to remove, provided that the decision still holds for the current registry
+    /// and that what lies there is still what was observed.
     ///
-    /// - Returns: nil where it is gone, else why it is not.
+    /// - Returns: nil if the item is gone, otherwise why it is not.
     public func remove(
         _ verdict: GarbageVerdict, from facts: GarbageFacts, olderThan bound: Double
     ) async throws(RemovalError) -> String? {
@@ -129,7 +130,7 @@ public struct GarbageCollection: Sendable {
         }
     }
 
-    /// Looks again at who uses what, and whether the item's container lives: that may have changed since.
+    /// Observes again who uses the item and whether its container lives, because both may have changed.
     private func refreshed(
         _ item: GarbageItem, among items: [GarbageItem]
     ) async throws(RemovalError) -> (item: GarbageItem, claims: GarbageClaims) {
@@ -140,12 +141,13 @@ public struct GarbageCollection: Sendable {
     }
 }
 
-/// Carries out what was decided, on that which was looked at alone.
+/// Carries out a decision, and acts only on the very objects that were observed.
 struct GarbageCollector {
     let helpers: HelperSession
     let roots: RootMap
     private static let patience: Duration = .seconds(20)
-    /// A request ends by its time: with few entries each, what lies deep would be entered again for every few.
+    /// Time bounds a request, not entries: with few entries a request, a deep tree would be descended again for every
+    /// few.
     private static let slice = Limits.sliceEntries
 
     func remove(_ item: GarbageItem) async throws(StepFailure) {

@@ -3,28 +3,29 @@ internal import FoundationEssentials
 internal import NodeObservation
 internal import SandboxRegistry
 
-// One call works on a sandbox at a time, in all processes that share the registry.
+// At most one call works on a sandbox at a time, across all processes that share the registry.
 
-/// What a call has once it is the only one that works on a sandbox.
+/// What a call works with once no other call works on the same sandbox.
 struct SoleWork: Sendable {
     let hold: SandboxHold
-    /// Nil: it is not registered any more.
+    /// nil if the sandbox is no longer registered.
     let sandbox: Sandbox?
     let records: ContainerRecords
-    /// The newest reports, newest first, where another was waited for or the sandbox is not registered any more.
+    /// The latest reports, newest first. Read only if this call waited for another or the sandbox is no longer
+    /// registered.
     let reports: [StoredReport]
-    /// When all has to be done.
+    /// The deadline for the whole call.
     let deadline: ContinuousClock.Instant
-    /// Whether somebody waits who wants containers to have no more time to end.
+    /// Whether another caller is waiting that wants the containers to get no more time to end.
     let isHurried: @Sendable () -> Bool
 }
 
 extension Orchestrator {
     typealias Telling = @Sendable (RemovalEvent) -> Void
 
-    /// Does `body` when no other call works on the sandbox, or returns the answer that another's work is to this one.
+    /// Runs `body` once no other call works on the sandbox, or returns another call's result if that answers this call.
     ///
-    /// It happens in a task of its own: the caller's may be cancelled.
+    /// The work runs in a task of its own, because the caller's task may be cancelled.
     ///
     /// - Parameter id: The whole id.
     func alone(
@@ -32,7 +33,7 @@ extension Orchestrator {
         _ body: @escaping @Sendable (SoleWork, MountTable) async throws(RemovalError) -> RemovalAnswer
     ) async throws(RemovalError) -> RemovalAnswer {
         let deadline = ContinuousClock.now + options.timeout
-        // What it does is mostly to wait.
+        // The event loop runs the task, because it spends most of its time waiting.
         let task = Task(executorPreference: EventLoop.preferred) { () -> Result<RemovalAnswer, RemovalError> in
             while true {
                 let turn = await self.queue.enter(id, wanted, until: deadline) { tell(.waiting(sandbox: id)) }
@@ -55,7 +56,7 @@ extension Orchestrator {
         return try await task.value.get()
     }
 
-    /// The same, where no other call of this process works on it; those of other processes may.
+    /// As `alone`, once no other call of this process works on the sandbox; calls of other processes still may.
     private func first(
         on id: String, _ wanted: Wanted, _ options: RemovalOptions, _ deadline: ContinuousClock.Instant,
         _ tell: Telling, _ body: @Sendable (SoleWork, MountTable) async throws(RemovalError) -> RemovalAnswer
@@ -70,23 +71,24 @@ extension Orchestrator {
             if wish == nil, patience <= .now || queue.isHurried(id) { wish = await hurry(id, until: deadline) }
             guard await watch.waitUntilFree(id, until: min(deadline, .now + .milliseconds(250))) else { continue }
             if let answer = try await attempt(id, wanted, waitedSince: asked, deadline, options, body) { return answer }
-            // Several that were woken at once come one after the other.
+            // Several processes may wake at once; a random pause makes them retry one after another.
             try? await Task.sleep(for: .microseconds(Int.random(in: 100...3000)))
         }
     }
 
-    /// Nil where another process works on it.
+    /// Returns nil if another process works on the sandbox.
     private func attempt(
         _ id: String, _ wanted: Wanted, waitedSince asked: Date?, _ deadline: ContinuousClock.Instant,
         _ options: RemovalOptions, _ body: (SoleWork, MountTable) async throws(RemovalError) -> RemovalAnswer
     ) async throws(RemovalError) -> RemovalAnswer? {
-        // Those that let containers end by themselves take long: they have places of their own.
+        // Calls that give containers time to end take long, so they have places of their own.
         let places = wanted.grace > .zero ? patientPlaces : self.places
         guard await places.take(until: deadline) else {
             throw .overdue("a place beside the work on other sandboxes", after: options.timeout)
         }
         defer { places.give() }
-        // While the records are read. Seen before others had the lock it would be too old.
+        // The mounts are read concurrently with the records, but only on the first attempt: after waiting for another
+        // process, mounts read before the lock was taken would be out of date.
         async let early = asked == nil ? mountsSeen(until: max(deadline, .now + Self.moment)) : nil
         let answered = try await Threads.registry.run(until: max(deadline, .now + Self.moment)) {
             () throws(RemovalError) in
@@ -111,10 +113,11 @@ extension Orchestrator {
         }
     }
 
-    /// Lets the lock go, which writes to the lock file.
+    /// Releases the lock, which writes to the lock file.
     private func release(_ work: SoleWork) async { await Threads.registry.run { work.hold.release() } }
 
-    /// What looking takes at the most, unless something is wrong. A call with less time hears at least what there is to do.
+    /// The longest that an observation takes unless something is wrong. A call with less time left still gets this
+    /// long, so that it can at least report what has to be done.
     static var moment: Duration { .seconds(2) }
 
     private struct Taken: Sendable { let work: SoleWork? }
@@ -142,9 +145,10 @@ extension Orchestrator {
         do { return try body() } catch { throw .lock(path: registry.lockPath, errno: error.errno) }
     }
 
-    /// The answer of the removal that this call has waited for, if that is an answer to this call.
+    /// The result of the removal that this call waited for, if it answers this call.
     ///
-    /// Others may have worked in between, whose reports are newer and answer something else.
+    /// All recent reports are checked: other calls may have worked in between, and their newer reports may answer
+    /// something else.
     private func answerOfOther(_ reports: [StoredReport], _ wanted: Wanted, since asked: Date) -> RemovalAnswer? {
         for stored in reports where stored.startedAt.addingTimeInterval(stored.duration) >= asked {
             if let report = RemovalReport(stored), wanted.isAnswered(by: report) {
@@ -154,7 +158,7 @@ extension Orchestrator {
         return nil
     }
 
-    /// Has whoever works on the sandbox give no more grace. A wish alone, so that its failure is no failure.
+    /// Asks whoever works on the sandbox to give no more grace. It is only a wish, so its failure is ignored.
     private func hurry(_ id: String, until deadline: ContinuousClock.Instant) async -> SandboxHold? {
         await Threads.registry.run(until: deadline) { try? self.registry.hurry(id) } ?? nil
     }
@@ -164,14 +168,14 @@ extension Orchestrator {
         return .busy(sandbox: id, after: options.timeout, holder: holder ?? nil)
     }
 
-    /// Who works on a sandbox, for people: nil where that cannot be said.
+    /// The process that works on a sandbox, for people to read; nil if that is unknown.
     private func nameOfWorker(on id: String) -> String? {
         guard let worker = worker(on: id) else { return nil }
         let stopped = worker.isStopped ? ", which is stopped (kill -CONT \(worker.pid) lets it go on)," : ""
         return "process \(worker.pid)\(stopped)"
     }
 
-    /// The process that works on a sandbox; nil where none does, or it is not known.
+    /// The process that works on a sandbox; nil if none does, or if it is unknown.
     func worker(on id: String) -> (pid: Int32, isStopped: Bool)? {
         guard let holder = try? registry.lockHolder(of: id), let status = try? ProcessStatus.of(pid: holder.pid),
             status.startTime == holder.startTime
@@ -180,5 +184,5 @@ extension Orchestrator {
     }
 }
 
-/// This process, as it signs locks.
+/// This process's identity, as written into locks.
 let own: (pid: Int32, startTime: UInt64) = (ownPID, (try? ProcessStatus.startTime(of: ownPID)).flatMap { $0 } ?? 0)

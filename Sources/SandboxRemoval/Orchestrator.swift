@@ -4,32 +4,33 @@ public import HelperClient
 internal import NodeObservation
 public import SandboxRegistry
 
-/// What came of a call for a sandbox.
+/// The result of a call for a sandbox.
 public enum RemovalAnswer: Sendable {
-    /// It was carried out by this call, or by another that this one waited for (`joined`). Whether all succeeded is in the report.
+    /// The work was carried out by this call, or by another that this call waited for (`joined`). The report says
+    /// whether every step succeeded.
     case finished(RemovalReport, joined: Bool)
-    /// No sandbox has such an id, so nothing is to be done. `last` is what happened to one that had.
+    /// No sandbox has this id, so there is nothing to do. `last` is the last report of a sandbox that had it.
     case unknown(id: String, last: StoredReport?)
 }
 
-/// Takes pod sandboxes apart: decides on the steps, has helpers carry them out, and keeps the registry.
+/// Removes pod sandboxes: plans the steps, has helpers carry them out, and keeps the registry.
 ///
-/// It holds no privilege. Several in several processes may share a registry: one works on a sandbox at a time, and the others
-/// wait and get the same answer. A task that is cancelled does not stop what was begun.
+/// It holds no privilege. Several processes may share a registry: one works on a sandbox at a time, and the others wait
+/// and get the same answer. Cancelling a task does not stop work that has begun.
 public final class Orchestrator: Sendable {
     public let registry: Registry
     let helpers: HelperPool
-    /// Calls of this process for one sandbox, and what tells them of other processes'.
+    /// Orders this process's calls for the same sandbox; `watch` tells them when another process is done with it.
     let queue = PodQueue()
     let watch: LockWatch
-    /// How many sandboxes are worked on at once; more wait, without a thread or a descriptor.
+    /// Limits how many sandboxes are worked on at once; further calls wait without holding a thread or a descriptor.
     let places: Places
     let patientPlaces: Places
     let marksNow = SingleFlight { () throws(ObservationError) in try NetworkMarks.all() }
     private let mountsNow = SingleFlight { () throws(ObservationError) in try MountTable.current() }
 
-    /// - Parameter atOnce: How many sandboxes are worked on at once, at least 1. More wait for one of them to end. Ten times as many
-    ///   may be stopped with a grace.
+    /// - Parameter atOnce: How many sandboxes are worked on at once, at least 1. Further calls wait for one of them to
+    ///   end. Ten times as many may be stopped with a grace.
     public init(registry: Registry, helpers: HelperPool, atOnce: Int = 64) {
         self.registry = registry
         self.helpers = helpers
@@ -38,12 +39,12 @@ public final class Orchestrator: Sendable {
         patientPlaces = Places(max(1, atOnce) * 10)
     }
 
-    /// Opens the registry at `path`, and starts helpers meanwhile.
+    /// Opens the registry at `path`, and starts helpers in the meantime.
     ///
     /// - Parameters:
     ///   - helper: The path of `podreap-helper`.
-    ///   - policy: Another policy than the installed one; the helper takes it from root only.
-    ///   - atOnce: How many helpers work at once; nil: as many as suit the machine (`HelperLimits`).
+    ///   - policy: A policy to use instead of the installed one; the helper accepts it from root only.
+    ///   - atOnce: How many helpers work at once; nil for as many as suit the machine (`HelperLimits`).
     ///   - warm: How many helpers to start right away; the others are started when there is work for them.
     public convenience init(
         path: String, helper: String, policy: String? = nil, atOnce: Int? = nil, warm: Int = 0
@@ -51,9 +52,9 @@ public final class Orchestrator: Sendable {
         try self.init(path, .program(helper, arguments: policy.map { [$0] } ?? []), atOnce, warm)
     }
 
-    /// The same with helpers that a service manager starts (podreap-helper.socket).
+    /// Opens the registry at `path`, with helpers that a service manager starts (podreap-helper.socket).
     ///
-    /// - Parameter helperSocket: The path of the socket at which it hands them out.
+    /// - Parameter helperSocket: The path of the socket at which the service manager hands out helpers.
     public convenience init(
         path: String, helperSocket: String, atOnce: Int? = nil, warm: Int = 0
     ) throws(RegistryError) {
@@ -68,14 +69,15 @@ public final class Orchestrator: Sendable {
         self.init(registry: try Registry(path: path), helpers: helpers)
     }
 
-    /// The node's mounts, as the helpers see them: a service manager may have given this process a mount namespace of its own, where
-    /// copies of what is unmounted can live on.
+    /// The node's mounts, as the helpers see them. A service manager may have given this process a mount namespace of
+    /// its own, where copies of unmounted mounts can live on.
     func mounts() throws(ObservationError) -> MountTable { try .ofNode(serviceManager: helpers.serviceManager) }
 
-    /// The sandbox that a person means by an id or the beginning of one; nil where there is none. Every other call takes whole ids:
-    /// compare the answer's with the text, say which was meant, and go on with that.
+    /// Finds the sandbox that a person means by an id or the beginning of one; nil if there is none. Every other call
+    /// takes whole ids: compare the result's id with the text, tell the person which sandbox was meant, and use its
+    /// whole id from then on.
     ///
-    /// - Throws: `RegistryError.invalidID` where no id can begin so; `.ambiguous` where several do.
+    /// - Throws: `RegistryError.invalidID` if no id can begin like this; `.ambiguous` if several do.
     public func resolve(
         _ text: String, _ beginnings: Beginnings = .any
     ) throws(RemovalError) -> Sandbox? {
@@ -95,12 +97,13 @@ public final class Orchestrator: Sendable {
         }
     }
 
-    /// Removes a sandbox with all its containers. Safe to call again, at once, and after anything that went wrong:
-    /// what is left is done. It never reports `removed` with something left.
+    /// Removes a sandbox with all its containers. It is safe to call again, concurrently and after any failure: a call
+    /// does whatever is left to do. It never reports `removed` while something is left.
     ///
     /// - Parameters:
-    ///   - id: A sandbox's whole id. Empty: an error. Unknown: no error, and no other sandbox is touched.
-    ///   - tell: Called while it runs, from several tasks. All removals wait for it, so it must not wait for anything.
+    ///   - id: A sandbox's whole id. An empty id is an error. An unknown id is no error, and no other sandbox is
+    ///     touched.
+    ///   - tell: Called while the removal runs, from several tasks. All removals wait for it, so it must not block.
     public func remove(
         _ id: String, options: RemovalOptions = RemovalOptions(),
         tell: @escaping @Sendable (RemovalEvent) -> Void = { _ in }
@@ -111,12 +114,13 @@ public final class Orchestrator: Sendable {
         }
     }
 
-    /// Stops a sandbox's containers, deletes its namespaces and unmounts its shm; records and directories stay. Stopping twice is fine.
+    /// Stops a sandbox's containers, deletes its namespaces and unmounts its shm; records and directories stay.
+    /// Stopping a sandbox twice is no error.
     ///
     /// - Parameters:
     ///   - id: As for `remove`.
-    ///   - grace: How long each container has after its stop signal before it is killed; zero kills at once. It ends early where
-    ///     somebody waits to remove the sandbox, or to stop it with less.
+    ///   - grace: How long each container has after its stop signal before it is killed; zero kills at once. The grace
+    ///     ends early if another caller waits to remove the sandbox, or to stop it with a shorter grace.
     public func stop(
         _ id: String, grace: Duration = .seconds(10), options: RemovalOptions = RemovalOptions(),
         tell: @escaping @Sendable (RemovalEvent) -> Void = { _ in }
@@ -148,8 +152,8 @@ public final class Orchestrator: Sendable {
         }
     }
 
-    /// Where another call has deleted the namespaces meanwhile without what this one wants called before, it is called now: CNI DEL
-    /// takes that. Nil where there is more to do, or nothing of this.
+    /// Runs the hook alone if another call has meanwhile deleted the namespaces without running the hook that this call
+    /// wants; CNI DEL tolerates deleted namespaces. Returns nil if there is more to do, or if no hook has to run.
     private func hookAlone(
         _ run: RemovalRun, _ before: Sandbox, _ work: SoleWork, _ wanted: Wanted, _ mounts: MountTable
     ) async throws(RemovalError) -> RemovalAnswer? {
@@ -181,7 +185,7 @@ public final class Orchestrator: Sendable {
         }
     }
 
-    /// The same for a task of the event loop.
+    /// As `containerRecords`, for tasks of the event loop.
     func recordsNow(
         of sandbox: Sandbox, until deadline: ContinuousClock.Instant
     ) async throws(RemovalError) -> ContainerRecords {
@@ -192,7 +196,7 @@ public final class Orchestrator: Sendable {
         return records
     }
 
-    /// What has to wait for the registry, or a moment for the kernel: not longer than `limit`.
+    /// Runs what may wait for the registry or briefly for the kernel, for at most `limit` (but at least `moment`).
     func fromThreads<Value: Sendable>(
         _ limit: Duration, _ body: @escaping @Sendable () throws(RemovalError) -> Value
     ) async throws(RemovalError) -> Value {
@@ -203,7 +207,7 @@ public final class Orchestrator: Sendable {
         return value
     }
 
-    /// All that are kept of a sandbox, newest first.
+    /// All reports that are kept of a sandbox, newest first.
     func reports(of id: String) throws(RemovalError) -> [StoredReport] {
         try fromRegistry { (registry) throws(RegistryError) in
             try registry.reports(limit: Registry.keptReportsOfPod, of: id)
@@ -220,14 +224,15 @@ public final class Orchestrator: Sendable {
         do { return try body(registry) } catch { throw .registry(error) }
     }
 
-    /// The node's mounts now; one look serves all who ask for it meanwhile.
+    /// The node's mounts now. Coalesces concurrent calls: callers that arrive while one reads the mounts share the next
+    /// read.
     func mountsSeen() async -> Result<MountTable, RemovalError> {
         do throws(ObservationError) { return .success(try await mountsNow.seen()) } catch {
             return .failure(.observation(error))
         }
     }
 
-    /// The same; nil where it takes longer.
+    /// As above; nil if it takes longer than the deadline.
     func mountsSeen(until deadline: ContinuousClock.Instant) async -> Result<MountTable, RemovalError>? {
         await within(deadline) { await self.mountsSeen() }
     }
@@ -243,11 +248,11 @@ public final class Orchestrator: Sendable {
     }
 }
 
-/// A sandbox's containers, and who shares cgroups with each.
+/// A sandbox's containers, and the containers that share cgroups with each.
 struct ContainerRecords: Sendable {
     var containers: [Container] = []
-    /// By container id.
+    /// The other containers that share cgroups, by container id.
     var sharers: [String: [CgroupSharer]] = [:]
-    /// Containers to which others have left cgroups.
+    /// Containers that have inherited a cgroup from another container.
     var heirs: Set<String> = []
 }

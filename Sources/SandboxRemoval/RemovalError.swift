@@ -2,22 +2,23 @@ public import HelperClient
 public import NodeObservation
 public import SandboxRegistry
 
-/// Why a call could not be begun, or a document not be registered. Nothing was changed.
+/// Why a call could not begin, or why a document could not be registered. Nothing was changed.
 public enum RemovalError: Error, Sendable, CustomStringConvertible {
     case registry(RegistryError)
     case helper(HelperError)
     case observation(ObservationError)
-    /// A field of a document, and what is wrong with it.
+    /// A field of a document is invalid.
     case invalid(field: String, problem: String)
-    /// The file that keeps two removals of one sandbox apart cannot be used.
+    /// The lock file that keeps two removals of one sandbox apart cannot be used.
     case lock(path: String, errno: Int32)
-    /// Another removal of the sandbox did not end in time. `holder` says who works on it, where that is known.
+    /// Another removal of the sandbox did not end in time. `holder` says who works on it, if that is known.
     case busy(sandbox: String, after: Duration, holder: String?)
-    /// What a removal needs before it can begin was not to be had in time.
+    /// What a removal needs before it can begin was not available in time.
     case overdue(String, after: Duration)
-    /// A sandbox that is to be taken for dead is not: who has something of it, as sentences; empty where they were told already.
+    /// The sandbox was to be assumed dead, but something still holds parts of it. `by` names the holders in sentences;
+    /// it is empty if they were reported already.
     case held(sandbox: String, by: [String])
-    /// Whether anybody has something of a sandbox that is to be taken for dead could not be seen.
+    /// The sandbox was to be assumed dead, but it could not be determined whether anything still holds parts of it.
     case blind(sandbox: String, String)
 
     public var description: String {
@@ -43,7 +44,7 @@ public enum RemovalError: Error, Sendable, CustomStringConvertible {
     }
 }
 
-/// The body's value, or what kept it from looking at the node as the removal's error.
+/// The value of `body`; an observation error is rethrown as `RemovalError.observation`.
 func observing<Value>(_ body: () throws(ObservationError) -> Value) throws(RemovalError) -> Value {
     do { return try body() } catch { throw .observation(error) }
 }

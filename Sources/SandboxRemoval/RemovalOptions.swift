@@ -1,42 +1,47 @@
 public import SandboxRegistry
 
-/// Bounds of one removal or stop. Each defaults to what suits a node under load.
+/// Bounds of one removal or stop. The defaults suit a node under load.
 public struct RemovalOptions: Sendable {
-    /// For the whole of it, waiting for another removal of the sandbox included. What is not done by then fails, and the next call
-    /// resumes.
+    /// For the whole call, including waiting for another removal of the sandbox. What is not done by then fails, and
+    /// the next call resumes it.
     public var timeout: Duration
-    /// How long a call of the runtime may take.
+    /// How long one call of the runtime may take.
     public var runtimeCall: Duration
-    /// How long a process may take to end after KILL: beyond it, it is stuck in the kernel.
+    /// How long a process may take to end after SIGKILL; beyond that, it is stuck in the kernel.
     public var afterKill: Duration
-    /// How many directory entries one request removes at the most, 1 to 1,000,000; between requests, progress is told.
+    /// The most directory entries that one request removes, 1 to 1,000,000; progress is reported between requests.
     public var sliceEntries: UInt32
-    /// How long one request for a directory lasts: then the next one goes on.
+    /// How long one request for a directory lasts before the next request continues.
     public var sliceTime: Duration
-    /// How many containers are worked on at once, at least 1. (How many requests are in flight, the pool of helpers bounds.)
+    /// How many containers are worked on at once, at least 1. (The helper pool bounds how many requests are in flight.)
     public var containersAtOnce: Int
-    /// Called when all containers are gone, right before the first namespace is deleted: for CNI DEL, which needs it.
+    /// Called when all containers are gone, right before the first namespace is deleted: meant for CNI DEL, which needs
+    /// the namespace.
     ///
-    /// What it throws is shown, and keeps the namespaces: the next call of `remove` or `stop` calls it again. It is also called
-    /// again where a removal was interrupted after it, even if the namespaces are gone by then; CNI DEL takes both.
+    /// An error that it throws is reported and keeps the namespaces; the next call of `remove` or `stop` calls it
+    /// again. It is also called again if a removal was interrupted after it, even if the namespaces are gone by then;
+    /// CNI DEL tolerates both.
     ///
-    /// Where it still runs when its time is over, it is not called again for that sandbox before it has ended.
+    /// If it still runs after its timeout, it is not called again for that sandbox until it has ended.
     public var beforeNamespaces: (@Sendable (Sandbox) async throws -> Void)? {
         didSet { (beforeNamespacesCommand, beforeNamespacesProgram) = (nil, nil) }
     }
-    /// The program that it runs, where `runBeforeNamespaces` has set it: by that it is known whether another call's does the same.
+    /// The program and arguments that the hook runs, if `runBeforeNamespaces` set it. Used to tell whether another call
+    /// runs the same hook.
     public internal(set) var beforeNamespacesCommand: [String]?
-    /// Runs that program, which holds the turn for as long as it runs.
+    /// Runs that program, which holds the sandbox's lock for as long as it runs.
     var beforeNamespacesProgram: (@Sendable (Sandbox, SandboxHold) async throws -> Void)?
-    /// How long that may take. Its task is cancelled then, and not waited for.
+    /// How long `beforeNamespaces` may take. After that its task is cancelled, and not waited for.
     public var beforeNamespacesTimeout: Duration
-    /// Whether the report names processes that keep the pod's shm or a pinned namespace of it mounted in mount namespaces of
-    /// their own. That takes a look at every process of the node, once all else is done.
+    /// Whether the report names processes that keep the pod's shm or one of its pinned namespaces mounted in mount
+    /// namespaces of their own. This looks at every process of the node, after everything else is done.
     public var namesHolders: Bool
-    /// Whether a container of which it is not known whether it lives is taken for dead. `lookForHolders` is called before, and nothing is
-    /// touched unless it has seen nobody. Nobody is signalled then, what lives for sure is not removed, and the report says so.
+    /// Whether a container is assumed dead if it is unknown whether it lives. `lookForHolders` is called first, and
+    /// nothing is touched unless it finds no holder. No process is signalled then, what certainly lives is not removed,
+    /// and the report says so.
     public var assumesDeath: Bool
-    /// The look at every process of the node, with what is registered by then; it blocks. As this process's, it takes root.
+    /// Looks at every process of the node for holders of the sandbox, given the records at that time. It blocks. The
+    /// default looks from within this process, which requires root.
     public var lookForHolders: @Sendable (PodRecords) throws -> HoldersSeen
 
     public init(

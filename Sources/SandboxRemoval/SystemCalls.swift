@@ -1,10 +1,10 @@
 internal import Glibc
 
-/// Tells when a file that was open for writing is closed, by whomever (inotify(7)).
+/// Reports when any process closes a file that was open for writing (inotify(7)).
 struct CloseWatch: ~Copyable, Sendable {
     private let queue: Int32
 
-    /// Nil where this user has as many as he may have.
+    /// nil if this user has reached the limit of inotify instances.
     init?() {
         let queue = inotify_init1(Int32(IN_CLOEXEC | IN_NONBLOCK))
         guard queue >= 0 else { return nil }
@@ -13,12 +13,12 @@ struct CloseWatch: ~Copyable, Sendable {
 
     deinit { close(queue) }
 
-    /// What is readable once the file of that path is closed; nil where it cannot be watched.
+    /// A descriptor that becomes readable once the file at that path is closed; nil if the file cannot be watched.
     func watch(_ path: String) -> Int32? {
         unsafe inotify_add_watch(queue, path, UInt32(IN_CLOSE_WRITE)) < 0 ? nil : queue
     }
 
-    /// Forgets what it has told.
+    /// Discards all pending events.
     func drain() {
         var events = [UInt8](repeating: 0, count: 4096)
         while unsafe read(queue, &events, events.count) > 0 {}
@@ -27,23 +27,23 @@ struct CloseWatch: ~Copyable, Sendable {
 
 var ownPID: Int32 { getpid() }
 
-/// An error number of a call that starts a program (errno(3)).
+/// The error number of a call that starts a program (errno(3)).
 struct StartError: Error, Sendable {
     let errno: Int32
     init(_ errno: Int32) { self.errno = errno }
 }
 
-/// A program whose output is kept in the kernel, which takes some 200 KiB of it.
+/// A running program whose output is kept in the kernel, which holds some 200 KiB of it.
 struct HookProgram: Sendable {
     let pid: Int32
     private let output: Int32
 
-    /// Starts it with fd 0 on /dev/null, and every signal unblocked and at its default.
+    /// Starts the program with fd 0 on /dev/null, and with every signal unblocked and at its default.
     ///
-    /// - Parameter kept: A descriptor that it has as fd 3.
+    /// - Parameter kept: A descriptor that the program inherits as fd 3.
     init(_ command: [String], _ environment: [String], keeping kept: Int32? = nil) throws(StartError) {
         var ends: [Int32] = [-1, -1]
-        // A socketpair, because its ends are never without close-on-exec.
+        // A socketpair, because both ends are close-on-exec from the start.
         let type = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
         guard unsafe socketpair(AF_UNIX, type, 0, &ends) == 0 else { throw StartError(errno) }
         defer { close(ends[1]) }
@@ -65,7 +65,7 @@ struct HookProgram: Sendable {
         unsafe posix_spawnattr_setsigmask(&attributes, &signals)
         unsafe sigfillset(&signals)
         unsafe posix_spawnattr_setsigdefault(&attributes, &signals)
-        // A process group of its own, which is killed as a whole.
+        // The program gets a process group of its own, so that the whole group can be killed.
         unsafe posix_spawnattr_setpgroup(&attributes, 0)
         unsafe posix_spawnattr_setflags(
             &attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP))
@@ -82,14 +82,14 @@ struct HookProgram: Sendable {
         output = ends[0]
     }
 
-    /// Reaps it, after killing it with its children if need be: its exit status, or 128 and the signal that ended it, and the end of
-    /// what it wrote.
+    /// Reaps the program, and first kills its process group if `kill` is true. Returns its exit status (128 plus the
+    /// signal number if a signal ended it) and the end of its output.
     func end(kill: Bool) -> (status: Int32, output: [UInt8]) {
         if kill { Glibc.kill(-pid, SIGKILL) }
         var status: Int32 = 0
         while unsafe waitpid(pid, &status, 0) < 0, errno == EINTR {}
         var bytes = [UInt8](repeating: 0, count: 1 << 20)
-        // Its children may hold the other end still.
+        // Does not wait, because the program's children may still hold the other end open.
         let count = unsafe recv(output, &bytes, bytes.count, Int32(MSG_DONTWAIT))
         close(output)
         let text = bytes[..<max(0, count)].suffix(512)

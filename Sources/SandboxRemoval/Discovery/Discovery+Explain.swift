@@ -2,18 +2,19 @@ internal import NodeObservation
 internal import SandboxRegistry
 
 extension Discovery {
-    /// Why a pod of another runtime is not gone, as far as this node shows. nil where there is none. Changes nothing.
+    /// Explains why a pod of another runtime is not gone, as far as this node shows; nil if there is no such pod.
+    /// Changes nothing.
     ///
     /// - Parameters:
     ///   - pod: As for `records(of:)`.
-    ///   - patience: Milliseconds that a filesystem has for its answer.
+    ///   - patience: How many milliseconds a filesystem has to answer.
     public func explain(_ pod: String, patience: Int32 = 1000) throws(RemovalError) -> Explanation? {
         guard let (sandbox, containers) = try records(of: pod) else { return nil }
         do throws(ObservationError) {
-            // No podreap works on it, so that there is no lock.
+            // No podreap works on a pod that is not registered, so there is no lock to report.
             let facts = try PodFacts.gather(sandbox, containers, nil, patience: patience)
             var explanation = Explanation.of(facts)
-            // What helps with a registered sandbox is not what helps here.
+            // The remedy for a registered sandbox does not help here.
             explanation.findings.removeAll { $0.cause == .notAsked }
             explanation.findings += try minding(sandbox, containers)
             return explanation
@@ -22,7 +23,7 @@ extension Discovery {
         }
     }
 
-    /// Whether the pod's runtime is there to remove it.
+    /// Whether the pod's runtime runs, so that it can remove the pod, and whether the pod's shim or conmon is gone.
     private func minding(_ sandbox: Sandbox, _ containers: [Container]) throws(ObservationError) -> [Finding] {
         guard let runtime = pods.first(where: { $0.pod.id == sandbox.id })?.runtime else { return [] }
         let id = sandbox.id

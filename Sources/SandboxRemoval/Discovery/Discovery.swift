@@ -1,14 +1,14 @@
 public import NodeObservation
 public import SandboxRegistry
 
-/// Another container runtime whose pods are looked for.
+/// Another container runtime whose pods can be discovered.
 public enum ForeignRuntime: String, Sendable, CaseIterable {
     case crio, containerd
 
     var title: String { self == .crio ? "CRI-O" : "containerd" }
 }
 
-/// Where such a runtime keeps its pods; nil: where it does by default.
+/// Where such a runtime keeps its pods; each field is nil for the runtime's default.
 public struct ForeignFolders: Sendable {
     /// containerd's `state`, or the `runroot` of CRI-O's storage.
     public var state: String?
@@ -27,23 +27,23 @@ public struct ForeignFolders: Sendable {
     }
 }
 
-/// The pods that CRI-O or containerd left on a node, whether they still run or not, as documents that can be registered.
+/// The pods that CRI-O or containerd left on a node, running or not, as documents that can be registered.
 ///
-/// Only reads, as root: bundles lie in directories of mode 0700.
+/// Discovery only reads. It must run as root, because bundles lie in directories of mode 0700.
 public struct Discovery: Sendable {
-    /// One for each pod, in the order of their ids.
+    /// One document for each pod, ordered by id.
     public private(set) var documents: [RegistrationDocument] = []
-    /// What could not be read, or is no whole pod, in words.
+    /// What could not be read or is not a complete pod, in words.
     public private(set) var problems: [String] = []
-    /// What the documents were made of.
+    /// The pods that the documents describe.
     let pods: [ForeignPod]
     let files: NodeFiles
     public let runtimes: [ForeignRuntime]
     let folders: ForeignFolders
 
-    /// Looks for the pods of these runtimes.
+    /// Discovers the pods of these runtimes.
     ///
-    /// - Parameter folders: For the one runtime that is looked for; with several they must be empty.
+    /// - Parameter folders: Folders of the one runtime in `runtimes`; they must be empty if there are several runtimes.
     public init(
         of runtimes: [ForeignRuntime] = ForeignRuntime.allCases, folders: ForeignFolders = ForeignFolders(),
         files: NodeFiles = NodeFiles()
@@ -90,7 +90,8 @@ public struct Discovery: Sendable {
         }
     }
 
-    /// containerd's bundles do not say which attempt a pod or a container is; those of one name are told apart by their age.
+    /// Numbers the attempts of pods and containers with the same name by age, because containerd's bundles do not
+    /// record them.
     private static func withAttempts(_ pods: [ForeignPod]) -> [ForeignPod] {
         var pods = pods
         var next: [[String]: UInt32] = [:]
@@ -101,7 +102,7 @@ public struct Discovery: Sendable {
             pods[index].pod.attempt = attempt
             next[name] = max(next[name, default: 0], attempt &+ 1)
             var nextOfContainer: [String: UInt32] = [:]
-            // In the order of their ages already.
+            // The containers are already ordered by age.
             for number in pod.containers.indices where !pod.containers[number].isInfra {
                 let name = pod.containers[number].name
                 let attempt = pod.containers[number].attempt ?? nextOfContainer[name, default: 0]
@@ -112,8 +113,9 @@ public struct Discovery: Sendable {
         return pods
     }
 
-    /// A runtime's name in helper.conf stands for one program and one root. Where a second root is in use, on a node that had
-    /// both CRI-O and containerd, its name says whose it is.
+    /// Makes runtime names unique: a name in helper.conf stands for one program and one root. If a second root is in
+    /// use, on a node that had both CRI-O and containerd, the second runtime's name gets its manager's name as a
+    /// suffix.
     private static func withRuntimesNamed(_ pods: [ForeignPod]) -> [ForeignPod] {
         var pods = pods
         var roots: [String: String] = [:]
@@ -132,7 +134,7 @@ public struct Discovery: Sendable {
 }
 
 extension Discovery {
-    /// The records of the one pod that is meant, as of now: with processes and the boot. nil where none is.
+    /// The current records of the one pod that matches, with processes and the boot; nil if no pod matches.
     ///
     /// - Parameter pod: A sandbox's id or the beginning of one, a pod's name, or `NAMESPACE/NAME`.
     public func records(of pod: String) throws(RemovalError) -> (sandbox: Sandbox, containers: [Container])? {
@@ -153,7 +155,7 @@ extension Discovery {
         return (sandbox, containers)
     }
 
-    /// What removing that pod would take, if it were registered. nil where there is none.
+    /// What removing that pod would take if it were registered; nil if there is no such pod.
     public func plan(of pod: String) throws(RemovalError) -> RemovalPlan? {
         guard let (sandbox, containers) = try records(of: pod) else { return nil }
         do throws(ObservationError) {

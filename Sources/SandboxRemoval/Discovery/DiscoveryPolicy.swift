@@ -15,13 +15,13 @@ extension Discovery {
     }
 }
 
-/// helper.conf, as it grows pod by pod.
+/// The contents of helper.conf, built up pod by pod.
 private struct Lines {
     let caller: String
     private var sandboxRoots: [String: ClosedRange<Int>] = [:]
     private var containerRoots: [String: ClosedRange<Int>] = [:]
     private var cgroupRoots: [String: ClosedRange<Int>] = [:]
-    /// By key and path, the patterns.
+    /// The name patterns, by key and path.
     private var namespaceRoots: [String: Set<String>] = [:]
     private var runtimes: [String: ObservedRuntime] = [:]
     private var notes: Set<String> = []
@@ -64,7 +64,7 @@ private struct Lines {
         }
     }
 
-    /// The hierarchy's first cgroup is the root, such as `kubepods`: nothing beside it is a pod's.
+    /// The first cgroup of the hierarchy, such as `kubepods`, becomes the root: nothing beside it belongs to a pod.
     private mutating func add(cgroup: String) {
         let names = cgroup.split(separator: "/")
         let first = names.firstIndex { $0.hasPrefix("kubepods") } ?? min(names.count, 4)
@@ -73,7 +73,7 @@ private struct Lines {
             &cgroupRoots, "/" + names[...first].joined(separator: "/"), names.count - 1 - first)
     }
 
-    /// Where a program lies on a node; the usual place where it is nowhere.
+    /// The path of a program on the node; a path in /usr/sbin if it is in none of the usual directories.
     private static func program(_ name: String, _ files: NodeFiles) -> String {
         let name = name.prefix { $0 != "-" }
         let places = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"]
@@ -96,7 +96,7 @@ private struct Lines {
         }
         text += namespaceRoots.sorted { $0.key < $1.key }.map { "\($0) names \($1.sorted().joined(separator: " "))" }
         let cgroups = Self.lines("cgroup-root", cgroupRoots)
-        // A runtime removes its cgroups; these lines are for what it leaves.
+        // Runtimes remove their own cgroups; these lines are for cgroups that a runtime leaves behind.
         let room = Int(Limits.roots) - sandboxRoots.count - containerRoots.count - namespaceRoots.count
         text += cgroups.prefix(max(0, room))
         if cgroups.count > room { text.append("# \(cgroups.count - room) more cgroup roots do not fit in a policy.") }

@@ -2,15 +2,15 @@ import FoundationEssentials
 internal import NodeObservation
 internal import SandboxRegistry
 
-/// A pod that was found, and whose it is.
+/// A pod that was found, and the runtime that it belongs to.
 struct ForeignPod: Sendable {
     var runtime: ForeignRuntime
     var pod: ObservedPod
 
-    /// For ordering: RFC 3339 in UTC, as all runtimes write it, sorts by time.
+    /// The creation time, for ordering. All runtimes write RFC 3339 in UTC, which sorts by time.
     var age: String { pod.created ?? pod.containers.compactMap(\.created).min() ?? "" }
 
-    /// The document that registers it, checked as `register` will check it.
+    /// The document that registers the pod, validated as `register` will validate it.
     func document(_ files: NodeFiles) throws(DocumentError) -> RegistrationDocument {
         let boot = Date()
         let created = Self.date(age) ?? boot
@@ -25,7 +25,8 @@ struct ForeignPod: Sendable {
             },
             processLabel: pod.processLabel, mountLabel: pod.mountLabel, labels: pod.labels,
             annotations: pod.annotations)
-        // A shm that no pod's directory holds is somebody else's: a container's own mount of /dev/shm, or a volume.
+        // A shm outside the pod's directory belongs to something else: a container's own mount of /dev/shm, or a
+        // volume.
         if let shm = sandbox.shm, !sandbox.usesHostShm, !isBeneath(sandbox.directory, shm) { sandbox.shm = nil }
         let containers = pod.containers.map { container in
             Container(
@@ -37,7 +38,7 @@ struct ForeignPod: Sendable {
                 stopSignal: container.stopSignal.flatMap(Signal.number(named:)) ?? Signal.terminate,
                 cgroups: container.cgroups, labels: container.labels, annotations: container.annotations)
         }
-        // The process is left to register, which asks the runtime: it may end before that.
+        // The document names no process: `register` asks the runtime for it, because the process may end before then.
         let document = RegistrationDocument(sandbox: sandbox, containers: containers)
         return try RegistrationDocument(json: document.json())
     }

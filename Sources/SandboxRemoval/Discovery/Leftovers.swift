@@ -1,14 +1,14 @@
 internal import NodeObservation
 internal import SandboxRegistry
 
-/// Something of another runtime's pods that podreap does not remove, and what to do about it.
+/// Something that belongs to another runtime's pods and that podreap does not remove, and what to do about it.
 public struct Leftover: Sendable, Equatable {
     public var what: String
     public var remedy: String
 }
 
 extension Discovery {
-    /// What these pods leave beside what podreap removes: shims, databases, image layers, CNI leases, volumes.
+    /// What these pods leave besides what podreap removes: shims, databases, image layers, CNI leases, volumes.
     public func leftovers() throws(RemovalError) -> [Leftover] {
         do throws(ObservationError) {
             var found = try minders()
@@ -22,7 +22,7 @@ extension Discovery {
         }
     }
 
-    /// Processes that mind the pods' containers: a shim for each pod, or a conmon for each container.
+    /// Processes that monitor the pods' containers: a shim for each pod, or a conmon for each container.
     private func minders() throws(ObservationError) -> [Leftover] {
         let ids = Set(pods.flatMap { [$0.pod.id] + $0.pod.containers.map(\.id) })
         var found: [Leftover] = []

@@ -3,18 +3,18 @@ internal import HelperProtocol
 internal import NodeObservation
 internal import SandboxRegistry
 
-/// One precondition of an installation, and how it is met.
+/// One precondition of an installation, and whether it is met.
 public struct Check: Sendable, Equatable, Codable {
     public enum Status: String, Sendable, Codable {
         case good
-        /// It works, but not as it should, or not all of it.
+        /// It works, but not fully or not as it should.
         case warning
         case failed
-        /// It could not be made: another has to succeed before, or there is nothing yet to make it with.
+        /// The check could not be made: another check has to succeed first, or there is nothing yet to check.
         case skipped
     }
 
-    /// For programs; it does not change.
+    /// A stable name, for programs.
     public var name: String
     public var status: Status
     public var text: String
@@ -29,7 +29,7 @@ public struct Check: Sendable, Equatable, Codable {
 }
 
 extension Installation {
-    /// Every precondition, each with its remedy where it is not met. A pure function.
+    /// Checks every precondition, and gives a remedy for each that is not met. A pure function.
     public var checks: [Check] {
         fileChecks + processChecks + startChecks + rootChecks + runtimeChecks + registryChecks + kernelChecks
     }
@@ -54,7 +54,7 @@ extension Installation {
         ]
     }
 
-    /// Whether it can be connected to, the start shows.
+    /// Checks the socket file. The connection is checked when the helper starts.
     private func socketCheck(_ path: String) -> Check {
         let name = "helper-socket"
         guard let socket else {

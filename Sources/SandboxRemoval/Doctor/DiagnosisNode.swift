@@ -3,7 +3,7 @@ internal import HelperProtocol
 internal import NodeObservation
 internal import SandboxRegistry
 
-// What helper.conf names, the registry, and the kernel.
+// Checks of helper.conf's roots and runtimes, the registry and the kernel.
 
 extension Installation {
     var rootChecks: [Check] {
@@ -153,7 +153,7 @@ extension Installation {
 }
 
 extension RootKind {
-    /// Its key in helper.conf.
+    /// The kind's key in helper.conf.
     var key: String {
         switch self {
         case .sandbox: "sandbox-root"
@@ -167,7 +167,7 @@ extension RootKind {
 }
 
 extension HelperError {
-    /// What helps, where the description does not say it already.
+    /// What helps, unless the description says it already; nil if nothing more is known.
     var remedy: String? {
         switch self {
         case .startRefused(let rule, let detail):

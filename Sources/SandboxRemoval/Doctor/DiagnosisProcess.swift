@@ -1,11 +1,11 @@
 internal import HelperClient
 internal import NodeObservation
 
-// What withholds privileges from helpers, and what can be seen: of this process, and of a running daemon.
+// Checks of what withholds privileges from helpers and of what can be seen, for this process and for running daemons.
 
 extension Installation {
     var processChecks: [Check] {
-        // What a service manager starts gets nothing from this process.
+        // A helper that a service manager starts inherits nothing from this process.
         (socketPath == nil ? privilegeChecks : []) + viewChecks + daemons.flatMap(daemonChecks)
     }
 
@@ -85,7 +85,7 @@ extension Installation {
         }
     }
 
-    /// A unit may withhold from the daemon what this process has.
+    /// Checks a daemon, because its unit may withhold privileges that this process has.
     private func daemonChecks(_ daemon: DaemonProcess) -> [Check] {
         let socket = daemon.helperSocket.flatMap { $0.isEmpty ? nil : $0 } ?? socketPath
         if let socket {
@@ -102,7 +102,7 @@ extension Installation {
                 Check("daemon \(daemon.pid)", .good, "podreapd (\(daemon.pid)) may start helpers with capabilities")
             ]
         }
-        // Its environment may name a socket, and then neither matters.
+        // If its environment names a helper socket, neither problem matters.
         let isSure = daemon.helperSocket != nil
         return [
             Check(

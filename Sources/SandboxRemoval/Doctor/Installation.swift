@@ -5,46 +5,46 @@ public import HelperProtocol
 public import NodeObservation
 public import SandboxRegistry
 
-/// All that is known of an installation: what a diagnosis is a pure function of.
+/// All that is known of an installation. A diagnosis is a pure function of it.
 public struct Installation: Sendable {
-    /// What became of starting a helper.
+    /// The result of starting a helper.
     public enum Start: Sendable, Equatable {
         case welcomed(Welcome)
         case failed(HelperError)
     }
 
-    /// A root of helper.conf on this node.
+    /// The state of one of helper.conf's roots on this node.
     public enum RootState: Sendable, Equatable {
         case there, missing, notADirectory
-        /// This user may not look.
+        /// This user may not look there.
         case hidden
         case silent
     }
 
-    /// The registry's file and its directory.
+    /// The state of the registry.
     public enum RegistryState: Sendable, Equatable {
         case good(sandboxes: Int)
-        /// It is made when the first sandbox is registered.
+        /// The registry is created when the first sandbox is registered.
         case notThereYet
         case bad(RegistryError)
     }
 
     public var helperPath: String
-    /// nil where nothing is there.
+    /// nil if nothing is at that path.
     public var helper: InstalledFile?
-    /// The socket that helpers come from instead of being started here; nil: none.
+    /// The socket that helpers come from instead of being started by this process; nil if there is none.
     public var socketPath: String?
-    /// nil where nothing is there.
+    /// nil if nothing is at that path.
     public var socket: InstalledFile?
-    /// Those that run now.
+    /// The daemons that run now.
     public var daemons: [DaemonProcess]
     public var process: OwnProcess
     public var kernel: KernelFeatures
     public var limits: [ResourceLimit]
     public var start: Start
-    /// In the order of the Welcome.
+    /// In the order of the roots in the Welcome.
     public var roots: [RootState]
-    /// What came of calling each runtime, in the order of the Welcome.
+    /// The result of calling each runtime, in the order of the Welcome.
     public var runtimes: [RuntimeAnswer]
     public var registryPath: String
     public var registryDirectory: InstalledFile?
@@ -74,11 +74,11 @@ public struct Installation: Sendable {
         self.registry = registry
     }
 
-    /// Looks at an installation: starts a helper, and has every runtime list its containers. Changes nothing.
+    /// Examines an installation: starts a helper, and has every runtime list its containers. Changes nothing.
     ///
     /// - Parameters:
-    ///   - socket: Where a service manager starts helpers, instead of that program.
-    ///   - policy: Another policy than the installed one; the helper takes it from root only.
+    ///   - socket: The socket at which a service manager starts helpers; used instead of `helper`.
+    ///   - policy: A policy to use instead of the installed one; the helper accepts it from root only.
     public static func examine(
         helper: String, socket: String? = nil, policy: String? = nil, registry: String
     ) async throws(ObservationError) -> Installation {
@@ -101,7 +101,7 @@ public struct Installation: Sendable {
             limits: try ResourceLimit.current(), start: start, registryPath: registry,
             registryDirectory: try fileIfVisible(directory), registryFile: try fileIfVisible(registry),
             registry: .notThereYet)
-        // Opening a registry makes it; looking at one that is not there must not.
+        // Opening a registry creates it, so one that does not exist is not opened.
         if found.registryFile != nil { found.registry = await Threads.looking.run { verify(registry) } }
         guard case .welcomed(let welcome) = start else { return found }
         for root in welcome.roots { found.roots.append(state(of: root.path.array.shown)) }
@@ -134,7 +134,7 @@ public struct Installation: Sendable {
         case .answers: break
         }
         guard let found = try? FileObservation.of(path) else { return .missing }
-        // What is mounted at a root has been asked for its mount alone.
+        // A mount at the path itself is not asked for its kind, so a mount root counts as a directory.
         return found.kind == .directory || found.isMountRoot == true ? .there : .notADirectory
     }
 }

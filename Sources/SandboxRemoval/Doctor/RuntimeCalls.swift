@@ -1,24 +1,24 @@
 internal import HelperClient
 internal import HelperProtocol
 
-/// What came of calling an OCI runtime, under the helper's filter: of having it list its containers.
+/// The result of having an OCI runtime list its containers, under the helper's filter.
 public enum RuntimeAnswer: Sendable, Equatable {
-    /// It was executed, and has answered.
+    /// The runtime ran and answered.
     case answered
-    /// It was not executed: it has no state directory, so it has no container, and it would make one.
+    /// The runtime was not run: it has no state directory, so it has no container, and running it would create one.
     case notCalled
-    /// The kernel ended it at a system call that the helper's filter forbids (SIGSYS).
+    /// The kernel killed it at a system call that the helper's filter forbids (SIGSYS).
     case killedByFilter
-    /// Why it did not answer.
+    /// The runtime did not answer, for this reason.
     case failed(String)
 }
 
-/// A runtime of the helper's policy, and what came of calling it.
+/// A runtime of the helper's policy, and the result of calling it.
 public struct RuntimeCall: Sendable, Equatable {
     public var name: String
     public var answer: RuntimeAnswer
 
-    /// What is wrong, and what to do; nil where nothing is known to be.
+    /// What is wrong and what to do; nil if no problem is known.
     public var problem: String? {
         switch answer {
         case .answered, .notCalled: nil
@@ -34,7 +34,8 @@ public struct RuntimeCall: Sendable, Equatable {
 }
 
 extension Orchestrator {
-    /// Calls every runtime of the helper's policy. Changes nothing, and takes as long as they take to list their containers.
+    /// Calls every runtime of the helper's policy. Changes nothing, and takes as long as they take to list their
+    /// containers.
     public func callRuntimes() async throws(RemovalError) -> [RuntimeCall] {
         do throws(HelperError) {
             let session = try await helpers.session()
@@ -49,7 +50,7 @@ extension Orchestrator {
 }
 
 extension HelperSession {
-    /// In the policy's order.
+    /// Calls every runtime, in the policy's order.
     func callRuntimes() async -> [RuntimeAnswer] {
         var answers: [RuntimeAnswer] = []
         for index in welcome.runtimes.indices { answers.append(await callRuntime(UInt8(index))) }

@@ -1,7 +1,7 @@
-/// Why a sandbox is not gone: what was found, the most important first.
+/// Why a sandbox is not gone: the findings, the most important first.
 public struct Explanation: Sendable, Equatable, Codable {
     public var sandbox: String
-    /// As its name is reserved.
+    /// The pod's name as the registry reserves it.
     public var pod: String
     public var findings: [Finding]
 
@@ -9,15 +9,15 @@ public struct Explanation: Sendable, Equatable, Codable {
     public var isBlocked: Bool { findings.contains { $0.weight == .blocks } }
 }
 
-/// One thing that was found: what it is, how that is known, and what helps.
+/// One finding: what was found, the evidence for it, and what helps.
 public struct Finding: Sendable, Equatable, Codable {
-    /// For programs; a name does not change its meaning.
+    /// For programs; a name never changes its meaning.
     public enum Cause: String, Sendable, Codable, CaseIterable {
-        /// A podreap is at work on it.
+        /// A podreap is working on the sandbox.
         case underWay
         /// Nobody has asked podreap to remove it.
         case notAsked
-        /// The machine was booted since it was registered.
+        /// The machine was rebooted after the sandbox was registered.
         case afterReboot
         /// A step of the last removal failed; the findings that follow may say why.
         case failedStep
@@ -25,46 +25,46 @@ public struct Finding: Sendable, Equatable, Codable {
         case waitingProcess
         /// A process's cgroup is frozen.
         case frozenCgroup
-        /// A process is traced, so that it does not end.
+        /// A process is traced, which keeps it from ending.
         case tracedProcess
-        /// A process has died, but its parent does not reap it; so its PID namespace stays.
+        /// A process has died but its parent does not reap it, so its PID namespace stays.
         case unreapedProcess
         /// A process lives.
         case livingProcess
         /// A filesystem does not answer.
         case silentFilesystem
-        /// A filesystem answers with an error only.
+        /// A filesystem answers only with an error.
         case failingFilesystem
-        /// A mount is still there in this mount namespace.
+        /// A mount is still present in this mount namespace.
         case mount
         /// Another mount namespace has a copy of a mount.
         case mountCopy
-        /// Processes that are not the pod's live in its namespace, or hold it at another place.
+        /// Processes that do not belong to the pod live in its namespace, or the namespace is also mounted elsewhere.
         case namespaceHeld
         /// An entry is immutable or append-only.
         case immutableEntry
         /// A directory is not the one that was registered.
         case replaced
-        /// Processes that are not the pod's have files there open, or work in them.
+        /// Processes that do not belong to the pod have its files open, or work in its directories.
         case filesInUse
         /// The kubelet's volumes of the pod are still mounted.
         case kubeletVolume
-        /// Nothing on this node is the cause, as far as can be seen.
+        /// As far as can be seen, nothing on this node is the cause.
         case elsewhere
-        /// What could not be looked at.
+        /// Something could not be observed.
         case unseen
     }
 
-    /// What it means for the removal.
+    /// What the finding means for the removal.
     public enum Weight: String, Sendable, Codable {
         /// It keeps the sandbox from being removed.
         case blocks
-        /// The sandbox can be removed; something of it stays in use.
+        /// The sandbox can be removed, but part of it stays in use.
         case keeps
         case note
     }
 
-    /// How it is known.
+    /// How the finding is known.
     public struct Evidence: Sendable, Equatable, Codable {
         public var text: String
         public var pid: Int32?
@@ -87,7 +87,7 @@ public struct Finding: Sendable, Equatable, Codable {
     /// One sentence.
     public var text: String
     public var evidence: [Evidence]
-    /// What helps, the mildest first; commands are for a root shell.
+    /// What helps, the mildest remedy first; commands are for a root shell.
     public var remedies: [String]
 
     public init(
@@ -103,7 +103,7 @@ public struct Finding: Sendable, Equatable, Codable {
     }
 }
 
-/// A path as a shell takes it.
+/// A path quoted for a shell.
 func quoted(_ path: String) -> String {
     let isPlain = path.utf8.allSatisfy { byte in
         (0x30...0x39).contains(byte) || (0x41...0x5a).contains(byte) || (0x61...0x7a).contains(byte)

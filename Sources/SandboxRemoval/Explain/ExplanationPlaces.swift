@@ -2,12 +2,12 @@ internal import HelperClient
 internal import NodeObservation
 internal import SandboxRegistry
 
-// What is found of a pod's mounts, directories and namespaces.
+// Findings about a pod's mounts, directories and namespaces.
 
 extension PodFacts.Mounted {
     var isSilent: Bool { if case .silent? = answer { true } else { false } }
 
-    /// What makes its filesystem answer, or lets go of all that wait for it.
+    /// How to make its filesystem answer, or how to release everything that waits for it.
     var remedies: [String] {
         guard isSilent else { return ["umount -l \(quoted(path))"] }
         if type.hasPrefix("fuse") {
@@ -115,7 +115,7 @@ extension PodFacts {
     }
 
     private var useFindings: [Finding] {
-        // Copies of mounts have findings of their own.
+        // Copies of mounts are reported as findings of their own.
         uses.filter { use in use.how != ["mount"] || !copies.contains { $0.pid == use.pid } }.map { use in
             if use.pid == 0 {
                 return Finding(
@@ -172,7 +172,7 @@ extension PodFacts.NamespaceHolder {
 }
 
 extension RemovalReport? {
-    /// Whether the last removal did not come as far as the mounts, because processes live.
+    /// Whether the last removal failed only because processes live, so that it did not get as far as the mounts.
     var isOnlyProcesses: Bool {
         guard let failures = self?.failures, !failures.isEmpty else { return false }
         return failures.allSatisfy { $0.verb == "end" }

@@ -2,15 +2,16 @@ internal import HelperClient
 internal import NodeObservation
 internal import SandboxRegistry
 
-// What is found of a pod's processes.
+// Findings about a pod's processes.
 
 extension PodFacts {
-    /// A container's name; `sandbox` for what is none's.
+    /// A container's name; `sandbox` if no container has this id.
     func subject(_ container: String) -> String {
         containers.first { $0.id == container }?.name ?? "sandbox"
     }
 
-    /// Whether somebody wants it gone: else processes and mounts are no wonder.
+    /// Whether the sandbox is being removed, or its last removal or stop was left incomplete. Otherwise its processes
+    /// and mounts are to be expected.
     var isBeingTakenApart: Bool { sandbox.state == .removing || report?.outcome == .incomplete }
 
     var processFindings: [Finding] {
@@ -56,7 +57,7 @@ extension PodFacts {
             [evidence(process)], remedies: remedies + [again])
     }
 
-    /// A debugger's stop holds up even the end of a process that was killed; nothing that is done to the process itself helps.
+    /// A debugger's stop delays even the end of a killed process; only acting on the tracer helps.
     private func tracedFinding(_ member: Member) -> Finding {
         let pid = member.process.tracer ?? 0
         let tracer = tracers[pid]
@@ -69,7 +70,8 @@ extension PodFacts {
             remedies: (isStopped ? ["kill -CONT \(pid)"] : []) + ["kill -KILL \(pid)", again])
     }
 
-    /// An init of a PID namespace that has let go of its memory and waits for the last process in there to be reaped.
+    /// Init processes of PID namespaces that have released their memory and wait for the last process in there to be
+    /// reaped.
     private var exitingInits: [Member] {
         members.filter { $0.isInit && $0.process.namespacePIDs.count > 1 && $0.process.namespacePIDs.last == 1 }
             .filter { !$0.process.isWaiting && $0.process.isExiting }
@@ -110,7 +112,7 @@ extension PodFacts {
             members.map { evidence($0.process) }, remedies: [again, "kill -KILL \(pids)"])
     }
 
-    // MARK: Words
+    // MARK: Wording
 
     func evidence(_ process: ProcessObservation) -> Finding.Evidence {
         let state = Self.stateNames[process.state].map { " (\($0))" } ?? ""
@@ -131,7 +133,7 @@ extension PodFacts {
         }
     }
 
-    /// The command that goes on with it.
+    /// The command that resumes the last removal or stop.
     var again: String { "podreap \(report?.purpose == .stop ? "stop" : "remove") \(sandbox.id)" }
 
     private static let stateNames = [

@@ -1,10 +1,10 @@
 internal import NodeObservation
 internal import SandboxRegistry
 
-// What is found of the last removal, and the whole put together.
+// Findings about the last removal, and the assembly of the whole explanation.
 
 extension Explanation {
-    /// Explains. A pure function: the same facts make the same explanation.
+    /// Makes the explanation. A pure function: the same facts always give the same explanation.
     public static func of(_ facts: PodFacts) -> Explanation {
         var findings = facts.stateFindings + facts.stepFindings
         let causes =
@@ -75,7 +75,8 @@ extension PodFacts {
         }
     }
 
-    /// What is safe where it cannot be known: root looks at every process first, and nobody is signalled.
+    /// What is safe if it cannot be known whether a container lives: root looks at every process first, and no process
+    /// is signalled.
     private func wayOut(of step: StepRecord) -> [String] {
         step.cause?.kind == .unknownLife ? ["sudo podreap remove \(sandbox.id) --assume-dead"] : []
     }
@@ -145,7 +146,7 @@ extension PodFacts {
         }
     }
 
-    /// Where nothing here is the cause.
+    /// The finding for when nothing on this node is the cause.
     var elsewhere: Finding {
         let pod = sandbox.metadata
         let name = "-n \(quoted(pod.namespace)) \(quoted(pod.name))"

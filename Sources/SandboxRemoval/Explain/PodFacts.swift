@@ -1,10 +1,10 @@
 public import NodeObservation
 public import SandboxRegistry
 
-/// All that is known of a sandbox that may be stuck: its records, what became of the last removal, and what is seen on the node.
-/// An explanation is a pure function of it.
+/// All that is known of a sandbox that may be stuck: its records, the result of the last removal, and what is observed
+/// on the node. An explanation is a pure function of it.
 public struct PodFacts: Sendable {
-    /// A process of the pod: a container's recorded init, or a member of one of its cgroups.
+    /// A process of the pod: a container's recorded init process, or a member of one of its cgroups.
     public struct Member: Sendable, Equatable {
         public var container: String
         public var isInit: Bool
@@ -18,25 +18,26 @@ public struct PodFacts: Sendable {
         public var pids: [Int32]
     }
 
-    /// A process that has died in a PID namespace of the pod and is not reaped by its parent.
+    /// A dead process in one of the pod's PID namespaces that its parent does not reap.
     public struct Zombie: Sendable, Equatable {
         public var process: ProcessObservation
         public var parent: ProcessObservation?
-        /// Whether it is in one of the pod's PID namespaces for sure; only root may know. Else it is in one of the pod's cgroups.
+        /// True if the process is certainly in one of the pod's PID namespaces, which only root can determine.
+        /// Otherwise it is known only to be in one of the pod's cgroups.
         public var isCertain: Bool
     }
 
-    /// A mount that concerns the pod, and what its filesystem says.
+    /// A mount that concerns the pod, and its filesystem's answer.
     public struct Mounted: Sendable, Equatable {
         public var path: String
         public var type: String
         /// The filesystem's device; a FUSE connection is named by its minor number.
         public var device: Mount.Device
-        /// nil where there was no reason to ask.
+        /// nil if there was no reason to ask.
         public var answer: FilesystemProbe?
-        /// Requests that a FUSE server has not answered, where that may be known.
+        /// Requests that a FUSE server has not answered; nil if unknown.
         public var waitingRequests: Int?
-        /// Whether it lies beneath one of the pod's own directories, or is only seen by its processes.
+        /// True if the mount lies beneath one of the pod's own directories; false if only the pod's processes see it.
         public var isOwn: Bool
     }
 
@@ -49,31 +50,31 @@ public struct PodFacts: Sendable {
         public var types: [String]
     }
 
-    /// Something that holds one of the pod's pinned namespaces beside the pin.
+    /// Something besides the pin that holds one of the pod's pinned namespaces.
     public enum NamespaceHolder: Sendable, Equatable {
-        /// A process that lives in it and is not the pod's.
+        /// A process that lives in the namespace and does not belong to the pod.
         case process(pin: String, pid: Int32, name: String)
         /// A second pin.
         case mount(pin: String, path: String)
-        /// One in another mount namespace.
+        /// A pin in another mount namespace.
         case mountElsewhere(pin: String, path: String, pid: Int32, name: String, mountNamespace: UInt64?)
     }
 
-    /// Files beneath the pod's directories in the hands of a process that is not the pod's.
+    /// Files beneath the pod's directories that a process outside the pod uses.
     public struct Use: Sendable, Equatable {
-        /// 0: what is mounted elsewhere in the node's mount namespace, whoever has it.
+        /// 0 if something of the pod is mounted elsewhere in the node's mount namespace, whichever process did that.
         public var pid: Int32
         public var name: String
         public var how: [String]
         public var path: String
     }
 
-    /// A directory of the pod, as it is now.
+    /// The current state of one of the pod's directories.
     public enum DirectoryState: Sendable, Equatable {
         case gone, there, replaced
-        /// On a filesystem that does not answer, or behind one.
+        /// The directory lies on, or behind, a filesystem that does not answer.
         case silent
-        /// This user may not look.
+        /// This user may not look there.
         case forbidden
     }
 
@@ -81,28 +82,28 @@ public struct PodFacts: Sendable {
     public var containers: [Container]
     public var report: RemovalReport?
     public var isAfterReboot = false
-    /// The podreap that has it in work.
+    /// The podreap process that works on the sandbox.
     public var worker: Int32?
-    /// Whether that was stopped (^Z), so that it will not end by itself.
+    /// Whether that process was stopped (^Z), so that it will not finish by itself.
     public var isWorkerStopped = false
     /// Whether this user sees other users' open files, namespaces and wait channels.
     public var isPrivileged = false
-    /// Processes that did not let themselves be looked into, though this user is privileged.
+    /// Processes that could not be inspected, although this user is privileged.
     public var hiddenProcesses: [HiddenProcess] = []
     public var members: [Member] = []
     public var frozen: [Frozen] = []
     public var zombies: [Zombie] = []
-    /// Those who trace members, by pid.
+    /// The processes that trace members, by pid.
     public var tracers: [Int32: ProcessObservation] = [:]
     public var mounts: [Mounted] = []
     public var copies: [Copy] = []
     public var namespaceHolders: [NamespaceHolder] = []
     public var uses: [Use] = []
-    /// By path.
+    /// The states of the pod's directories, by path.
     public var directories: [String: DirectoryState] = [:]
     /// The kubelet's volumes of the pod.
     public var volumes: [Mounted] = []
-    /// What could not be looked at, in words.
+    /// What could not be observed, in words.
     public var unseen: [String] = []
 
     public init(sandbox: Sandbox, containers: [Container], report: RemovalReport? = nil) {

@@ -3,8 +3,8 @@ public import NodeObservation
 public import SandboxRegistry
 
 extension ProcessObservation {
-    /// Whether it may live in the PID namespace of which `first` is the first process: else it has no pid there, or is itself the
-    /// first of another one.
+    /// Whether this process may live in the PID namespace whose first process is `first`. If not, it either has no pid
+    /// there or is itself the first process of another PID namespace.
     fileprivate func isInNamespace(of first: ProcessObservation) -> Bool {
         let depth = first.namespacePIDs.count
         return namespacePIDs.count >= depth && namespacePIDs[depth - 1] != 1
@@ -12,13 +12,14 @@ extension ProcessObservation {
 }
 
 extension PodFacts {
-    /// Looks at the node: read-only, and never at what could hang but through a child process. Blocks for a few milliseconds,
-    /// and for `patience` where a filesystem does not answer.
+    /// Observes the node read-only, and uses a child process wherever an observation could hang. Blocks for a few
+    /// milliseconds, and for `patience` if a filesystem does not answer.
     ///
     /// - Parameters:
-    ///   - worker: The process that works on the sandbox, and whether that is stopped.
-    ///   - patience: Milliseconds that a filesystem has for its answer.
-    ///   - serviceManager: Who starts the helpers, where that is not this process: its mounts are the node's.
+    ///   - worker: The process that works on the sandbox, and whether it is stopped.
+    ///   - patience: How many milliseconds a filesystem has to answer.
+    ///   - serviceManager: The process that starts the helpers, if that is not this process; its mounts count as the
+    ///     node's.
     public static func gather(
         _ sandbox: Sandbox, _ containers: [Container], _ report: RemovalReport?,
         worker: (pid: Int32, isStopped: Bool)? = nil, patience: Int32 = 1000, serviceManager: Int32? = nil
@@ -43,7 +44,7 @@ extension PodFacts {
         return facts
     }
 
-    /// The directories that go with the pod.
+    /// The directories that belong to the pod.
     var places: [String] {
         [sandbox.directory] + (sandbox.usesHostShm ? [] : [sandbox.shm].compactMap { $0 })
             + containers.flatMap { $0.directories.map(\.path) }
@@ -91,9 +92,9 @@ extension PodFacts {
         frozen = found.values.sorted { $0.cgroup.directory < $1.cgroup.directory }
     }
 
-    /// Dead processes of the pod's PID namespaces whose parents are outside. The namespace tells whose they are, which only root
-    /// sees; to others the zombie's cgroup does (of version 2, which it keeps until it is reaped). Whatever may be another's is
-    /// not told of but as something that was not seen.
+    /// Finds dead processes in the pod's PID namespaces whose parents are outside. The PID namespace tells which pod a
+    /// zombie belongs to, but only root sees it. For other users the zombie's cgroup tells (of version 2, which a
+    /// zombie keeps until it is reaped). A zombie that may belong to another pod is only counted as unseen.
     private mutating func findZombies(_ hierarchies: CgroupHierarchies) throws(ObservationError) {
         let inits = members.filter { $0.process.namespacePIDs.count > 1 }
         guard !inits.isEmpty else { return }

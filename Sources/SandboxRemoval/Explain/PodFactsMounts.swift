@@ -7,7 +7,8 @@ internal import Synchronization
 private let probes = 32
 
 extension PodFacts {
-    /// The pod's mounts here, the network and FUSE filesystems that its processes see, and the kubelet's volumes of it.
+    /// Finds the pod's mounts in this mount namespace, the network and FUSE filesystems that its processes see, and the
+    /// kubelet's volumes of the pod.
     mutating func findMounts(_ table: MountTable, _ patience: Int32) throws(ObservationError) {
         var found: [Mount] = []
         for place in places {
@@ -17,7 +18,7 @@ extension PodFacts {
         for mount in try remoteMounts(table) where !found.contains(where: { $0.device == mount.device }) {
             found.append(mount)
         }
-        // A process that hangs may wait for any filesystem; else it is servers that fail.
+        // A hanging process may wait for any filesystem; without one, only filesystems with a server are asked.
         let isAnyoneWaiting = members.contains { $0.process.isWaiting }
         let asked = found.filter { isAnyoneWaiting || FilesystemProbe.isRemote($0.type) }
         let answers = Self.ask(asked.map(\.mountPoint), patience)
@@ -31,7 +32,7 @@ extension PodFacts {
         volumes = kubelet.map { Mounted($0, answer: volumeAnswers[$0.mountPoint], isOwn: false) }
     }
 
-    /// Filesystems with a server that the pod's processes see, where this mount namespace has them too.
+    /// Filesystems with a server that the pod's processes see, as far as this mount namespace has them too.
     private func remoteMounts(_ table: MountTable) throws(ObservationError) -> [Mount] {
         var seen: [Mount] = []
         var known: Set<Int> = []
@@ -49,7 +50,7 @@ extension PodFacts {
         return seen
     }
 
-    /// Asks filesystems side by side: one that hangs does not keep the others waiting.
+    /// Asks filesystems concurrently, so that one that hangs does not delay the others.
     private static func ask(_ paths: [[UInt8]], _ patience: Int32) -> [[UInt8]: FilesystemProbe] {
         let paths = Array(Set(paths).prefix(probes))
         let answers = Mutex<[[UInt8]: FilesystemProbe]>([:])
@@ -63,7 +64,7 @@ extension PodFacts {
 
     // MARK: Other namespaces
 
-    /// Who else has the pod's mounts, namespaces and files.
+    /// Finds who else has the pod's mounts, namespaces and files.
     mutating func findElsewhere(_ table: MountTable) throws(ObservationError) {
         let pins = sandbox.namespaces.compactMap { pin in
             pin.identity.map { (path: pin.path, kind: pin.kind, inode: $0.inode) }
@@ -76,7 +77,8 @@ extension PodFacts {
             }
         }
         let directories = places.map { Array($0.utf8) }
-        // Filesystems that are mounted for the pod alone are found in other namespaces whatever they are called there.
+        // Filesystems mounted for the pod alone are recognised by device, whatever their path is in another mount
+        // namespace.
         let common = table.mounts.filter { mount in !directories.contains { isBeneath($0, mount.mountPoint) } }
             .map(\.device)
         let devices = mounts.filter { $0.isOwn && ["tmpfs", "overlay"].contains($0.type) }.map(\.device)
@@ -113,7 +115,7 @@ extension PodFacts {
         }
     }
 
-    /// Who has files of the pod's, also where another mount namespace has them under another name.
+    /// Finds who uses the pod's files, including under another path in another mount namespace.
     private mutating func findUses(_ directories: [[UInt8]], _ table: MountTable) throws(ObservationError) {
         let (found, hidden) = try PlaceSearch(directories, in: table).uses(besides: memberPIDs)
         hiddenProcesses = hidden
@@ -128,7 +130,7 @@ extension PodFacts {
         }
     }
 
-    /// Who lives in a network namespace is known without privilege too.
+    /// Finds processes that live in the pod's network namespaces, which are known without privilege too.
     private mutating func findInhabitants(_ pins: [String], _ table: MountTable) throws(ObservationError) {
         if isAfterReboot { return }
         for path in pins where table.isNamespace(at: path) {
@@ -166,7 +168,7 @@ extension [UInt8] {
 }
 
 extension NamespaceKind {
-    /// Its name in /proc/PID/ns.
+    /// The namespace kind's name in /proc/PID/ns.
     var link: String {
         switch self {
         case .network: "net"

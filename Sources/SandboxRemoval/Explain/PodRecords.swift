@@ -3,20 +3,21 @@ internal import HelperClient
 internal import NodeObservation
 public import SandboxRegistry
 
-/// What the registry knows of one sandbox, and who works on it: what one process can hand to another that does not open the registry.
+/// What the registry knows of one sandbox, and who works on it. One process can hand it to another that does not open
+/// the registry.
 public struct PodRecords: Codable, Sendable {
     public var sandbox: Sandbox
     public var containers: [Container]
-    /// Of its last removal or stop.
+    /// The report of the sandbox's last removal or stop.
     public var report: RemovalReport?
-    /// The process that works on it.
+    /// The process that works on the sandbox.
     var worker: Worker?
-    /// Where pods' cgroups lie, as helper.conf says; empty: not known.
+    /// Where pods' cgroups lie, according to helper.conf; empty if unknown.
     var cgroupRoots: [String] = []
 
     struct Worker: Codable, Sendable {
         var pid: Int32
-        /// It was stopped (^Z), so that it will not end by itself.
+        /// Whether the process was stopped (^Z), so that it will not finish by itself.
         var isStopped: Bool
     }
 
@@ -27,11 +28,13 @@ public struct PodRecords: Codable, Sendable {
         self.worker = worker
     }
 
-    /// Why the sandbox is not gone. Changes nothing, and opens no registry. Blocks for as long as looking takes.
+    /// Explains why the sandbox is not gone. Changes nothing and opens no registry. Blocks until the node has been
+    /// observed.
     ///
     /// - Parameters:
-    ///   - patience: Milliseconds that a filesystem has for its answer.
-    ///   - serviceManager: Who starts the helpers, where that is not this process: its mounts are the node's.
+    ///   - patience: How many milliseconds a filesystem has to answer.
+    ///   - serviceManager: The process that starts the helpers, if that is not this process; its mounts count as the
+    ///     node's.
     public func explain(patience: Int32 = 1000, serviceManager: Int32? = nil) throws(RemovalError) -> Explanation {
         do throws(ObservationError) {
             return .of(
@@ -45,7 +48,7 @@ public struct PodRecords: Codable, Sendable {
 }
 
 extension Orchestrator {
-    /// What `PodRecords.explain` needs of one of the registry's sandboxes.
+    /// What `PodRecords.explain` needs to explain one of the registry's sandboxes.
     public func explained(_ sandbox: Sandbox) throws(RemovalError) -> PodRecords {
         PodRecords(
             sandbox: sandbox, containers: try records(of: sandbox),
@@ -53,7 +56,7 @@ extension Orchestrator {
             worker: worker(on: sandbox.id).map { PodRecords.Worker(pid: $0.pid, isStopped: $0.isStopped) })
     }
 
-    /// All that is registered, without what `explain` needs beside.
+    /// All that is registered, without the reports and workers that `explain` also needs.
     public func allRecords() throws(RemovalError) -> [PodRecords] {
         try fromRegistry { (registry) throws(RegistryError) in
             var records: [PodRecords] = []

@@ -1,6 +1,7 @@
 internal import NodeObservation
 
-/// Programs that manage containers by themselves, where they run: what they have made is theirs, whatever no registry knows.
+/// Running programs that manage containers themselves. What they have created belongs to them, even if no registry
+/// knows it.
 struct ForeignManagers: Sendable {
     struct Manager: Sendable {
         var name: String
@@ -9,7 +10,7 @@ struct ForeignManagers: Sendable {
 
     let running: [Manager]
 
-    /// Those that run now.
+    /// The managers that run now.
     static func running() throws(ObservationError) -> ForeignManagers {
         var found: [Manager] = []
         for pid in try ProcessTable.pids() {
@@ -21,14 +22,14 @@ struct ForeignManagers: Sendable {
         return ForeignManagers(running: found)
     }
 
-    /// By the process's name: where each keeps what is its own.
+    /// The directories in which each manager keeps its own files, by process name.
     private static let folders: [String: [String]] = [
         "containerd": ["/run/containerd", "/var/lib/containerd"],
         "dockerd": ["/run/docker", "/var/lib/docker"],
         "crio": ["/run/containers", "/var/lib/containers", "/run/runc", "/run/crun"],
     ]
 
-    /// Why something may be a running manager's; nil where nothing says so.
+    /// Why something may belong to a running manager; nil if nothing indicates that.
     func claim(on path: String, isNamespace: Bool) -> String? {
         let manager = running.first { manager in
             Self.folders[manager.name, default: []].contains { isBeneath($0, path) }
@@ -37,7 +38,7 @@ struct ForeignManagers: Sendable {
         return manager.map { "\($0.name) runs (process \($0.pid)) and may know it" }
     }
 
-    /// How a manager names the namespaces that it pins.
+    /// Whether a manager names the namespaces that it pins like this one.
     private static func names(_ path: String, _ manager: String) -> Bool {
         let name = path.split(separator: "/").last ?? ""
         switch manager {

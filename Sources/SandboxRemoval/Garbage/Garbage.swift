@@ -8,14 +8,14 @@ public struct GarbageItem: Sendable, Equatable {
     public enum Kind: Sendable, Equatable {
         case namespace(NamespaceKind)
         case directory
-        /// One that no directory that is listed contains.
+        /// A mount that no listed directory contains.
         case mount
-        /// Of this runtime, and whether it is stopped.
+        /// A container of this runtime, and whether it is stopped.
         case container(runtime: String, stopped: Bool)
         case cgroup
     }
 
-    /// Whether processes are in it, as far as this user can know.
+    /// Whether processes are in the item, as far as this user can know.
     public enum Use: Sendable, Equatable {
         case none
         case processes([Int32])
@@ -23,18 +23,18 @@ public struct GarbageItem: Sendable, Equatable {
     }
 
     public var kind: Kind
-    /// An absolute path; of a runtime's container, that of its state.
+    /// An absolute path; for a runtime's container, the path of its state directory.
     public var path: String
-    /// When it was made; nil: nobody knows.
+    /// When the item was created; nil if unknown.
     public var created: Date?
-    /// What tells it from another that takes its place later.
+    /// Tells the item from another that takes its place later.
     public var identity: FileIdentity?
-    /// The mounts in a directory, the topmost of each place, and the mount itself, with their ids.
+    /// For a directory, the topmost mount of each place in it; for a mount, the mount itself; each with its id.
     public var mounts: [MountedPlace]
     public var use: Use
-    /// Why it may be another program's, whatever else is known; nil: nothing says so.
+    /// Why the item may belong to another program, whatever else is known; nil if nothing indicates that.
     public var foreign: String?
-    /// Of a container, the sandbox that its annotations name.
+    /// For a container, the sandbox that its annotations name.
     public var relatives: [String] = []
 
     public init(
@@ -50,7 +50,7 @@ public struct GarbageItem: Sendable, Equatable {
         self.foreign = foreign
     }
 
-    /// The ids that it has to do with: those in its path, its own name, its sandbox's.
+    /// The ids that the item relates to: those in its path, its own name, and its sandbox's id.
     var ids: [String] {
         var found = relatives + ContainerID.all(in: path)
         switch kind {
@@ -60,7 +60,7 @@ public struct GarbageItem: Sendable, Equatable {
         return found
     }
 
-    /// Why what has the same id is not garbage either; nil: it is not in use.
+    /// Why other items with the same id are not garbage either; nil if this item is not in use.
     var busy: String? {
         if case .container(_, stopped: false) = kind { return "the container \(name) lives" }
         guard case .processes(let pids) = use, let pid = pids.first else { return nil }
@@ -68,10 +68,10 @@ public struct GarbageItem: Sendable, Equatable {
         return "\(path) has the same id and is in use by process \(pid)"
     }
 
-    /// The last component.
+    /// The last component of the path.
     public var name: String { path.split(separator: "/").last.map(String.init) ?? path }
 
-    /// For programs and tables.
+    /// The kind's name, for programs and tables.
     public var kindName: String {
         switch kind {
         case .namespace(let kind): "\(kind.rawValue)-namespace"
@@ -96,10 +96,10 @@ public struct MountedPlace: Sendable, Equatable {
     }
 }
 
-/// A container that a runtime knows to live.
+/// A container that lives according to its runtime.
 public struct LivingContainer: Sendable, Equatable {
     public var id: String
-    /// The sandbox that its annotations name.
+    /// The sandbox that the container's annotations name.
     public var sandbox: String?
     public var bundle: String
     public var rootfs: String
@@ -114,27 +114,27 @@ public struct LivingContainer: Sendable, Equatable {
     }
 }
 
-/// All that a decision about left-overs depends on, at one moment.
+/// All facts that a decision about garbage depends on, at one moment.
 public struct GarbageFacts: Sendable {
     public var items: [GarbageItem] = []
     public var living: [LivingContainer] = []
     public var records: [(sandbox: Sandbox, containers: [Container])] = []
-    /// Roots and runtimes that could not be looked at, in words; nothing beneath them is among the items.
+    /// Roots and runtimes that could not be observed, in words; nothing beneath them is among the items.
     public var problems: [String] = []
     public var claims = GarbageClaims()
     public var now = Date()
-    /// Seconds; nil: not known.
+    /// Seconds since boot; nil if unknown.
     public var sinceBoot: Double?
-    /// Where the clock was set forward since then.
+    /// The times since boot at which the clock was set forward.
     public var jumps: [ClockJump] = []
 
     public init() {}
 }
 
-/// What is to become of one item.
+/// The decision about one item.
 public struct GarbageVerdict: Sendable, Equatable {
     public enum Decision: Sendable, Equatable {
-        /// It is a registered sandbox's: not garbage.
+        /// The item belongs to a registered sandbox, so it is not garbage.
         case known
         case keep(String)
         case remove(String)
@@ -142,16 +142,17 @@ public struct GarbageVerdict: Sendable, Equatable {
 
     public var item: GarbageItem
     public var decision: Decision
-    /// Seconds; nil where nobody knows.
+    /// Seconds; nil if unknown.
     public var age: Double?
 }
 
 extension GarbageFacts {
-    /// Decides on every item, in the order in which they can be removed: containers, cgroups, mounts, directories, namespaces.
+    /// Decides on every item, in the order in which they can be removed: containers, cgroups, mounts, directories,
+    /// namespaces.
     ///
-    /// A pure function. When in doubt, it keeps.
+    /// A pure function. When in doubt, it keeps an item.
     ///
-    /// - Parameter bound: In seconds; nothing younger is removed.
+    /// - Parameter bound: The least age in seconds; nothing younger is removed.
     public func judge(olderThan bound: Double) -> [GarbageVerdict] {
         items.sorted { ($0.order, $0.path) < ($1.order, $1.path) }.map { item in
             let age = item.created.map { self.age(of: item, created: $0) }
@@ -159,7 +160,8 @@ extension GarbageFacts {
         }
     }
 
-    /// In seconds. A clock that was set forward makes nothing older than it is, and nothing is older than the boot that does not outlive one.
+    /// The item's age in seconds. Setting the clock forward makes nothing older, and an item that does not outlive a
+    /// boot is no older than the boot.
     private func age(of item: GarbageItem, created: Date) -> Double {
         let shown = now.timeIntervalSince(created)
         guard shown >= 0 else { return shown }
@@ -194,11 +196,11 @@ extension GarbageFacts {
 
     private static func text(_ seconds: Double) -> String { Duration.seconds(seconds).formattedSeconds }
 
-    /// Whether a registered sandbox names it, holds what is in it, or has its id.
+    /// Whether a registered sandbox names the item, owns what is in it, or has its id.
     private func isRegistered(_ item: GarbageItem) -> Bool {
         records.contains { sandbox, containers in
             if ([sandbox.id] + containers.map(\.id)).contains(where: { item.hasID($0) }) { return true }
-            // A pin that is closed is gone; what lies there now is another's.
+            // A closed pin is gone, so whatever lies at its path now belongs to something else.
             let pins = sandbox.namespaces.filter { !$0.closed }
             if case .namespace = item.kind, let identity = item.identity,
                 pins.contains(where: { $0.identity?.inode == identity.inode })
@@ -214,10 +216,11 @@ extension GarbageFacts {
 }
 
 extension GarbageItem {
-    /// Directories may lie on a disk.
+    /// Directories may lie on a disk, so they outlive a boot.
     fileprivate var outlivesBoot: Bool { kind == .directory }
 
-    /// Containers first: their processes' cgroups, mounts and directories are free only then. Namespaces last.
+    /// Containers come first, because their cgroups, mounts and directories are free only once they are gone.
+    /// Namespaces come last.
     fileprivate var order: Int {
         switch kind {
         case .container: 0
@@ -240,10 +243,11 @@ extension GarbageItem {
         }
     }
 
-    /// Whether it is named after a container or sandbox: by its id, or as cgroups are, with something around it.
+    /// Whether the item is named after a container or sandbox: by its id alone, or, for a cgroup, by a name that
+    /// contains the id.
     fileprivate func hasID(_ id: String) -> Bool {
         if name == id || kind == .cgroup && id.utf8.count >= 32 && name.contains(id) { return true }
-        // Depths beyond the first: what lies in a directory with that name.
+        // Matches items that lie deeper, in a directory named after the id.
         return path.split(separator: "/").contains { $0 == id }
     }
 

@@ -2,30 +2,30 @@ internal import HelperClient
 internal import NodeObservation
 internal import SandboxRegistry
 
-/// What on the node says that things are somebody's, at one moment. What is in use says so of all that has the same id.
+/// Evidence on the node, at one moment, that items have an owner. An item in use claims all items with the same id.
 public struct GarbageClaims: Sendable, Equatable {
-    /// Why what has an id is somebody's.
+    /// Why items with an id have an owner, by id.
     public var ids: [String: String] = [:]
-    /// Why what lies at a path is in use, or may be.
+    /// Why what lies at a path is in use, or may be, by path.
     public var places: [String: String] = [:]
-    /// What is said of places that this user cannot see into; nil: there are none.
+    /// The reason given for places that this user cannot see into; nil if there are none.
     private var unseen: String?
 
     public init() {}
 
-    /// Why an item is not garbage; nil: nothing says so.
+    /// Why an item is not garbage; nil if nothing indicates that.
     func reason(for item: GarbageItem) -> String? {
         places[item.path] ?? item.ids.lazy.compactMap { ids[$0] }.first
     }
 }
 
 extension GarbageClaims {
-    /// Looks at every process: its working directory, root, program, open files and mounts, its cgroups, and whether it minds containers;
-    /// and at the states of runtimes that helper.conf does not list.
+    /// Looks at every process: its working directory, root, program, open files and mounts, its cgroups, and whether it
+    /// monitors containers. Also reads the states of runtimes that helper.conf does not list.
     ///
     /// - Parameters:
     ///   - table: The node's mounts.
-    ///   - isKnown: Whether a directory is a root of helper.conf, or has to do with one.
+    ///   - isKnown: Whether a directory is one of helper.conf's roots, or lies above or beneath one.
     static func observe(
         _ items: [GarbageItem], in table: MountTable, isKnown: (String) -> Bool
     ) throws(ObservationError) -> GarbageClaims {
@@ -46,7 +46,8 @@ extension GarbageClaims {
         try claims.addUses(of: items, table)
         for item in items {
             if let reason = claims.places[item.path] ?? item.busy {
-                // Not what this user cannot see.
+                // A claim made only because this user cannot see into a place does not extend to other items with the
+                // same id.
                 if claims.unseen == nil || reason != claims.unseen { claims.add(reason, item.ids) }
             }
         }
@@ -74,7 +75,7 @@ extension GarbageClaims {
         for id in ids where self.ids[id] == nil { self.ids[id] = reason }
     }
 
-    /// A container's sandbox and the container are somebody's together.
+    /// Extends claims between a container and its sandbox: a claim on either one claims both.
     private mutating func spread(over items: [GarbageItem]) {
         let related = items.filter { !$0.relatives.isEmpty }
         var before = -1

@@ -4,7 +4,8 @@ internal import HelperProtocol
 internal import NodeObservation
 internal import SandboxRegistry
 
-/// Whether anything lives of a container that its runtime calls stopped: by the evidence that removals go by.
+/// Determines whether anything of a container that its runtime calls stopped still lives, by the evidence that removals
+/// use.
 struct GarbageEvidence: Sendable {
     let helpers: HelperSession
     let roots: RootMap
@@ -19,7 +20,8 @@ struct GarbageEvidence: Sendable {
             throw .helper(error)
         }
         guard case .container(let facts) = reply.facts else {
-            // A helper of protocol version 1, or it is gone by now: what counts is that its runtime calls it stopped.
+            // The helper speaks protocol version 1, or the container is gone by now: the runtime's answer that it
+            // stopped counts.
             return reply.isSuccess ? .none : .unknown(StepFailure(reply, of: "look at its state").reason)
         }
         let container = Container(id: id, sandboxID: id, name: id, createdAt: Date(), runtime: runtime)

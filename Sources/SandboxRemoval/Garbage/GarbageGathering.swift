@@ -5,7 +5,7 @@ internal import HelperProtocol
 internal import NodeObservation
 internal import SandboxRegistry
 
-/// Looks, through a helper, at everything that lies where pods' remains can lie.
+/// Observes, through a helper, everything in the places where remains of pods can lie.
 struct GarbageGathering {
     let helpers: HelperSession
     private let welcome: Welcome
@@ -47,7 +47,8 @@ struct GarbageGathering {
         facts.claims = try claims(on: facts.items)
     }
 
-    /// Whether processes are in it now: in a container, whatever its runtime calls it, in a cgroup or a namespace.
+    /// Whether processes are in the item now: in a container, whatever its runtime calls it, in a cgroup or in a
+    /// namespace.
     func use(of item: GarbageItem) async throws(RemovalError) -> GarbageItem.Use {
         if case .container(let runtime, stopped: true) = item.kind {
             guard let target = try? roots.target(item.name, runtime: runtime) else { return item.use }
@@ -65,7 +66,7 @@ struct GarbageGathering {
         }
     }
 
-    /// What says now that things are somebody's.
+    /// The current evidence that the items have an owner.
     func claims(on items: [GarbageItem]) throws(RemovalError) -> GarbageClaims {
         let known =
             welcome.roots.map { text(roots.canonical($0.path.array)) }
@@ -88,7 +89,8 @@ struct GarbageGathering {
         guard case .runtime(let answer) = reply.facts, reply.outcome == .done, case .inline(let output) = answer.output,
             let listed = RuntimeListing(output)
         else {
-            // Which directories living containers need is not known then, so nothing may be called garbage.
+            // Without this list it is unknown which directories living containers need, so nothing may be called
+            // garbage.
             throw .invalid(
                 field: "runtime \(name)",
                 problem: reply.isSuccess
@@ -108,7 +110,8 @@ struct GarbageGathering {
                 item.identity = FileIdentity(state)
                 if container.isStopped {
                     item.use = try await evidence.use(of: container.id, runtime: name, target)
-                    // What it has is as much in use as where its runtime says that it lives.
+                    // Processes live in it, so what it needs counts as in use, just as if its runtime called it
+                    // running.
                     if case .processes(let pids) = item.use { facts.living.append(container.living(as: pids.first)) }
                 }
             }
@@ -135,7 +138,7 @@ struct GarbageGathering {
         }
         for child in children.map(\.name) {
             let place = "\(path)/\(child)"
-            // Others' names are nobody's business.
+            // A name that no pod can have is not reported.
             guard let target = try? roots.place(place, for: .deleteNamespace, in: [root.kind]),
                 case .namespace(let identity, let mounted) = try await ask(.deleteNamespace(target, .look)).facts
             else { continue }
@@ -148,15 +151,15 @@ struct GarbageGathering {
 
     // MARK: Directories
 
-    /// What lies at the depth where things may be removed. In a cgroup root, and in others that fix a greater depth than 1, much
-    /// is no pod's; there a name has to hold a container's id, as CRI runtimes make them.
+    /// Adds directories at the depths where removal is allowed. In a cgroup root, and in a root whose depth exceeds 1,
+    /// much belongs to no pod. There, only names that contain a container id are added, as CRI runtimes make them.
     private mutating func addDirectories(
         _ place: Place, _ root: Welcome.Root, _ path: String
     ) async throws(RemovalError) {
         let children = try await children(of: place, path)
         let storage =
             children.contains { ["containers.json", "volatile-containers.json"].contains($0.name) }
-            // Layers, which containers that are stopped have too.
+            // Overlay layers, which stopped containers have too.
             || path.hasSuffix("/overlay") && children.contains { $0.name == "l" }
         for name in children.filter(\.mayBeDirectory).map(\.name) {
             var child = place
@@ -177,7 +180,7 @@ struct GarbageGathering {
         _ place: Place, _ root: Welcome.Root, _ path: String, _ storage: String?
     ) async throws(RemovalError) {
         let reply = try await ask(.removeDirectory(place, .look(cursor: 0)))
-        // A file, or something mounted right there, which is listed by itself.
+        // A file is not an item, and a mount at this very path is listed as an item of its own.
         guard case .directory(let found) = reply.facts else { return }
         var item = GarbageItem(
             root.kind == .cgroup ? .cgroup : .directory, path, created: nil, identity: FileIdentity(found.identity),
@@ -206,12 +209,12 @@ struct GarbageGathering {
         facts.items.append(item)
     }
 
-    /// A run of 64 hexadecimal digits.
+    /// Whether a name contains a run of 64 hexadecimal digits.
     static func holdsID(_ name: String) -> Bool { !ContainerID.all(in: name).isEmpty }
 
     // MARK: Mounts
 
-    /// Mounts that may be detached and lie in no directory that is listed, such as a layer's of containers-storage.
+    /// Adds mounts that may be detached and lie in no listed directory, such as that of a containers-storage layer.
     private mutating func addLoneMounts() async throws(RemovalError) {
         let directories = facts.items.filter { $0.kind == .directory }.map { Array($0.path.utf8) }
         for root in welcome.roots where root.kind == .sandbox || root.kind == .container {
@@ -228,7 +231,7 @@ struct GarbageGathering {
         }
     }
 
-    /// nil where the policy does not allow that place, or the helper cannot get there.
+    /// nil if the policy does not allow that place, or if the helper cannot reach it.
     private func mounted(_ point: [UInt8]) async throws(RemovalError) -> MountedPlace? {
         guard let place = try? roots.place(point, for: .unmount, in: [.sandbox, .container]),
             let identity = try await ask(.unmount(place, .look)).facts.mountIdentity
@@ -236,7 +239,7 @@ struct GarbageGathering {
         return MountedPlace(point, id: identity.id, unique: identity.unique)
     }
 
-    /// A mount has no age; it is no older than the directory that holds it.
+    /// A mount has no creation time of its own, but it is no older than the directory that holds it.
     private func birthOfParent(_ path: String) async throws(RemovalError) -> Date? {
         let parent = path.split(separator: "/").dropLast().map { "/\($0)" }.joined()
         for (index, root) in welcome.roots.enumerated() {
@@ -252,17 +255,17 @@ struct GarbageGathering {
         return nil
     }
 
-    // MARK: Asking
+    // MARK: Requests to the helper
 
-    /// A name in a directory.
+    /// An entry of a directory.
     private struct Child {
         var name: String
-        /// False where the directory itself says that it is a file, a link or the like.
+        /// False if the directory entry says that it is a file, a link or the like.
         var mayBeDirectory: Bool
     }
 
-    /// The names in a directory that are UTF-8, all pages of them. A root that does not exist has none, and what is no directory
-    /// has none either: where a root is several levels deep, files lie on the way.
+    /// The names in a directory that are valid UTF-8, from all pages. A root that does not exist has none, and neither
+    /// has a non-directory: beneath a root that is several levels deep, files can lie on the way.
     private mutating func children(of place: Place, _ path: String) async throws(RemovalError) -> [Child] {
         var found: [Child] = []
         var cursor: UInt64 = 0
@@ -294,7 +297,8 @@ struct GarbageGathering {
         managers.claim(on: path, isNamespace: isNamespace)
     }
 
-    /// When a pin or a cgroup was made: neither has a birth, and nothing but its making changes it.
+    /// When a pin or a cgroup was created: neither has a birth time, and only its creation changes its modification
+    /// time.
     private func changeTime(_ path: String) -> Date? {
         (try? FileManager.default.attributesOfItem(atPath: path))?[.modificationDate] as? Date
     }

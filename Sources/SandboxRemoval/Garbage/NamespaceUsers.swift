@@ -1,22 +1,23 @@
 internal import NodeObservation
 
-/// Which processes live in which namespaces, by the namespaces' numbers.
+/// Which processes live in which namespaces, by the namespaces' inode numbers.
 struct NamespaceUsers: Sendable {
-    /// A process as far as this user may look.
+    /// A process, as far as this user can inspect it.
     struct Process: Sendable {
         var pid: Int32
-        /// nil where this user may not know.
+        /// nil if this user may not know.
         var namespace: UInt64?
-        /// A number that processes of one network namespace share, and that everybody may know; nil: none.
+        /// A number that the processes of one network namespace share, and that every user may read; nil if there is
+        /// none.
         var mark: UInt64?
     }
 
     private var users: [UInt64: [Int32]] = [:]
-    /// How many processes may live in any of them.
+    /// How many processes may live in any of the namespaces.
     private var hidden = 0
 
-    /// Whom this user may not look into, as another user's processes or one with more capabilities, is known all the same
-    /// where a process that shares its network namespace is.
+    /// A process that this user may not inspect, such as another user's or one with more capabilities, is still
+    /// assigned to a namespace if the namespace of another process with the same mark is known.
     init(_ processes: [Process]) {
         let marked = processes.compactMap { process -> (UInt64, UInt64)? in
             guard let mark = process.mark, let namespace = process.namespace else { return nil }
@@ -32,16 +33,16 @@ struct NamespaceUsers: Sendable {
         }
     }
 
-    /// Looks at all processes.
+    /// Inspects all processes.
     ///
     /// - Parameter kind: `net`, `ipc` or `uts`.
     static func observe(_ kind: String) throws(ObservationError) -> NamespaceUsers {
         var processes: [Process] = []
         for pid in try ProcessTable.pids() {
             var process = Process(pid: pid, namespace: ProcessObservation.namespace(kind, of: pid))
-            // The files in /proc/PID/net are those of the namespace, with inodes of their own in each.
+            // The files in /proc/PID/net belong to the network namespace, and their inodes differ between namespaces.
             if kind == "net" { process.mark = (try? FileObservation.of("/proc/\(pid)/net/dev"))?.inode }
-            // A zombie has left its namespaces, and one that is gone too.
+            // A zombie has left its namespaces, and so has a process that is gone.
             if process.namespace == nil, process.mark == nil {
                 guard let status = try ProcessStatus.of(pid: pid), status.state != "Z", status.state != "X" else {
                     continue

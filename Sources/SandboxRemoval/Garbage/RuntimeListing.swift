@@ -1,6 +1,6 @@
 import FoundationEssentials
 
-/// What `runc list --format json` prints, and crun.
+/// The output of `list --format json` of runc or crun.
 struct RuntimeListing {
     struct Container: Decodable {
         let id: String
@@ -13,7 +13,8 @@ struct RuntimeListing {
 
         var isStopped: Bool { status == "stopped" }
 
-        /// Whether it may be podman's, which keeps its containers where CRI-O does. crun lists no annotations.
+        /// Whether the container may be podman's, which keeps its containers where CRI-O does. crun lists no
+        /// annotations.
         var isContainersStorages: Bool {
             guard let manager = annotations?["io.container.manager"] else {
                 return bundle?.contains("/overlay-containers/") == true
@@ -32,7 +33,7 @@ struct RuntimeListing {
 
     let containers: [Container]
 
-    /// nil where it is not what they print. No container at all is `null`.
+    /// nil if the bytes are not such output. The runtimes print `null` for no containers at all.
     init?(_ bytes: [UInt8]) {
         do {
             containers = try JSONDecoder().decode([Container]?.self, from: Data(bytes)) ?? []

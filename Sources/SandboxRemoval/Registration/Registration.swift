@@ -4,20 +4,20 @@ internal import HelperProtocol
 internal import NodeObservation
 public import SandboxRegistry
 
-/// What was registered.
+/// The result of a registration.
 public struct Registration: Sendable {
     public var sandbox: Sandbox
     public var containers: [Container]
-    /// What is worth knowing: directories that are not there, containers that the runtime does not know.
+    /// What is worth knowing: directories that do not exist, containers that the runtime does not know.
     public var warnings: [String]
 }
 
 extension Orchestrator {
-    /// Registers a sandbox with its containers: all or nothing.
+    /// Registers a sandbox with all its containers, or nothing.
     ///
-    /// Every path must lie where the helper's policy allows its removal, and every runtime must be one of the policy's. What is
-    /// there is looked at, so that it is known again: processes with their start times and cgroups, the identities of directories
-    /// and namespaces, and the boot.
+    /// The helper's policy must allow the removal of every path and must list every runtime. The identities of existing
+    /// things are recorded so that they can be recognised later: processes with their start times and cgroups,
+    /// directories, namespaces, and the boot.
     public func register(_ document: RegistrationDocument) async throws(RemovalError) -> Registration {
         let registration = try await onThreads { () throws(RemovalError) in try await self.examine(document) }
         await noteClockNow()
@@ -25,7 +25,7 @@ extension Orchestrator {
     }
 
     private func examine(_ document: RegistrationDocument) async throws(RemovalError) -> Registration {
-        // Before anything else that may be wrong with it: what is half gone looks wrong.
+        // This is checked before anything else, because a sandbox that is half removed would fail the other checks too.
         let id = document.sandbox.id
         let held = try await Threads.registry.run { () throws(RemovalError) in
             try self.fromRegistry { (registry) throws(RegistryError) in try registry.sandbox(id) }
@@ -46,7 +46,7 @@ extension Orchestrator {
     }
 }
 
-/// A document that is being compared with the policy and with what there is.
+/// Validates a document against the policy and against what exists on the node.
 struct RegistrationValidator {
     var sandbox: Sandbox
     var containers: [Container]
@@ -62,7 +62,7 @@ struct RegistrationValidator {
         self.helpers = helpers
     }
 
-    /// A container's field as the document calls it.
+    /// The name of a container's field in the document.
     func field(_ index: Int, _ name: String) -> String {
         if containers[index].isInfra { return "infra.\(name)" }
         let before = containers[..<index].count { !$0.isInfra }
@@ -71,7 +71,7 @@ struct RegistrationValidator {
 
     // MARK: The policy
 
-    /// Checks every path and runtime, and writes paths as mountinfo does.
+    /// Checks every path and runtime, and rewrites paths as mountinfo shows them.
     mutating func checkPaths() throws(RemovalError) {
         _ = try check("sandbox.runtime") { (roots) throws(RootError) in try roots.runtime(named: sandbox.runtime) }
         sandbox.directory = try path(sandbox.directory, .remove, [.sandbox, .container], "sandbox.directory")
@@ -115,7 +115,7 @@ struct RegistrationValidator {
         do { return try body(roots) } catch { throw .invalid(field: field, problem: "\(error)") }
     }
 
-    // MARK: What there is
+    // MARK: What exists on the node
 
     mutating func identify() async throws(RemovalError) {
         let own = try await directory(sandbox.directory, [.sandbox, .container], "sandbox.directory")
@@ -124,7 +124,7 @@ struct RegistrationValidator {
         if let shm = sandbox.shm, !sandbox.usesHostShm {
             let place = try place(shm, .unmount, [.sandbox, .container], "sandbox.shm")
             let reply = try await send(.unmount(place, .look))
-            // In a directory that is itself a mount: the one goes with the other.
+            // The shm lies in a directory that is itself a mount, so it goes with that mount.
             let isCovered = if case .refused(.leavesRoot, _) = reply.outcome { liesInMount(shm) } else { false }
             if !isCovered {
                 try refuseFailure(reply, "sandbox.shm")
@@ -165,7 +165,8 @@ struct RegistrationValidator {
     ) async throws(RemovalError) -> Container.Directory {
         let place = try place(path, .remove, kinds, field)
         let reply = try await send(.removeDirectory(place, .look(cursor: 0)))
-        // It is itself a mount, as where each pod has a volume: what it covers is what will be left to remove.
+        // The directory is itself a mount, as where each pod has a volume. The directory that the mount covers is
+        // recorded, because it is what will be left to remove.
         if case .refused(let rule, let detail) = reply.outcome, rule == .mountBeneath || rule == .leavesRoot,
             detail.isEmpty
         {
@@ -182,7 +183,7 @@ struct RegistrationValidator {
         return Container.Directory(path: path, identity: FileIdentity(facts.identity))
     }
 
-    /// The topmost mount at a place as a helper of protocol version 2 sees it, and what it covers.
+    /// The topmost mount at a place, and what it covers, as a helper of protocol version 2 reports them.
     private static func mount(_ reply: Reply) -> (id: UInt64?, covers: FileIdentity?) {
         switch reply.facts {
         case .mountPoint(let identity, let covers):
@@ -192,7 +193,7 @@ struct RegistrationValidator {
         }
     }
 
-    /// Throws where the answer is neither that something is there nor that nothing is.
+    /// Throws unless the answer says either that something is there or that nothing is.
     func ask(_ request: Request, _ field: String) async throws(RemovalError) -> Reply {
         let reply = try await send(request)
         try refuseFailure(reply, field)

@@ -4,7 +4,7 @@ internal import NodeObservation
 internal import SandboxRegistry
 
 extension RegistrationValidator {
-    /// Finds each container's process and cgroups, with what tells them from later ones.
+    /// Finds each container's process and cgroups, and the identities that tell them from later ones.
     mutating func findProcesses() async throws(RemovalError) {
         let mounts = try observing { () throws(ObservationError) in try MountTable.current() }
         for index in containers.indices {
@@ -23,7 +23,7 @@ extension RegistrationValidator {
                 }
                 try record(runtime, index, mounts)
             case .directory(let facts):
-                // A helper of protocol version 1 does not read the state, so the runtime is asked.
+                // A helper of protocol version 1 does not read the runtime's state, so the runtime itself is asked.
                 containers[index].identity.stateDirectory = FileIdentity(facts.identity)
                 try await askRuntime(target, index, mounts)
             default:
@@ -49,7 +49,7 @@ extension RegistrationValidator {
         try record(pid: nil, startTime: 0, cgroups: named, index)
     }
 
-    /// Records the init as the runtime's state names it, where it lives; what the document says of it must agree.
+    /// Records the init process that the runtime's state names, if it lives; the document must agree.
     private mutating func record(
         pid: Int32?, startTime: UInt64, cgroups: [String], _ index: Int
     ) throws(RemovalError) {
@@ -65,7 +65,7 @@ extension RegistrationValidator {
         containers[index].identity.processInode = found?.inode
     }
 
-    /// The cgroups that are there, with their identities. A hierarchy's root is no container's own.
+    /// Records the cgroups that exist, with their identities. A hierarchy's root is no container's own.
     private mutating func identify(_ paths: [String], _ index: Int) throws(RemovalError) {
         var known: [String: FileIdentity] = [:]
         var own: [String] = []
@@ -79,8 +79,8 @@ extension RegistrationValidator {
         containers[index].identity.cgroups = known
     }
 
-    /// The process with the pid that a runtime's state names, if it still is that one. Where /proc hides it, its being in the
-    /// container's cgroups tells.
+    /// The process with the pid that a runtime's state names, if it is still the same process. If /proc hides its start
+    /// time, it must be a member of the container's cgroups.
     private func living(
         _ pid: Int32, _ startTime: UInt64, _ cgroups: [String]
     ) throws(RemovalError) -> (process: ProcessReference, inode: UInt64?)? {
@@ -95,7 +95,7 @@ extension RegistrationValidator {
         }
     }
 
-    /// A container that its runtime does not know must not live: else the record names the wrong runtime.
+    /// Throws if a container that its runtime does not know still lives: then the document names the wrong runtime.
     private func refuseLivingStranger(_ index: Int, _ mounts: MountTable) throws(RemovalError) {
         let container = containers[index]
         let search = ContainerSearch(container, roots.cgroupRoots.map(\.path), mounts)
@@ -129,8 +129,9 @@ extension RegistrationValidator {
         try record(pid: pid, startTime: startTime, cgroups: try cgroups(of: process, mounts), index)
     }
 
-    /// The cgroups that are the process's container's own: not a hierarchy's root, and without a process that is older than the
-    /// container, as where the runtime has left it in the cgroup that it was called from.
+    /// The cgroups that belong to the process's container alone. This excludes a hierarchy's root and any cgroup with a
+    /// process older than the container, as happens if the runtime leaves the container in the cgroup that it was
+    /// called from.
     private func cgroups(of process: ProcessReference, _ mounts: MountTable) throws(RemovalError) -> [String] {
         try observing { () throws(ObservationError) in
             let hierarchies = CgroupHierarchies(mounts)

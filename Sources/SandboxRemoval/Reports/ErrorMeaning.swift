@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// What an error number means where a sandbox is taken apart, and what helps; strerror(3) says it in general.
+/// What an error number means while a sandbox is removed, and what helps; strerror(3) gives the general meaning.
 struct ErrorMeaning: Equatable {
     var text: String
     var remedy: String?
@@ -12,7 +12,7 @@ struct ErrorMeaning: Equatable {
 
     /// - Parameters:
     ///   - call: The system call's name, as in `StepCause.call`.
-    ///   - path: What it was about.
+    ///   - path: The path that the call acted on.
     static func of(_ number: Int32, call: String, path: String) -> ErrorMeaning? {
         let place = quoted(path)
         switch number {

@@ -1,13 +1,13 @@
-/// What a removal tells while it runs. Events come from several tasks, one after the other for each step.
+/// What a removal reports while it runs. Events come from several tasks, but in order for each step.
 public enum RemovalEvent: Sendable {
-    /// Another process, or another call, is at it: this one waits for the end of that.
+    /// Another process or another call works on the sandbox; this call waits for it to end.
     case waiting(sandbox: String)
-    /// What is going to be done. Comes again where a container was registered at the last moment.
+    /// The steps that will be carried out. Sent again if a container was registered at the last moment.
     case planned(RemovalPlan)
     case started(Step)
-    /// Directory entries removed so far.
+    /// The number of directory entries removed so far.
     case progress(Step, entries: UInt64)
     case finished(Step, StepRecord)
-    /// Something that is no failure but worth knowing.
+    /// Something that is not a failure but is worth knowing.
     case warning(String)
 }

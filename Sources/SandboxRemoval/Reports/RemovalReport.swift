@@ -1,10 +1,10 @@
 public import FoundationEssentials
 public import SandboxRegistry
 
-/// How one step ended.
+/// The result of one step.
 public struct StepRecord: Codable, Sendable, Equatable {
     public enum Outcome: String, Codable, Sendable {
-        /// It was done now.
+        /// The step was done now.
         case done
         /// There was nothing to do.
         case alreadyDone
@@ -15,30 +15,30 @@ public struct StepRecord: Codable, Sendable, Equatable {
 
     public var number: Int
     public var verb: String
-    /// The sandbox's or container's id.
+    /// The id of the sandbox or container.
     public var subject: String
     public var target: String
     public var outcome: Outcome
-    /// Why it failed or was skipped, and what would help; or what is worth knowing of a success.
+    /// Why the step failed or was skipped, and what would help; or what is worth knowing about a success.
     public var detail: String?
-    /// Why it failed, for programs; nil where `detail` alone knows.
+    /// Why the step failed, for programs; nil if only `detail` says so.
     public var cause: StepCause?
-    /// Milliseconds from the removal's start.
+    /// Milliseconds since the start of the removal.
     public var start: Double
     /// Milliseconds.
     public var duration: Double
-    /// Directory entries that were removed.
+    /// How many directory entries were removed.
     public var entries: UInt64?
 
     public var succeeded: Bool { outcome == .done || outcome == .alreadyDone }
 }
 
-/// What a removal, or a stop, did and left.
+/// What a removal or a stop did, and what it left.
 public struct RemovalReport: Codable, Sendable, Equatable {
     public enum Outcome: String, Codable, Sendable {
         /// Nothing of the sandbox is left.
         case removed
-        /// Nothing of it runs.
+        /// Nothing of the sandbox runs.
         case stopped
         /// At least one step failed; the next call resumes.
         case incomplete
@@ -54,19 +54,20 @@ public struct RemovalReport: Codable, Sendable, Equatable {
     /// In the order of the plan.
     public var steps: [StepRecord]
     public var warnings: [String]
-    /// The program that was to be run before the namespaces went, with its arguments; nil: none.
+    /// The program, with its arguments, that was to run before the namespaces were deleted; nil if there is none.
     public var hook: [String]?
-    /// True where it is incomplete and its time was over: another call with more time may get further.
+    /// True if the removal is incomplete and its time ran out: another call with more time may get further.
     public var ranOutOfTime: Bool?
-    /// True where what was not known to live was taken for dead, after root had looked at every process (`RemovalOptions.assumesDeath`).
+    /// True if containers not known to live were assumed dead, after root had looked at every process
+    /// (`RemovalOptions.assumesDeath`).
     public var assumedDead: Bool?
-    /// How far it went; nil in reports of 0.1.0.
+    /// The bounds of this removal; nil in reports of 0.1.0.
     public var bounds: RemovalBounds?
 
-    /// The steps that failed: what is to be seen to. Those that were skipped for them are not among them.
+    /// The steps that failed and need attention. Steps that were skipped because of them are not included.
     public var failures: [StepRecord] { steps.filter { $0.outcome == .failed } }
 
-    /// Reads a report that was kept. nil where it is none.
+    /// Decodes a stored report; nil if it is not a valid report.
     public init?(_ stored: StoredReport) {
         let decoder = JSONDecoder()
         decoder.dateDecodingStrategy = .iso8601
@@ -88,16 +89,16 @@ public struct RemovalReport: Codable, Sendable, Equatable {
         self.warnings = warnings
     }
 
-    /// One JSON object, its keys in alphabetical order.
+    /// One JSON object with its keys in alphabetical order.
     public func json() -> Data {
         let encoder = JSONEncoder()
         encoder.dateEncodingStrategy = .iso8601
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        // No number of a report can be infinite, which is all that could fail.
+        // Encoding could only fail on an infinite number, and a report contains none.
         return (try? encoder.encode(self)) ?? Data()
     }
 
-    /// For the registry.
+    /// The report as the registry stores it.
     public var stored: StoredReport {
         StoredReport(
             sandboxID: sandbox, podName: pod, startedAt: startedAt, duration: duration, outcome: outcome.rawValue,

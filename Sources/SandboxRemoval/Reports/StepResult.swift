@@ -3,7 +3,7 @@ internal import HelperProtocol
 internal import NodeObservation
 internal import SandboxRegistry
 
-/// What a step that succeeded has to say.
+/// The result of a step that succeeded.
 struct StepSuccess: Sendable {
     var already = false
     var detail: String?
@@ -16,7 +16,7 @@ struct StepSuccess: Sendable {
 /// Why a step failed, as a sentence for people.
 struct StepFailure: Error, Sendable {
     let reason: String
-    /// The same for programs, where it comes from a layer below.
+    /// The cause for programs, if the failure comes from a layer below.
     var cause: StepCause?
 
     init(_ reason: String) { self.reason = reason }
@@ -25,9 +25,9 @@ struct StepFailure: Error, Sendable {
         cause = StepCause(error)
     }
 
-    /// From a reply that says neither that it is so now, nor that it was.
+    /// Describes a reply that reports no success.
     ///
-    /// - Parameter what: What was asked for, unless it is just what the step's description says.
+    /// - Parameter what: What was asked for, unless the step's description already says so.
     init(_ reply: Reply, of what: String? = nil) {
         let prefix = what.map { "\($0): " } ?? ""
         self.init(prefix + Self.reason(reply))
@@ -47,7 +47,7 @@ struct StepFailure: Error, Sendable {
 }
 
 extension Facts {
-    /// What a runtime that failed said: its exit status and the end of its standard error.
+    /// What a failed runtime reported: its exit status and the end of its standard error.
     var runtimeMessage: String? {
         guard case .runtime(let runtime) = self else { return nil }
         let how =
@@ -65,11 +65,11 @@ extension Facts {
 }
 
 extension RuntimeFacts {
-    /// SIGSYS (seccomp(2)).
+    /// Whether the status says that SIGSYS killed the runtime (seccomp(2)).
     var isKilledByFilter: Bool { status == -31 }
 }
 
-/// An error of a layer below, whose description is a step's reason to fail.
+/// An error of a layer below, whose description becomes the reason why a step failed.
 protocol FailureReason: Error, CustomStringConvertible {}
 
 extension HelperError: FailureReason {}
@@ -77,7 +77,7 @@ extension RootError: FailureReason {}
 extension ObservationError: FailureReason {}
 extension RegistryError: FailureReason {}
 
-/// The body's value, or its error as the step's failure.
+/// The value of `body`, or its error as a `StepFailure`.
 func orFail<Value: ~Copyable, Failure: FailureReason>(
     _ body: () throws(Failure) -> Value
 ) throws(StepFailure) -> Value {
