@@ -1,10 +1,11 @@
 internal import Dispatch
 internal import Synchronization
 
-/// At most so many threads for one kind of work that may block. What one kind waits for holds up no other.
+/// A bounded number of threads for one kind of work that may block. Work that blocks holds up no other kind of work.
 ///
-/// Beyond them work waits in memory, first come first served. Threads are there while there is work. Dispatch's own queues would
-/// not do: they share 255 threads, and what is beyond those waits for good where these wait for it.
+/// When all threads are busy, work waits in memory, first come first served. Threads exist only while there is work.
+/// Dispatch's own queues would not suit: they share 255 threads, and work beyond that waits for ever if these threads
+/// wait for it.
 public final class BlockingPool: Sendable {
     private struct State {
         var pending = Queue<@Sendable () -> Void>()
@@ -16,14 +17,14 @@ public final class BlockingPool: Sendable {
     private let state = Mutex(State())
 
     /// - Parameters:
-    ///   - name: What a debugger shows.
+    ///   - name: The name that a debugger shows.
     ///   - threads: At least 1.
     public init(_ name: String, threads: Int) {
         self.name = name
         self.threads = max(1, threads)
     }
 
-    /// Runs `body` on one of the threads, and returns what it does.
+    /// Runs `body` on one of the threads and returns its result.
     public func run<Value: Sendable, Failure>(
         _ body: @escaping @Sendable () throws(Failure) -> Value
     ) async throws(Failure) -> Value {
@@ -33,7 +34,7 @@ public final class BlockingPool: Sendable {
         return try result.get()
     }
 
-    /// Runs `body` on one of the threads, and does not wait.
+    /// Runs `body` on one of the threads without waiting for it.
     public func start(_ body: @escaping @Sendable () -> Void) {
         let isFirst = state.withLock { state in
             state.pending.append(body)
@@ -59,7 +60,7 @@ public final class BlockingPool: Sendable {
     }
 }
 
-/// A task that prefers it may block, too.
+/// A task that prefers this executor may block, too.
 extension BlockingPool: TaskExecutor {
     public func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
@@ -67,7 +68,7 @@ extension BlockingPool: TaskExecutor {
     }
 }
 
-/// First in, first out, without moving what is behind the first.
+/// A first-in, first-out queue. Removing the first element does not move the others each time.
 public struct Queue<Element> {
     private var elements: [Element?] = []
     private var head = 0

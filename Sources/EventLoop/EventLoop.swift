@@ -1,11 +1,12 @@
 internal import Synchronization
 
-/// One thread that waits until a descriptor is readable, or a deadline has passed, and runs the tasks that prefer it.
+/// One thread that waits until a descriptor is readable or a deadline has passed, and runs the tasks that prefer it.
 ///
-/// What such a task waits for wakes this thread, which then goes on with the task: no other thread is woken. So it suits many
-/// small steps that mostly wait. What blocks (a disk, a lock, another process) delays all others here: that is done elsewhere.
+/// An event that such a task waits for wakes this thread, which then continues the task, so that no other thread is
+/// woken. This suits many small steps that mostly wait. Work that blocks (on a disk, a lock or another process) would
+/// delay all other tasks here, so it must be done elsewhere.
 public final class EventLoop: TaskExecutor {
-    /// Started at the first use; a failure (no descriptors, no threads) stays one.
+    /// Started at the first use. A failure (no descriptors, no threads) is permanent.
     public static let shared: Result<EventLoop, EventLoopError> = {
         do throws(EventLoopError) {
             let loop = try EventLoop()
@@ -19,10 +20,10 @@ public final class EventLoop: TaskExecutor {
         }
     }()
 
-    /// Of the loop's thread; 0 before that runs.
+    /// The number of the loop's thread; 0 before that thread runs.
     static let thread = Atomic<UInt>(0)
 
-    /// What a task is to prefer; nil where it cannot be had, and the task runs as any other.
+    /// The executor for a task to prefer; nil if the loop could not be started, and the task then runs like any other.
     public static var preferred: (any TaskExecutor)? { try? shared.get() }
 
     private struct Wait {
@@ -33,13 +34,13 @@ public final class EventLoop: TaskExecutor {
     private struct State {
         var waits: [UInt64: Wait] = [:]
         var lastToken = WaitSet.bellToken
-        /// When the timer fires; nil: it is off. It may fire too early, never too late.
+        /// When the timer fires; nil if it is off. It may fire too early, but never too late.
         var timer: ContinuousClock.Instant?
     }
 
     private struct Jobs {
         var pending: [UnownedJob] = []
-        /// Nobody looks for jobs before something is ready.
+        /// Whether the loop waits, and looks at no job before something is ready.
         var isWaiting = false
     }
 
@@ -49,11 +50,11 @@ public final class EventLoop: TaskExecutor {
 
     private init() throws(EventLoopError) { set = try WaitSet() }
 
-    /// True as soon as the descriptor is readable or its other end is gone; false once the deadline has passed.
+    /// Returns true as soon as the descriptor is readable or its other end is gone; false once the deadline has passed.
     ///
     /// - Parameters:
-    ///   - descriptor: Stays open until this returns.
-    ///   - endsWithTask: Whether it also returns false as soon as the task is cancelled.
+    ///   - descriptor: Must stay open until this returns.
+    ///   - endsWithTask: Whether to return false also as soon as the task is cancelled.
     public func readable(
         _ descriptor: Int32, until deadline: ContinuousClock.Instant, endsWithTask: Bool = false
     ) async -> Bool {
@@ -80,14 +81,14 @@ public final class EventLoop: TaskExecutor {
             do throws(EventLoopError) {
                 try set.arm(descriptor, token: token)
             } catch {
-                // Not at once: those who look again when a wait ends would do nothing else.
+                // The wait does not end at once: a caller that tries again after each wait would do nothing else.
                 let soon = min(deadline, .now + .milliseconds(100))
                 state.withLock { state in
                     state.waits[token]?.deadline = soon
                     require(timer: soon, in: &state)
                 }
             }
-            // Cancelled before there was a wait that this could end.
+            // The task may have been cancelled before there was a wait to end.
             if endsAtOnce() { finish(token, ready: false) }
         }
     }
@@ -97,7 +98,7 @@ public final class EventLoop: TaskExecutor {
         wait?.continuation.resume(returning: ready)
     }
 
-    /// For the runtime of Swift's concurrency: has a part of a task run by this thread.
+    /// Called by Swift's concurrency runtime to have this thread run a part of a task.
     public func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
         let isWaiting = jobs.withLock { jobs in
@@ -118,7 +119,7 @@ public final class EventLoop: TaskExecutor {
         let ready = set.wait(blocks: pending.isEmpty)
         jobs.withLock { $0.isWaiting = false }
         for token in ready where token > WaitSet.bellToken { finish(token, ready: true) }
-        // Last: what is ready at its deadline is ready.
+        // Last, so that a descriptor that is ready at its deadline counts as ready.
         if ready.contains(WaitSet.timerToken) { expire() }
     }
 

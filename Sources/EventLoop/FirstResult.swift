@@ -1,6 +1,6 @@
 internal import Synchronization
 
-/// The first of several values that tasks have, while the others are on their way; one task waits for it.
+/// The first of several values that tasks produce concurrently; one task waits for it.
 public final class FirstResult<Value: Sendable>: Sendable {
     private struct State {
         var value: Value?
@@ -10,7 +10,7 @@ public final class FirstResult<Value: Sendable>: Sendable {
 
     public init() {}
 
-    /// Values after the first are dropped.
+    /// Sets the value. Values after the first are dropped.
     public func finish(_ value: Value) {
         let continuation = state.withLock { state -> CheckedContinuation<Value, Never>? in
             guard state.value == nil else { return nil }
@@ -31,7 +31,7 @@ public final class FirstResult<Value: Sendable>: Sendable {
     }
 }
 
-/// What `body` returns, or nil at the deadline. Then it goes on, and its value is dropped.
+/// What `body` returns, or nil at the deadline. In that case `body` continues, and its value is dropped.
 public func within<Value: Sendable>(
     _ deadline: ContinuousClock.Instant, _ body: @escaping @Sendable () async -> Value
 ) async -> Value? {

@@ -2,10 +2,11 @@
     internal import Synchronization
 #endif
 
-/// Says that what follows may wait for a disk, the kernel or another process.
+/// Declares that the code that follows may wait for a disk, the kernel or another process.
 ///
-/// In a build for debugging it ends a process that has called `forbidBlockingTasks`, as podreapd does in its tests, on a thread that must
-/// not wait: the event loop's, gRPC's, and every other that runs a task. In others it does nothing.
+/// A debug build ends the process here if the process has called `forbidBlockingTasks`, as podreapd does in its tests,
+/// and the thread must not wait: the event loop's thread, gRPC's threads, and every other thread that is running a
+/// task, except a `BlockingPool`'s. Other builds do nothing.
 @inline(__always)
 public func mayBlock(_ what: StaticString = #function) {
     #if DEBUG
@@ -13,7 +14,7 @@ public func mayBlock(_ what: StaticString = #function) {
     #endif
 }
 
-/// Says of the calling thread whether it is one for what may block.
+/// Declares whether the calling thread is meant for work that may block.
 @inline(__always)
 func mayBlockFromHere(_ may: Bool) {
     #if DEBUG
@@ -24,7 +25,7 @@ func mayBlockFromHere(_ may: Bool) {
     #endif
 }
 
-/// From here on no task of this process may block its thread: it serves others.
+/// From here on, no task of this process may block its thread, because the thread serves other tasks too.
 public func forbidBlockingTasks() {
     #if DEBUG
         BlockingRule.isStrict.store(true, ordering: .relaxed)
@@ -34,7 +35,7 @@ public func forbidBlockingTasks() {
 #if DEBUG
     enum BlockingRule {
         static let isStrict = Atomic(false)
-        /// Those that are for what may block.
+        /// The threads that are meant for work that may block.
         static let threads = Mutex<Set<UInt>>([])
 
         static func check(_ what: StaticString) {

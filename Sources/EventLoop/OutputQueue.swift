@@ -1,9 +1,9 @@
 internal import Dispatch
 internal import Synchronization
 
-/// Writes text to a descriptor on a thread of its own, so that no caller waits for whoever reads the other end.
+/// Writes text to a descriptor on a thread of its own, so that no caller waits for the reader at the other end.
 ///
-/// Text that nobody reads stays in memory up to a bound. Beyond it, text that may be lost is dropped and counted.
+/// Text that nobody reads stays in memory up to a bound. Beyond that, text that may be lost is dropped and counted.
 public final class OutputQueue: Sendable {
     private struct State {
         var texts = Queue<String>()
@@ -11,7 +11,7 @@ public final class OutputQueue: Sendable {
         var bytes = 0
         var dropped = 0
         var hasThread = false
-        /// Who waits until nothing is left.
+        /// Callers of `flush` that wait until nothing is left.
         var flushing: [DispatchSemaphore] = []
     }
 
@@ -22,18 +22,18 @@ public final class OutputQueue: Sendable {
     private let bell = DispatchSemaphore(value: 0)
 
     /// - Parameters:
-    ///   - descriptor: Stays open. It may be in non-blocking mode.
-    ///   - bound: The most bytes that wait before text is dropped.
-    ///   - lossNote: What is written in the place of so many texts that were dropped.
+    ///   - descriptor: Must stay open. It may be in non-blocking mode.
+    ///   - bound: The most bytes that may wait before text is dropped.
+    ///   - lossNote: Returns the text that is written in place of this many dropped texts.
     public init(descriptor: Int32, bound: Int, lossNote: @escaping @Sendable (Int) -> String) {
         self.descriptor = descriptor
         self.bound = bound
         self.lossNote = lossNote
     }
 
-    /// Hands a text over. Texts come out whole and in order; what a closed pipe does not take is lost.
+    /// Adds a text to the queue. Texts are written whole and in order; text that a closed pipe does not accept is lost.
     ///
-    /// - Parameter isKept: Whether it is taken even beyond the bound.
+    /// - Parameter isKept: Whether the text is accepted even beyond the bound.
     public func add(_ text: String, isKept: Bool = false) {
         let needsThread = state.withLock { state in
             if !isKept, state.bytes > 0, state.bytes + text.utf8.count > bound {
@@ -52,8 +52,8 @@ public final class OutputQueue: Sendable {
     /// Whether everything has been written.
     public var isIdle: Bool { state.withLock { $0.bytes == 0 } }
 
-    /// Blocks until everything has been written: true then. False where that takes longer than `limit`; without one it waits as long as
-    /// it takes.
+    /// Blocks until everything has been written, and then returns true. Returns false if that takes longer than
+    /// `limit`; without a limit it waits as long as necessary.
     @discardableResult
     public func flush(within limit: Duration? = nil) -> Bool {
         let written = DispatchSemaphore(value: 0)
@@ -66,7 +66,8 @@ public final class OutputQueue: Sendable {
         if hasThread {
             bell.signal()
         } else {
-            // There are no threads to be had, and nobody else waits for this any more.
+            // No thread could be started, and nobody else waits for this one any more, so this one writes the texts
+            // itself.
             while let text = next() { write(text) }
         }
         guard let limit else {

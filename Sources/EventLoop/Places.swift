@@ -1,6 +1,7 @@
 internal import Synchronization
 
-/// A bounded number of places, which tasks take in the order in which they come. Who waits for one takes no thread.
+/// A bounded number of places, which tasks take in the order in which they come. A task that waits for a place occupies
+/// no thread.
 public final class Places: Sendable {
     private struct State {
         var free: Int
@@ -14,7 +15,7 @@ public final class Places: Sendable {
     /// - Parameter count: At least 1.
     public init(_ count: Int) { state = Mutex(State(free: max(1, count))) }
 
-    /// True where a place was taken, which is to be given back; false where none was free by the deadline.
+    /// True if a place was taken, which the caller must give back; false if none was free by the deadline.
     public func take(until deadline: ContinuousClock.Instant) async -> Bool {
         let ticket = state.withLock { state -> Int? in
             if state.free > 0 {
@@ -32,7 +33,7 @@ public final class Places: Sendable {
         defer { timer.cancel() }
         return await withCheckedContinuation { continuation in
             let isThere: Bool? = state.withLock { state in
-                // One may have been given back meanwhile.
+                // A place may have been given back meanwhile.
                 if state.free > 0 {
                     state.free -= 1
                     return true

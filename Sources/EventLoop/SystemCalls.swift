@@ -1,4 +1,4 @@
-// The only file of this module with unsafe code: wrappers of CClient.h, and of the runtime of Swift's concurrency.
+// The only file of this module with unsafe code: wrappers of CClient.h and of Swift's concurrency runtime.
 
 internal import CLinux
 internal import Glibc
@@ -13,7 +13,7 @@ public struct EventLoopError: Error, Equatable, Sendable {
     }
 }
 
-/// What one thread waits for (epoll(7)): descriptors, each once, a timer, and a bell. It stays open.
+/// What one thread waits for (epoll(7)): descriptors, each reported once, a timer, and a bell. It is never closed.
 struct WaitSet: Sendable {
     static let timerToken: UInt64 = 0
     static let bellToken: UInt64 = 1
@@ -36,10 +36,10 @@ struct WaitSet: Sendable {
 
     func setTimer(nanoseconds: UInt64) { _ = client_set_timer(timer, nanoseconds) }
 
-    /// Has `wait` return, or the next one where nobody waits.
+    /// Makes the current `wait` return, or the next one if no thread is waiting.
     func ring() { client_ring(bell) }
 
-    /// The tokens of what is ready; blocks until something is, if it may.
+    /// The tokens of what is ready. If `blocks` is true, waits until something is.
     func wait(blocks: Bool) -> ArraySlice<UInt64> {
         var tokens = [UInt64](repeating: 0, count: 16)
         let count = unsafe client_wait(set, timer, blocks ? 1 : 0, &tokens, 16)
@@ -47,10 +47,10 @@ struct WaitSet: Sendable {
     }
 }
 
-/// A number that no other thread of this process has meanwhile.
+/// A number that no other thread of this process has at the same time.
 func threadNumber() -> UInt { UInt(pthread_self()) }
 
-/// What debuggers show of the calling thread.
+/// The calling thread's name, as a debugger shows it.
 func threadName() -> String {
     let file = unsafe open("/proc/thread-self/comm", O_RDONLY | O_CLOEXEC)
     guard file >= 0 else { return "" }
@@ -63,7 +63,7 @@ func threadName() -> String {
 /// Whether this thread is running a task now.
 func isInTask() -> Bool { unsafe withUnsafeCurrentTask { unsafe $0 != nil } }
 
-/// Writes all of a text, however long that takes; what a closed pipe does not take is lost.
+/// Writes all of a text, however long that takes; text that a closed pipe does not accept is lost.
 func writeAll(_ text: String, to descriptor: Int32) {
     var bytes = Array(text.utf8)[...]
     while !bytes.isEmpty {
@@ -79,13 +79,13 @@ func writeAll(_ text: String, to descriptor: Int32) {
     }
 }
 
-/// Runs a part of a task, which the runtime of Swift's concurrency hands over once, and which is gone afterwards.
+/// Runs a part of a task. Swift's concurrency runtime hands over each job once, and the job is gone afterwards.
 func runJob(_ job: UnownedJob, on executor: some TaskExecutor) {
     unsafe job.runSynchronously(on: executor.asUnownedTaskExecutor())
 }
 
-/// Has waits of this thread, and of threads that it starts, end on time: whoever started this process may have left it so much timer
-/// slack (PR_SET_TIMERSLACK) that they never end.
+/// Resets this thread's timer slack, and so that of threads it starts: whoever started this process may have set so
+/// much (PR_SET_TIMERSLACK) that timed waits would never end.
 public func forgetTimerSlack() { client_forget_slack() }
 
 /// Runs `body` on a thread of its own, with every signal blocked.

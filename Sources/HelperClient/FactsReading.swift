@@ -1,7 +1,7 @@
 public import HelperProtocol
 
 extension Facts {
-    /// The topmost mount at a place, whatever version of the protocol told it.
+    /// The topmost mount at a place, in any version of the protocol.
     public var mountIdentity: MountIdentity? {
         switch self {
         case .mount(let identity), .mountPoint(let identity, _): identity
@@ -9,7 +9,7 @@ extension Facts {
         }
     }
 
-    /// A container's state directory, from a look, whatever version of the protocol told it.
+    /// A container's state directory, as a look reported it in any version of the protocol.
     public var stateDirectory: NodeIdentity? {
         switch self {
         case .directory(let facts): facts.identity

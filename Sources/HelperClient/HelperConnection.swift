@@ -2,12 +2,12 @@ internal import EventLoop
 internal import HelperProtocol
 internal import Synchronization
 
-/// One helper's process and our end of its socket. Requests are sent by one task at a time.
+/// One helper's process and our end of its socket. Only one task sends requests at a time.
 final class HelperConnection: Sendable {
     private let connection: Connection
     private let loop: EventLoop
     private let lastID = Atomic<UInt64>(0)
-    /// The protocol version that its Welcome named; until then the one in which Hello is said.
+    /// The protocol version that its Welcome named; until then, the version in which Hello is sent.
     private let version = Atomic<UInt16>(Limits.oldestVersion)
     /// How long a process may take to end after it has closed its socket.
     private static let dying: Duration = .seconds(1)
@@ -25,14 +25,14 @@ final class HelperConnection: Sendable {
         }
     }
 
-    /// Who listens at the socket that a helper came from; nil for a connection.
+    /// The process that listens at the socket that the helper came from; nil for a child.
     var listener: Int32? { connection.listener }
 
-    /// Sends one request and waits for its reply. After any error the helper is of no more use and must be ended.
+    /// Sends one request and waits for its reply. After any error the helper can no longer be used and must be ended.
     ///
     /// - Parameters:
-    ///   - milliseconds: The request's deadline, which the helper keeps.
-    ///   - limit: How long to wait at most.
+    ///   - milliseconds: The request's deadline, which the helper observes.
+    ///   - limit: The longest time to wait.
     func exchange(_ request: Request, milliseconds: UInt32, within limit: Duration) async throws(HelperError) -> Reply {
         let version = version.load(ordering: .relaxed)
         guard request.version <= version else {
@@ -44,14 +44,15 @@ final class HelperConnection: Sendable {
             let packet = RequestPacket(id: id, deadline: milliseconds, request: request)
             try connection.send(packet.encoded(version: version))
         } catch {
-            // One that refuses to start may have said so, and be gone, before it is asked anything.
+            // A helper that refuses to start may have said so, and ended, before it is sent anything.
             guard error.isPeerGone else { throw .system(errno: error.number) }
         }
         var buffer = [UInt8](repeating: 0, count: Limits.replyBytes + 1)
         var isInTime = true
         while isInTime {
             isInTime = await connection.socket.readable(loop, until: deadline)
-            // Looked for after the deadline too: this process may have slept through both.
+            // The packet is looked for after the deadline too: this process may have slept past both its arrival and
+            // the deadline.
             guard let packet = connection.receive(into: &buffer) else { continue }
             guard packet.bytes > 0 else { throw .died(request.kind, await ending()) }
             return try Reply(buffer, packet, to: request.kind, id, version)
@@ -59,19 +60,19 @@ final class HelperConnection: Sendable {
         throw .noReply(request.kind, limit)
     }
 
-    /// Speaks a version of the protocol from now on.
+    /// Uses this version of the protocol from now on.
     func speak(_ agreed: UInt16) { version.store(agreed, ordering: .relaxed) }
 
     var isRunning: Bool { connection.reap() == .running }
 
-    /// Waits a moment for the process's end.
+    /// Waits briefly for the process's end.
     private func ending() async -> HelperError.Ending {
         await connection.awaitEnd(loop, until: .now + Self.dying)
         guard case .ended(let status) = connection.reap() else { return .unknown }
         return status < 0 ? .signalled(-status) : .exited(status)
     }
 
-    /// Ends the process, and returns when it is dead and reaped: soon, or never where the kernel holds it.
+    /// Ends the process, and returns when it is dead and reaped: soon, or never if the kernel holds it.
     func end() async {
         connection.end()
         while connection.reap() == .running { await connection.awaitEnd(loop, until: .now + .seconds(60)) }

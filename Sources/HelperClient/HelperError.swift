@@ -1,13 +1,13 @@
 public import HelperProtocol
 
-/// Why a helper could not be started, or did not answer. What a helper answers, refusals and failures of operations
-/// too, is no error of this kind but an `Outcome`.
+/// Why a helper could not be started or did not answer. What a helper answers is an `Outcome` and not such an error,
+/// even if it is a refusal or a failure.
 public enum HelperError: Error, Sendable, Equatable, CustomStringConvertible {
-    /// How a helper's process ended, as far as it is known.
+    /// How a helper's process ended, if that is known.
     public enum Ending: Sendable, Equatable, CustomStringConvertible {
         case exited(Int32)
         case signalled(Int32)
-        /// Its socket is closed, but it has not ended.
+        /// The helper closed its socket, but is not known to have ended.
         case unknown
 
         public var description: String {
@@ -19,39 +19,39 @@ public enum HelperError: Error, Sendable, Equatable, CustomStringConvertible {
         }
     }
 
-    /// There is no such program.
+    /// The program does not exist.
     case missing(String)
-    /// The program is there, and this user may not execute it, or it is none.
+    /// The program exists, but this user may not execute it, or it is not a program.
     case notExecutable(String, errno: Int32)
-    /// It could not be started for another reason: this process's limits, or the system's.
+    /// The program could not be started for another reason, such as a limit of this process or of the system.
     case notStarted(String, errno: Int32)
-    /// Nobody can be reached at the socket that helpers come from.
+    /// No connection can be made to the socket that helpers come from.
     case noSocket(String, errno: Int32)
-    /// It ended before it answered Hello.
+    /// The helper ended before it answered Hello.
     case endedAtStart(String, Ending)
-    /// It did not answer Hello in time.
+    /// The helper did not answer Hello in time.
     case startTimedOut(String, Duration)
-    /// It refuses to serve; the rule is one of those for the start.
+    /// The helper refuses to serve; the rule is one of those that apply at the start.
     case startRefused(Rule, detail: String)
-    /// It could not get ready: a system call failed.
+    /// The helper could not finish its start: a system call failed.
     case startFailed(Failure)
-    /// It runs without capabilities that it needs, a bit each by number (capabilities(7)).
+    /// The helper lacks capabilities that it needs, one bit for each number (capabilities(7)).
     case missingCapabilities(HelperLaunch, UInt64)
-    /// It speaks no version of the protocol that this program speaks.
+    /// The helper speaks no protocol version that this program speaks.
     case unsupportedVersion(VersionRange)
-    /// Its answer is no valid reply to the request. It was ended.
+    /// The helper's answer is not a valid reply to the request. The helper was ended.
     case malformedReply(String)
-    /// It does not understand the request; so this program and the helper do not belong together.
+    /// The helper does not understand the request, so this program and the helper do not match.
     case rejected(Malformed)
-    /// It ended without an answer, and so did those that were asked next, if asking again is harmless.
+    /// The helper ended without an answer. So did those asked next, if repeating the request is harmless.
     case died(Kind, Ending)
-    /// No answer came by the request's deadline and the margin. The helper was abandoned.
+    /// No answer came within the request's deadline and the margin. The helper was abandoned.
     case noReply(Kind, Duration)
-    /// So many helpers hang that no new one is started.
+    /// This many helpers hang, so no new one is started.
     case tooManyAbandoned(Int)
-    /// No helper was free, or ready, in the time that the call had.
+    /// No helper was free or ready within the time that the call had.
     case allBusy(after: Duration)
-    /// `helper.conf` was changed, and no helper is left that goes by what it was when the work began.
+    /// `helper.conf` was changed, and no helper is left that uses the policy of when the work began.
     case policyChanged
     /// A system call of this process failed.
     case system(errno: Int32)
@@ -136,17 +136,17 @@ public enum HelperError: Error, Sendable, Equatable, CustomStringConvertible {
 
 /// The capabilities of the helper's file.
 public enum CapabilityNames {
-    /// As setcap(8) takes them.
+    /// In the form that setcap(8) takes.
     public static let helper = "cap_sys_admin,cap_dac_override,cap_fowner,cap_kill,cap_setuid,cap_setgid,cap_setpcap"
     private static let byNumber = [
         1: "cap_dac_override", 3: "cap_fowner", 5: "cap_kill", 6: "cap_setgid", 7: "cap_setuid", 8: "cap_setpcap",
         21: "cap_sys_admin",
     ]
 
-    /// What the helper needs, a bit each by number (capabilities(7)).
+    /// The capabilities that the helper needs, one bit for each number (capabilities(7)).
     public static let needed: UInt64 = byNumber.keys.reduce(0) { $0 | 1 << UInt64($1) }
 
-    /// Names of the capabilities whose bits are set, for people.
+    /// Names of the capabilities whose bits are set, for messages.
     public static func list(_ set: UInt64) -> String {
         (0..<64).filter { set & (1 << UInt64($0)) != 0 }
             .map { byNumber[$0] ?? "capability \($0)" }.joined(separator: ", ")

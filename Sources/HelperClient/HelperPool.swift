@@ -2,20 +2,20 @@ internal import EventLoop
 public import HelperProtocol
 internal import Synchronization
 
-/// The helpers of one orchestrator: started when there is work for them, one request in flight each.
+/// The helpers of one orchestrator: each is started when there is work for it and handles one request at a time.
 ///
-/// Calls wait without blocking a thread, also while every helper is busy. Cancelling a task does not cancel its call: what
-/// the helper was asked to do happens.
+/// A call waits without blocking a thread, even while every helper is busy. Cancelling a task does not cancel its call:
+/// the helper still carries out the request.
 public final class HelperPool: Sendable {
     private let launch: HelperLaunch
     private let limits: HelperLimits
     private let roster: Mutex<HelperRoster>
-    /// Those who want the policy read anew share one start, by what the file is.
+    /// Starts that read the policy anew, by the file's stamp: concurrent callers with the same stamp share one start.
     private let renewals = Mutex<[PolicyStamp: Task<HelperError?, Never>]>([:])
-    /// Programs are read from a disk.
+    /// Threads for starting helpers: programs are read from a disk, which may block.
     private static let threads = BlockingPool("helpers", threads: 4)
 
-    /// Nothing is started yet.
+    /// Starts no helper yet.
     public init(_ launch: HelperLaunch, limits: HelperLimits = HelperLimits()) {
         self.launch = launch
         self.limits = limits
@@ -26,19 +26,20 @@ public final class HelperPool: Sendable {
         for helper in roster.withLock({ $0.idleHelpers }) { Task.detached { await helper.end() } }
     }
 
-    /// How many helpers were started up to now; more than work at once: some had to be replaced.
+    /// How many helpers were started so far. It can exceed the number that work at once, because some are replaced.
     public var started: Int { roster.withLock { $0.started } }
 
-    /// The process that hands the helpers' sockets out; nil for a program, and before the first helper. Helpers are in its mount
-    /// namespace, or in this process's.
+    /// The process that hands out the helpers' sockets; nil if helpers are started as a program, or before the first
+    /// one. Helpers are in that process's mount namespace, or in this process's if they are started as a program.
     public var serviceManager: Int32? { roster.withLock { $0.listener } }
 
     /// The most helpers that work at once.
     public var most: Int { limits.helpers }
 
-    /// The helpers that go by `helper.conf` as it is now; starts one if none was started since it was changed.
+    /// Opens a session with helpers that use `helper.conf` as it is now; starts one if none was started since the file
+    /// changed.
     ///
-    /// - Parameter end: Until when to wait for that; nil: as long as a start may take.
+    /// - Parameter end: Until when to wait for the session; nil to wait as long as a start may take.
     public func session(until end: ContinuousClock.Instant? = nil) async throws(HelperError) -> HelperSession {
         let path = launch.policyPath
         let stamp = await Self.threads.run { PolicyStamp(path) }
@@ -49,18 +50,18 @@ public final class HelperPool: Sendable {
         return session
     }
 
-    /// What the helper is and what its policy lets it do; starts one if need be.
+    /// The helper's release, and what its policy allows; starts a helper if need be.
     public func welcome() async throws(HelperError) -> Welcome { try await session().welcome }
 
-    /// Asks a helper, by the policy as it is now; see `HelperSession.call`.
+    /// Sends a request under the policy as it is now; see `HelperSession.call`.
     public func call(
         _ request: Request, deadline: Duration, patience: Duration = .zero, since: ContinuousClock.Instant? = nil
     ) async throws(HelperError) -> Reply {
         try await session().call(request, deadline: deadline, patience: patience, since: since)
     }
 
-    /// Starts helpers in the background until there are `count`, so that the first calls need not wait for it. Where
-    /// that fails, those calls say why.
+    /// Starts helpers in the background until there are `count`, so that the first calls need not wait for a start. If
+    /// a start fails, those calls report why.
     public func warm(_ count: Int) {
         for _ in 0..<roster.withLock({ $0.warm(count) }) { startInBackground(for: nil) }
     }
@@ -151,13 +152,13 @@ public final class HelperPool: Sendable {
 
     private func startInBackground(for ticket: Int?) { Task.detached { await self.start(for: ticket) } }
 
-    /// Starts a helper that is counted already, and gives it to who waits; why that failed.
+    /// Starts a helper that the roster already counts, and gives it to a waiter. Returns the error if that fails.
     @discardableResult
     private func start(for ticket: Int?) async -> HelperError? {
         do throws(HelperError) {
             let member: HelperRoster.Member
             do throws(HelperError) { member = try await started() } catch .policyChanged {
-                // It had read the policy right before somebody changed that.
+                // The helper read the policy just before the file was changed.
                 member = try await started()
             }
             perform(roster.withLock { $0.hasStarted(member) })
@@ -173,7 +174,7 @@ public final class HelperPool: Sendable {
         guard hanging < max(1, limits.abandoned) else { throw HelperError.tooManyAbandoned(hanging) }
         let order = roster.withLock { $0.nextStart() }
         let (helper, stamp) = try await Self.threads.run { [launch] () throws(HelperError) in
-            // Before the helper reads it, so that a later change is not missed.
+            // Taken before the helper reads the file, so that a later change is not missed.
             let stamp = PolicyStamp(launch.policyPath)
             return (try HelperConnection(launch), stamp)
         }
@@ -196,7 +197,7 @@ public final class HelperPool: Sendable {
     private func retire(_ member: HelperRoster.Member, after error: HelperError) {
         let helper = member.helper
         guard case .noReply = error else {
-            // What ended this one may have ended those that wait for work too, and not all at the same instant.
+            // Whatever ended this helper may also have ended the idle ones, though not at the same instant.
             Task.detached { await helper.end() }
             return perform(roster.withLock { $0.remove(member, withIdle: true) })
         }
@@ -213,7 +214,7 @@ public final class HelperPool: Sendable {
 }
 
 extension HelperLaunch {
-    /// What a helper reads; another path than the installed one only where it is started with that.
+    /// The policy file that a helper reads: the installed one, unless the helper is started with another path.
     fileprivate var policyPath: String {
         if case .program(_, let arguments) = self, let path = arguments.first {
             path

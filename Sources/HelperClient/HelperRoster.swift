@@ -1,11 +1,11 @@
 internal import HelperProtocol
 
-/// Which helpers there are, who waits for one, and by which policy each goes: the pool's decisions, as a value.
+/// The helpers, the waiting calls, and the policy that each uses: the pool's decisions, as a value.
 ///
-/// A helper reads its policy once, when it starts. Places and runtimes are indices into that, so a call goes only to helpers of the
-/// policy that it was made for; who begins anew goes by the current one.
+/// A helper reads its policy once, when it starts. Places and runtimes are indices into that policy, so a call goes
+/// only to helpers of the policy that it was made for; new work uses the current policy.
 struct HelperRoster {
-    /// A helper, and the policy by which it goes.
+    /// A helper, and the number of the policy that it uses.
     struct Member: Sendable {
         let helper: HelperConnection
         let policy: Int
@@ -18,20 +18,20 @@ struct HelperRoster {
 
     struct Waiter {
         let ticket: Int
-        /// nil: before all others.
+        /// Nil precedes all others.
         let since: ContinuousClock.Instant?
-        /// nil: the current one.
+        /// Nil if it waits for the current policy.
         let policy: Int?
         let continuation: CheckedContinuation<Grant, Never>
-        /// A helper is being started because of this one, who hears why that fails.
+        /// Whether a helper is being started for this waiter, which receives the error if that fails.
         var hasStart = false
     }
 
-    /// What is to be done when the lock is let go.
+    /// What to do once the lock is released.
     struct Orders {
         var grants: [(continuation: CheckedContinuation<Grant, Never>, grant: Grant)] = []
         var ends: [HelperConnection] = []
-        /// Each for the waiter with this ticket, or for nobody.
+        /// Helpers to start, each for the waiter with this ticket, or for nobody if nil.
         var starts: [Int?] = []
     }
 
@@ -39,15 +39,15 @@ struct HelperRoster {
         let number: Int
         let welcome: Welcome
         var stamp: PolicyStamp
-        /// Which start read it first.
+        /// The number of the start that first read this policy.
         let order: Int
         var sessions = 0
-        /// Idle and busy helpers.
+        /// The number of idle and busy helpers.
         var alive = 0
     }
 
     let most: Int
-    /// The one used last is used next.
+    /// The helper used last is used next.
     private var idle: [Member] = []
     private var waiting: [Waiter] = []
     private var policies: [Int: Policy] = [:]
@@ -75,7 +75,8 @@ struct HelperRoster {
 
     // MARK: Sessions
 
-    /// Opens one of the current policy; nil where there is none, or not one that was read from the file as it is now.
+    /// Opens a session under the current policy; nil if there is none, or if it was not read from the file as it is
+    /// now.
     mutating func openSession(_ stamp: PolicyStamp?) -> (policy: Int, welcome: Welcome)? {
         guard let current, let policy = policies[current], stamp == nil || stamp == policy.stamp else { return nil }
         policies[current]?.sessions += 1
@@ -89,12 +90,12 @@ struct HelperRoster {
         return orders
     }
 
-    /// By which policy a helper goes that has just started.
+    /// Returns the policy of a helper that has just started.
     ///
     /// - Parameters:
-    ///   - stamp: What the policy's file was right before its start.
-    ///   - order: The number of its start.
-    /// - Throws: `policyChanged` where it has read what is not current any more.
+    ///   - stamp: The stamp of the policy file right before the start.
+    ///   - order: The number of the start.
+    /// - Throws: `policyChanged` if the helper read a policy that is no longer current.
     mutating func adopt(_ welcome: Welcome, _ stamp: PolicyStamp, order: Int) throws(HelperError) -> Int {
         if let current, let policy = policies[current] {
             if policy.welcome.isOfSamePolicy(as: welcome) {
@@ -112,13 +113,13 @@ struct HelperRoster {
 
     // MARK: Helpers
 
-    /// A helper that has nothing to do.
+    /// Takes an idle helper of a policy; nil if there is none.
     mutating func takeIdle(_ policy: Int?) -> Member? {
         guard let wanted = policy ?? current else { return nil }
         while let index = idle.lastIndex(where: { $0.policy == wanted }) {
             let member = idle.remove(at: index)
             if member.helper.isRunning { return member }
-            // Somebody has killed it meanwhile.
+            // The helper has ended meanwhile.
             policies[wanted]?.alive -= 1
         }
         return nil
@@ -135,19 +136,19 @@ struct HelperRoster {
         return orders
     }
 
-    /// Whoever waits no longer.
+    /// Removes a waiter; nil if it no longer waits.
     mutating func leave(_ ticket: Int) -> CheckedContinuation<Grant, Never>? {
         waiting.firstIndex { $0.ticket == ticket }.map { waiting.remove(at: $0).continuation }
     }
 
-    /// So many starts that nobody waits for yet, for a pool that is to have `count` helpers.
+    /// How many helpers to start, with no waiter, so that the pool has `count`.
     mutating func warm(_ count: Int) -> Int {
         let missing = max(0, min(count, most) - aliveNow - starting)
         starting += missing
         return missing
     }
 
-    /// One that reads the policy anew, whether or not there is a place.
+    /// Counts a start that reads the policy anew, even if the pool is full.
     mutating func probe() { starting += 1 }
 
     mutating func nextStart() -> Int {
@@ -176,9 +177,9 @@ struct HelperRoster {
         return orders
     }
 
-    /// Takes one out that is of no more use.
+    /// Removes a helper that can no longer be used.
     ///
-    /// - Parameter withIdle: Whether those that have nothing to do are to go, too.
+    /// - Parameter withIdle: Whether to end the idle helpers too.
     mutating func remove(_ member: Member, withIdle: Bool) -> Orders {
         var orders = Orders()
         policies[member.policy]?.alive -= 1
@@ -191,7 +192,7 @@ struct HelperRoster {
         return orders
     }
 
-    /// Gives a helper to who waits for one, if anybody does.
+    /// Gives a helper to a waiter, if there is one.
     private mutating func hand(_ member: Member, _ orders: inout Orders) {
         let suited = waiting.indices.filter { (waiting[$0].policy ?? current) == member.policy }
         if let next = suited.min(by: { Self.isBefore(waiting[$0].since, waiting[$1].since) }) {
@@ -206,13 +207,14 @@ struct HelperRoster {
         balance(&orders)
     }
 
-    /// Whose work began first, of whose own calls the first.
+    /// Orders waiters by when their work began, nil first, and equal ones by when they came.
     private static func isBefore(_ left: ContinuousClock.Instant?, _ right: ContinuousClock.Instant?) -> Bool {
         guard let left, let right else { return left == nil && right != nil }
         return left < right
     }
 
-    /// Has as many started as are waited for and may be; tells those that none can come for any more.
+    /// Orders as many starts as there are waiters for and the limit allows, and fails waiters for which no helper can
+    /// come.
     private mutating func balance(_ orders: inout Orders) {
         waiting.removeAll { waiter in
             guard let policy = waiter.policy, policy != current, (policies[policy]?.alive ?? 0) <= 0 else {
@@ -229,7 +231,7 @@ struct HelperRoster {
         }
     }
 
-    /// Ends helpers of policies by which nobody goes any more.
+    /// Ends idle helpers of old policies that no session uses any more.
     private mutating func dropUnused(_ orders: inout Orders) {
         for (number, policy) in policies where number != current && policy.sessions <= 0 {
             let unused = idle.filter { $0.policy == number }
@@ -242,7 +244,7 @@ struct HelperRoster {
 }
 
 extension Welcome {
-    /// Whether places, runtimes and messages mean the same to both helpers.
+    /// Whether places, runtimes and messages have the same meaning for both helpers.
     fileprivate func isOfSamePolicy(as other: Welcome) -> Bool {
         roots == other.roots && runtimes == other.runtimes && version == other.version
     }

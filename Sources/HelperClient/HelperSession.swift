@@ -1,11 +1,12 @@
 public import HelperProtocol
 
-/// A pool's helpers, as far as they go by the policy that was current when the session was opened.
+/// A pool's helpers that use the policy that was current when the session was opened.
 ///
-/// A `Place` or a runtime's number means something in one policy alone, so whoever keeps one uses the session that it was made for. Where
-/// `helper.conf` is changed meanwhile, the session ends under the old one: its helpers stay as long as it does.
+/// A `Place` or a runtime's index is valid in one policy only, so whoever keeps one must use it with the session that
+/// it was made for. If `helper.conf` changes meanwhile, the session continues under the old policy: its helpers stay as
+/// long as the session does.
 public final class HelperSession: Sendable {
-    /// What these helpers are, and what the policy lets them do.
+    /// The helpers' release, and what their policy allows.
     public let welcome: Welcome
     private let policy: Int
     private let pool: HelperPool
@@ -18,25 +19,25 @@ public final class HelperSession: Sendable {
 
     deinit { pool.close(policy) }
 
-    /// As the pool's.
+    /// See `HelperPool.serviceManager`.
     public var serviceManager: Int32? { pool.serviceManager }
 
     /// The most helpers that work at once.
     public var most: Int { pool.most }
 
-    /// Asks a helper and returns its reply; output that a runtime printed is always inline in it.
+    /// Sends a request to a helper and returns its reply. A runtime's output is always inline in the reply.
     ///
-    /// Where a helper dies meanwhile, another is asked, and a third where that dies too; not where asking twice could do harm.
+    /// If a helper dies meanwhile, a second one is asked, and then a third, unless asking again could do harm.
     ///
     /// - Parameters:
-    ///   - deadline: For the helper, 1 ms to 10 minutes from when it receives the request: then it answers `timedOut`. Where it
-    ///     does not even do that, it is abandoned after the pool's margin.
-    ///   - patience: How long it is waited for at least before the margin begins, where that is longer: a call that is meant to be short
-    ///     may meet a disk that is slow.
-    ///   - since: When the work began that this is a part of. While every helper is busy, what began first comes first: it ends
-    ///     sooner, and leaves the others less to look through. Before all that goes a call by itself: nil.
-    ///   - end: Until when it waits for a helper at the most, and its deadline and patience are no later.
-    /// - Throws: `allBusy` where no helper was free until then.
+    ///   - deadline: For the helper, 1 ms to 10 minutes from when it receives the request; then it answers `timedOut`.
+    ///     If it does not, it is abandoned after the pool's margin.
+    ///   - patience: The least time to wait for the reply before the margin begins, if longer than the deadline: a call
+    ///     that is meant to be short may meet a slow disk.
+    ///   - since: When the work that this call is part of began. While every helper is busy, work that began first
+    ///     comes first: it ends sooner, and leaves the others less to search. With nil, the call precedes all of them.
+    ///   - end: The latest time until which to wait for a helper; it also limits the deadline and the patience.
+    /// - Throws: `allBusy` if no helper was free by `end`.
     public func call(
         _ request: Request, deadline: Duration, patience: Duration = .zero, since: ContinuousClock.Instant? = nil,
         until end: ContinuousClock.Instant? = nil
@@ -47,7 +48,7 @@ public final class HelperSession: Sendable {
             } catch .died where request.mayBeRepeated {
                 continue
             } catch .endedAtStart(_, .signalled) {
-                // It was asked nothing yet.
+                // The helper ended before it was sent the request.
                 continue
             }
         }
@@ -56,8 +57,8 @@ public final class HelperSession: Sendable {
 }
 
 extension Request {
-    /// Whether a second request after an unknown end of the first does no harm. To a program, a second TERM may mean
-    /// something else than the first.
+    /// Whether repeating the request is harmless if the end of the first is unknown. A second TERM may mean something
+    /// else to a program than the first.
     fileprivate var mayBeRepeated: Bool {
         switch self {
         case .runtimeKill(_, _, let signal, _), .runtimeKillCgroups(_, _, let signal, _): signal == 9

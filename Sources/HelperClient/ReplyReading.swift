@@ -1,8 +1,8 @@
 internal import HelperProtocol
 
 extension Reply {
-    /// Reads the reply to the request with this kind and id, and with it the output that came in a memfd: it is in
-    /// `facts` as if it had come inline. The helper is trusted with nothing here.
+    /// Reads the reply to the request with this kind and id. Output that came in a memfd is put into `facts` as if it
+    /// had come inline. Nothing that the helper sends is trusted here.
     init(
         _ buffer: [UInt8], _ packet: Packet, to kind: Kind, _ id: UInt64, _ version: UInt16
     ) throws(HelperError) {
@@ -12,7 +12,8 @@ extension Reply {
         } catch {
             throw .malformedReply("\(error)")
         }
-        // To what it cannot read it answers as to Hello, with id 0; so does one that refuses to start.
+        // A helper answers a packet that it cannot read as it answers Hello, with id 0. So does one that refuses to
+        // start.
         if case .malformed(let reason) = outcome { throw .rejected(reason) }
         guard self.kind == kind, requestID == id || kind == .hello && requestID == 0 else {
             throw .malformedReply("it belongs to no request")
@@ -34,9 +35,9 @@ extension Reply {
 }
 
 extension HelperConnection {
-    /// Says Hello. Throws why the helper does not serve.
+    /// Sends Hello. Throws the reason if the helper does not serve.
     ///
-    /// - Parameter launch: Where the helper comes from, for errors.
+    /// - Parameter launch: How the helper was started, for errors.
     func greet(_ launch: HelperLaunch, within limit: Duration) async throws(HelperError) -> Welcome {
         let path = launch.path
         let reply: Reply

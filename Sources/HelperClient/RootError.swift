@@ -1,11 +1,11 @@
-/// Why a path or a runtime is none of those that the helper's policy allows.
+/// Why the helper's policy does not allow a path or a runtime.
 public enum RootError: Error, Sendable, Equatable, CustomStringConvertible {
     case notAbsolute(String)
     case notNormalised(String)
-    /// It lies in none of the roots of the fitting kind; these are they.
+    /// The path lies in none of the roots of the right kind, which are listed.
     case outside(String, roots: [String])
     case wrongDepth(String, root: String, depth: Int, allowed: ClosedRange<Int>)
-    /// More components than a request can name.
+    /// The path has more components than a request can name.
     case tooDeep(String, root: String)
     case nameNotAllowed(String, root: String, names: String)
     case unknownRuntime(String, known: [String])

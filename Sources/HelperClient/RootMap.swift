@@ -1,8 +1,8 @@
 public import HelperProtocol
 
-/// The roots and runtimes of a helper's policy, and how absolute paths lie in them.
+/// The roots and runtimes of a helper's policy, and how absolute paths map to them.
 ///
-/// It asks the helper's own decisions, so that what will be refused is known, and explained, before anything is begun.
+/// It uses the helper's own decisions, so that refusals are known and explained before any work begins.
 public struct RootMap: Sendable {
     private struct Root: Sendable {
         var path: [UInt8]
@@ -13,7 +13,7 @@ public struct RootMap: Sendable {
     private let runtimes: [Welcome.Runtime]
     private let varRunIsRun: Bool
 
-    /// - Parameter varRunIsRun: Whether `/var/run` is the same as `/run`; nil: as it is on this machine.
+    /// - Parameter varRunIsRun: Whether `/var/run` is the same as `/run`; nil to check this machine.
     public init(_ welcome: Welcome, varRunIsRun: Bool? = nil) {
         let leads = varRunIsRun ?? ["/run", "../run"].contains(symbolicLinkTarget("/var/run"))
         self.varRunIsRun = leads
@@ -21,7 +21,7 @@ public struct RootMap: Sendable {
         runtimes = welcome.runtimes
     }
 
-    /// The path with which mountinfo and a root's line name a place: `/run` for `/var/run` where it is that.
+    /// The form of a path that mountinfo and a root's line use: `/run` for `/var/run` if the two are the same.
     public func canonical(_ path: [UInt8]) -> [UInt8] { Self.canonical(path, varRunIsRun) }
 
     private static func canonical(_ path: [UInt8], _ varRunIsRun: Bool) -> [UInt8] {
@@ -31,14 +31,14 @@ public struct RootMap: Sendable {
         return Array(path.dropFirst("/var".utf8.count))
     }
 
-    /// Where an absolute path lies, in the first of `kinds` that has a root for it; of several the deepest.
+    /// The place of an absolute path, in the first of `kinds` that has a root for it; the deepest root is preferred.
     ///
     /// - Throws: `RootError`, which names the path, and the roots where it could lie.
     public func place(_ path: String, for use: PlaceUse, in kinds: [RootKind]) throws(RootError) -> Place {
         try place(Array(path.utf8), for: use, in: kinds)
     }
 
-    /// The same for a path with arbitrary bytes.
+    /// The same for a path of arbitrary bytes.
     public func place(_ path: [UInt8], for use: PlaceUse, in kinds: [RootKind]) throws(RootError) -> Place {
         let shown = printable(path)
         guard path.first == slash else { throw .notAbsolute(shown) }
@@ -57,7 +57,7 @@ public struct RootMap: Sendable {
         throw nearest ?? .outside(shown, roots: roots.filter { kinds.contains($0.welcome.kind) }.map { describe($0) })
     }
 
-    /// The runtime's index. Throws the names of those that there are.
+    /// The runtime's index. Throws an error with the known runtimes' names if there is no such runtime.
     public func runtime(named name: String) throws(RootError) -> UInt8 {
         let sought = Array(name.utf8)
         guard let index = runtimes.firstIndex(where: { $0.name.array == sought }) else {
@@ -66,7 +66,7 @@ public struct RootMap: Sendable {
         return UInt8(truncatingIfNeeded: index)
     }
 
-    /// A container of a runtime, as a request names it.
+    /// The target that names a container of a runtime in a request.
     public func target(_ id: String, runtime name: String) throws(RootError) -> RuntimeTarget {
         let index = try runtime(named: name)
         do throws(Malformed) {
@@ -76,7 +76,7 @@ public struct RootMap: Sendable {
         }
     }
 
-    /// The roots of cgroups, and how deep beneath them the policy lets cgroups be removed.
+    /// The cgroup roots, and how deep beneath them the policy lets cgroups be removed.
     public var cgroupRoots: [(path: String, depth: Int)] {
         roots.filter { $0.welcome.kind == .cgroup }
             .map { (String(decoding: $0.path, as: UTF8.self), Int($0.welcome.maximumDepth)) }

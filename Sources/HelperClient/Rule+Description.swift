@@ -1,9 +1,9 @@
 public import HelperProtocol
 
 extension Rule {
-    /// The rule in words, with what would be right.
+    /// Says the rule in words, and what would be right.
     ///
-    /// - Parameter detail: What the helper said with it: a place, a file, a line, a value; may be empty.
+    /// - Parameter detail: The detail that the helper sent: a place, a file, a line or a value; may be empty.
     public func meaning(_ detail: String) -> String {
         let named = detail.isEmpty ? "" : " (\(detail))"
         return switch self {
@@ -42,7 +42,7 @@ extension Rule {
 }
 
 extension Failure {
-    /// What failed, in words: the call, errno(3)'s text, the place.
+    /// The failure in words: the call, the text of errno(3), and the place.
     public var meaning: String {
         let place = detail.isEmpty ? "" : " at \(printable(detail))"
         if errno == 0 { return call == .runtime ? "the runtime failed\(place)" : "\(call) failed\(place)" }
@@ -54,8 +54,8 @@ extension Failure {
     }
 }
 
-/// Bytes from a helper, a runtime or a directory as text that cannot steer a terminal: what is not printable UTF-8 is
-/// escaped.
+/// Converts bytes from a helper, a runtime or a directory to text that cannot control a terminal: anything but
+/// printable UTF-8 is escaped.
 public func printable(_ bytes: [UInt8]) -> String {
     var text = ""
     for scalar in String(decoding: bytes, as: UTF8.self).unicodeScalars {

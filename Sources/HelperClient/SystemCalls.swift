@@ -17,30 +17,30 @@ struct SystemError: Error, Equatable, Sendable {
     static var notExecutable: Self { Self(ENOEXEC) }
     static var wrongType: Self { Self(EPROTOTYPE) }
 
-    /// The other end of a socket is closed.
+    /// Whether the other end of the socket is closed.
     var isPeerGone: Bool { [EPIPE, ECONNRESET, ECONNREFUSED, ENOTCONN].contains(number) }
 
-    /// Throws where a wrapper's answer is a negative error number.
+    /// Throws if a wrapper's result is a negative error number.
     @discardableResult
     static func check<Value: SignedInteger>(_ result: Value) throws(SystemError) -> Value {
         guard result >= 0 else { throw SystemError(Int32(truncatingIfNeeded: -result)) }
         return result
     }
 
-    /// What strerror(3) says.
+    /// The text of strerror(3).
     var text: String { systemErrorText(number) }
 }
 
-/// What strerror(3) says of an error number.
+/// The text of strerror(3) for an error number.
 public func systemErrorText(_ number: Int32) -> String {
     guard let text = unsafe client_error_text(number) else { return "error \(number)" }
     return unsafe String(cString: text)
 }
 
-/// How many processors this process may use; 0 where the kernel does not say.
+/// How many processors this process may use; 0 if the kernel does not say.
 func processorCount() -> Int { Int(client_processors()) }
 
-/// An open file, closed when its owner goes.
+/// An open file, closed when its owner is destroyed.
 struct Descriptor: ~Copyable, Sendable {
     fileprivate let raw: Int32
 
@@ -49,12 +49,12 @@ struct Descriptor: ~Copyable, Sendable {
     deinit { if raw >= 0 { client_close(raw) } }
 }
 
-/// Our end of a helper's socket, and a handle on its process (pidfd) where this process has started it.
+/// Our end of a helper's socket, and a pidfd of its process if this process started it.
 struct Connection: ~Copyable, Sendable {
     let socket: Descriptor
     private let process: Descriptor
     private let isChild: Bool
-    /// Who listens at the socket that this end was connected to; nil for a child.
+    /// The process that listens at the socket that this end was connected to; nil for a child.
     let listener: Int32?
 
     init(_ launch: HelperLaunch) throws(SystemError) {
@@ -76,7 +76,7 @@ struct Connection: ~Copyable, Sendable {
     }
 
     private init(starting path: String, _ arguments: [String]) throws(SystemError) {
-        // A NUL inside an argument would make two of it.
+        // A NUL inside an argument would split it in two.
         guard ([path] + arguments).allSatisfy({ !$0.utf8.contains(0) }) else { throw .noEntry }
         let list = arguments.map { "\($0)\0" }.joined()
         var socket: Int32 = -1
@@ -90,17 +90,17 @@ struct Connection: ~Copyable, Sendable {
         listener = nil
     }
 
-    /// Kills a child. Any other sees that nothing more will come, and ends by itself as soon as it is not busy.
+    /// Kills a child. Any other helper sees that nothing more will come, and ends by itself once it is not busy.
     func end() {
         if isChild { _ = client_kill(process.raw) } else { client_close_half(socket.raw) }
     }
 
-    /// Returns when there may be an end to see, at the deadline at the latest.
+    /// Returns when the helper may have ended, and at the deadline at the latest.
     func awaitEnd(_ loop: EventLoop, until deadline: ContinuousClock.Instant) async {
         if isChild {
             _ = await process.readable(loop, until: deadline)
         } else if await socket.readable(loop, until: deadline) {
-            // Late replies are for nobody.
+            // Late replies are discarded.
             var buffer = [UInt8](repeating: 0, count: 1)
             _ = receive(into: &buffer)
         }
@@ -108,9 +108,9 @@ struct Connection: ~Copyable, Sendable {
 
     enum End: Equatable {
         case running
-        /// The exit status, or the negative number of the signal.
+        /// The exit status, or the negative number of the signal that ended it.
         case ended(Int32)
-        /// It has been reaped already, or is nobody's child here.
+        /// It has already been reaped, or is not a child of this process and has closed its socket.
         case gone
     }
 
@@ -130,7 +130,7 @@ struct Connection: ~Copyable, Sendable {
         try SystemError.check(result)
     }
 
-    /// Takes one packet into `buffer`; nil where none is there.
+    /// Receives one packet into `buffer`; nil if there is none.
     func receive(into buffer: inout [UInt8]) -> Packet? {
         var file: Int32 = -1
         var strange: Int32 = 0
@@ -143,12 +143,12 @@ struct Connection: ~Copyable, Sendable {
     }
 }
 
-/// What came from a helper.
+/// A packet from a helper.
 struct Packet {
-    /// Its length; 0 where the other end is gone.
+    /// Its length in bytes; 0 if the other end is gone.
     let bytes: Int
     let attachment: Attachment?
-    /// It was cut, or brought more than one descriptor.
+    /// Whether the packet was cut, or carried more than one descriptor.
     let strange: Bool
 }
 
@@ -158,7 +158,8 @@ final class Attachment: Sendable {
 
     init(file: consuming Descriptor) { self.file = file }
 
-    /// Its whole content, where it is sealed against writing and shrinking and has just `count` bytes; else nil.
+    /// The whole content if the memfd is sealed against writing and shrinking and has exactly `count` bytes; nil
+    /// otherwise.
     func content(count: Int) -> [UInt8]? {
         guard client_sealed_size(file.raw) == Int64(count) else { return nil }
         let bytes = unsafe [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
@@ -173,13 +174,14 @@ final class Attachment: Sendable {
 }
 
 extension Descriptor {
-    /// As `EventLoop.readable`, and not ended by the task's cancellation: a request that was sent is waited for.
+    /// Like `EventLoop.readable`, but not ended by the task's cancellation, because a request that was sent is waited
+    /// for.
     func readable(_ loop: EventLoop, until deadline: ContinuousClock.Instant) async -> Bool {
         await loop.readable(raw, until: deadline)
     }
 }
 
-/// Where a symbolic link leads; nil where it is none.
+/// Where a symbolic link leads; nil if the path is not one.
 func symbolicLinkTarget(_ path: String) -> String? {
     var bytes = [UInt8](repeating: 0, count: 4096)
     let count = unsafe bytes.withUnsafeMutableBytes { unsafe client_read_link(path, $0.baseAddress, $0.count) }
@@ -187,11 +189,12 @@ func symbolicLinkTarget(_ path: String) -> String? {
     return String(validating: bytes[..<count], as: UTF8.self)
 }
 
-/// What tells whether a policy's file was changed: who replaces it makes another, and who writes to it another time.
+/// Tells whether the policy's file was changed: replacing the file changes its inode, and writing to it changes its
+/// times.
 struct PolicyStamp: Hashable, Sendable {
     private var fields: [Int64] = []
 
-    /// Where it cannot be looked at, it is taken for unchanged.
+    /// Empty if the file cannot be examined. All such stamps are equal, so no change is noticed.
     init(_ path: String) {
         var found = stat()
         guard unsafe stat(path, &found) == 0 else { return }

@@ -1,25 +1,25 @@
 internal import HelperProtocol
 
-/// The helper's own record of what it did: a line for every act, to the system log. The orchestrator's log is worth
-/// nothing once the orchestrator is an attacker's.
+/// The helper's own record: one line in the system log for every act. The orchestrator's log cannot be trusted once an
+/// attacker controls the orchestrator.
 struct Audit: ~Copyable {
     private let log: Descriptor
     private let caller: UInt32
     private var line: [UInt8] = []
 
-    /// Connects to the system log (syslog(3)); where there is none, acts go unrecorded and Welcome is not delayed.
+    /// Connects to the system log (syslog(3)). If there is none, acts are not recorded and Welcome is not delayed.
     init(caller: UInt32) {
         log = Descriptor.systemLog()
         self.caller = caller
         line.reserveCapacity(Limits.requestBytes + 512)
     }
 
-    /// Records an act and what became of it; a look leaves no line, a breach of the protocol does.
+    /// Records an act, or a packet that was not a valid request, with its outcome. A look is not recorded.
     mutating func record(_ request: Request?, _ outcome: Outcome, _ policy: Policy) {
         guard log.isOpen else { return }
         if let request, !request.isAct { return }
         line.removeAll(keepingCapacity: true)
-        // Facility authpriv (10), severity notice (5), as syslog(3) packs them.
+        // Facility authpriv (10) and severity notice (5), encoded as in syslog(3).
         line.append("<85>podreap-helper: caller=")
         line.append(decimal: UInt64(caller))
         if let request { line.append(request, policy) }
@@ -113,7 +113,8 @@ extension [UInt8] {
         }
     }
 
-    /// Printable ASCII but blank and backslash as it is, all else as `\xHH`: nobody writes log lines of their own.
+    /// Copies printable ASCII except the blank and the backslash, and escapes every other byte as `\xHH`, so that no
+    /// caller can forge a log line.
     private mutating func append(escaping bytes: Span<UInt8>) {
         for index in 0..<bytes.count {
             let byte = bytes[index]

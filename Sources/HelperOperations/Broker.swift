@@ -1,19 +1,19 @@
 internal import HelperProtocol
 
-/// The process that reads requests: it checks each against the policy, carries it out with capabilities raised only
-/// meanwhile, and answers. It decides nothing and never executes a program.
+/// The process that reads requests. It checks each against the policy, carries it out with capabilities raised only for
+/// that time, and answers. It decides nothing and never executes a program.
 struct Broker: ~Copyable {
     let policy: Policy
     let privileges: Privileges
     let orchestrator: Descriptor
-    /// One for each runtime of the policy, in its order.
+    /// One launcher for each runtime of the policy, in the policy's order.
     let launchers: [LauncherLink]
     let missing: CapabilitySet
-    /// `/proc/PID/mountinfo` of this process, or none.
+    /// `/proc/PID/mountinfo` of this process, or `none` if it could not be opened.
     let mountInfo: Descriptor
     let removal = DirectoryRemoval()
     private var audit: Audit
-    /// The protocol version that Hello has found; 0 before it.
+    /// The protocol version that Hello agreed on; 0 before Hello.
     private(set) var version: UInt16 = 0
 
     init(
@@ -30,7 +30,7 @@ struct Broker: ~Copyable {
         self.audit = audit
     }
 
-    /// Answers requests, one at a time, until the orchestrator is gone or breaks the protocol.
+    /// Answers requests, one at a time, until the orchestrator closes the connection or breaks the protocol.
     mutating func serve() {
         var packet = [UInt8](repeating: 0, count: Limits.requestBytes + 1)
         var out: [UInt8] = []
@@ -42,7 +42,7 @@ struct Broker: ~Copyable {
         } catch {}  // The orchestrator is gone.
     }
 
-    /// Answers one request; false where it was the last. Throws where the answer cannot be sent.
+    /// Answers one request; false if it was the last. Throws if the answer cannot be sent.
     mutating func serveOne(_ packet: inout [UInt8], _ out: inout [UInt8]) throws(Outcome) -> Bool {
         var request: RequestPacket?
         var answer = Answer(.timedOut)
@@ -134,7 +134,7 @@ extension RequestPacket {
     }
 }
 
-/// What a request came to, and a sealed memfd that goes with it.
+/// A request's outcome and facts, and the sealed memfd that goes with them if there is one.
 struct Answer: ~Copyable {
     var outcome: Outcome
     var facts: Facts

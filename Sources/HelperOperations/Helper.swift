@@ -1,6 +1,6 @@
 public import HelperProtocol
 
-/// The helper from its start to its end: the broker, and a launcher for each runtime, which it forks.
+/// The whole helper: the broker, and one launcher for each runtime, which the helper forks at its start.
 public struct Helper: ~Copyable {
     private let policy: Policy
     private let privileges: Privileges
@@ -9,8 +9,8 @@ public struct Helper: ~Copyable {
     private let mountInfo: Descriptor
     private let audit: Audit
 
-    /// Prepares everything but reading from the socket. Throws the outcome that forbids serving; nothing is left
-    /// running then.
+    /// Does all preparation and reads nothing from the socket. Throws the outcome that forbids serving, in which case
+    /// no process is left running.
     ///
     /// - Parameter policyPath: The absolute path of `helper.conf`.
     public init(_ socket: borrowing Descriptor, policyPath: [UInt8]) throws(Outcome) {
@@ -18,9 +18,9 @@ public struct Helper: ~Copyable {
         var privileges = try Privileges()
         let missing = CapabilitySet.helper.subtracting(privileges.permitted)
         let readable = privileges.permitted.intersection([.dacOverride])
-        // A service manager starts it for somebody else.
+        // A service manager may have started the helper on behalf of another user, so the peer's uid comes first.
         let audit = Audit(caller: socket.packetPeer() ?? Confinement.realUser)
-        // Not in every node's view there is a /proc; without it only what needs it fails.
+        // Some nodes have no visible /proc. Without it, only the operations that need mountinfo fail.
         let mountInfo = (try? Descriptor.ofProcess(ownProcess(), "mountinfo")) ?? .none
         let policy = try privileges.raised(readable) { () throws(Outcome) in try Policy(file: policyPath) }
         try Self.check(socket.packetPeer(), policy)
@@ -29,7 +29,8 @@ public struct Helper: ~Copyable {
         try privileges.keep(.broker, effective: false, securebits: .noPrivilegeByUser)
         try Confinement.confine(SystemCallRules.broker)
         guard privileges.isInForce() else { throw .refused(.confinementFailed) }
-        // Nobody is answered before every launcher has confined itself too; without its capabilities none is there.
+        // No request is answered before every launcher has confined itself. Without the capabilities for runtimes there
+        // is no launcher to wait for.
         if missing.isDisjoint(with: .runtimes) { for launcher in launchers { try launcher.awaitReady() } }
         self.policy = policy
         self.missing = missing
@@ -39,7 +40,7 @@ public struct Helper: ~Copyable {
         self.audit = audit
     }
 
-    /// Answers requests until the orchestrator is gone or breaks the protocol.
+    /// Answers requests until the orchestrator closes the connection or breaks the protocol.
     public consuming func serve(_ socket: consuming Descriptor) {
         var broker = Broker(
             policy, privileges, missing: missing, orchestrator: socket, launchers: launchers,
@@ -47,14 +48,15 @@ public struct Helper: ~Copyable {
         broker.serve()
     }
 
-    /// Who started the process and who holds the other end of its socket must be a caller of the policy, or root.
+    /// The user that started this process and the user at the other end of its socket must each be root or a caller in
+    /// the policy.
     private static func check(_ peer: UInt32?, _ policy: Policy) throws(Outcome) {
         let user = Confinement.realUser
         guard let peer, peer == 0 || policy.callers.contains(peer) else { throw .refused(.peerNotCaller) }
         guard user == 0 || policy.callers.contains(user) else { throw .refused(.startedByOther) }
     }
 
-    /// Forks a launcher before this process confines itself, because what confines is inherited.
+    /// Forks a launcher before this process confines itself, because a child inherits the confinement.
     private static func startLauncher(_ runtime: Policy.RuntimePolicy) throws(Outcome) -> LauncherLink {
         let pair = try Descriptor.socketPair()
         _ = try Child.fork { () -> Never in
@@ -88,7 +90,7 @@ final class LauncherLink: Sendable {
     }
 }
 
-/// The answer to a Hello that has not been read: why the helper does not serve.
+/// The packet that answers a Hello before it is read: it says why the helper does not serve.
 public func startRefusal(_ outcome: Outcome) -> [UInt8] {
     var packet: [UInt8] = []
     Reply(kind: .hello, requestID: 0, outcome: outcome).encode(into: &packet)

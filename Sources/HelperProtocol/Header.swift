@@ -1,4 +1,4 @@
-/// What a packet is. A reply's kind on the wire is its request's with the top bit set.
+/// The kind of a packet. On the wire, a reply has its request's kind with the top bit set.
 public enum Kind: UInt16, Sendable, CaseIterable {
     case hello = 1
     case unmount = 2
@@ -10,8 +10,8 @@ public enum Kind: UInt16, Sendable, CaseIterable {
     case runtimeList = 8
 }
 
-/// The 24 bytes that begin every packet: magic, version, kind, request id, body length, and last the
-/// deadline (requests, in milliseconds) or the status (replies).
+/// The 24 bytes that begin every packet: magic, version, kind, request id and body length, and in `last` the deadline
+/// of a request (in milliseconds) or the status of a reply.
 struct Header {
     static var magic: UInt32 { 0x5052_4450 }  // "PDRP" in wire order
     static var replyBit: UInt16 { 0x8000 }
@@ -26,7 +26,7 @@ struct Header {
         self.last = last
     }
 
-    /// A header of the reader's version, or of any where it is Hello's: that finds the common version out.
+    /// Reads a header of the reader's version. A Hello may have any version, because it determines the common version.
     init(from reader: inout Reader, packetBytes: Int, limit: Int, reply: Bool) throws(Malformed) {
         guard packetBytes <= limit else { throw .tooLong }
         guard try reader.integer(UInt32.self) == Header.magic else { throw .badMagic }

@@ -11,7 +11,7 @@ extension VersionRange {
     }
 }
 
-/// An identity as a message carries it.
+/// An identity that a message can carry.
 protocol WireIdentity: Sendable, Equatable {
     init(from reader: inout Reader) throws(Malformed)
     func encode(to out: inout [UInt8])

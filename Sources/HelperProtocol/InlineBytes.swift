@@ -1,4 +1,4 @@
-/// A byte string of bounded length held in place, without allocation, and always followed by a NUL.
+/// A byte string of bounded length, stored inline without allocation and always followed by a NUL.
 public struct InlineBytes<let capacity: Int>: Sendable {
     private var storage = InlineArray<capacity, UInt8>(repeating: 0)
     /// The number of bytes, at most `capacity - 1`.
@@ -8,7 +8,7 @@ public struct InlineBytes<let capacity: Int>: Sendable {
 
     public subscript(index: Int) -> UInt8 { storage[index] }
 
-    /// Appends a byte; false, and nothing changed, where no room is left.
+    /// Appends a byte; false, without a change, if there is no room.
     public mutating func append(_ byte: UInt8) -> Bool {
         guard count + 1 < capacity else { return false }
         storage[count] = byte
@@ -16,13 +16,13 @@ public struct InlineBytes<let capacity: Int>: Sendable {
         return true
     }
 
-    /// The bytes and the NUL behind them: what a system call takes as a path.
+    /// The bytes with their terminating NUL, as a system call takes a path.
     public var terminated: Span<UInt8> {
         @_lifetime(borrow self)
         borrowing get { storage.span.extracting(first: count + 1) }
     }
 
-    /// The bytes, for loops: each `self[index]` copies the whole storage first.
+    /// The bytes, for use in loops: each `self[index]` copies the whole storage first.
     public var span: Span<UInt8> {
         @_lifetime(borrow self)
         borrowing get { storage.span.extracting(first: count) }

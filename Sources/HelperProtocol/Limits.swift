@@ -1,6 +1,6 @@
-/// Sizes and bounds of the protocol. Each is part of it: changing one makes a new version.
+/// Sizes and bounds of the protocol. They are part of it: changing one makes a new version.
 public enum Limits {
-    /// The newest version that this module reads and writes, and the oldest.
+    /// The newest and the oldest version that this module reads and writes.
     public static var version: UInt16 { 2 }
     public static var oldestVersion: UInt16 { 1 }
     /// Bytes of the header that begins every packet.
@@ -21,18 +21,19 @@ public enum Limits {
     public static var shares: UInt8 { 16 }
     /// The longest deadline of a request, in milliseconds.
     public static var deadlineMilliseconds: UInt32 { 600_000 }
-    /// The longest detail of a refusal or failure, in bytes. A longer path keeps its end.
+    /// The longest detail of a refusal or failure, in bytes. Of a longer path the end is kept.
     public static var detailBytes: Int { 1024 }
     /// The most cgroups that one request signals.
     public static var cgroupTargets: Int { 16 }
     /// The most cgroups of a container that a reply names.
     public static var containerCgroups: Int { 32 }
-    /// The longest path of such a cgroup, in bytes, and of all of them together.
+    /// The longest path of such a cgroup, and the most bytes that all of them may take together.
     public static var cgroupPathBytes: Int { 4095 }
     public static var containerCgroupBytes: Int { 12288 }
     /// The most bytes of a runtime's standard error that a reply carries; the end is kept.
     public static var errorOutputBytes: Int { 2048 }
-    /// The most bytes of a runtime's standard output that a reply carries inline; more comes as a sealed memfd.
+    /// The most bytes of a runtime's standard output that a reply carries inline; longer output comes in a sealed
+    /// memfd.
     public static var inlineOutputBytes: Int { 8192 }
     /// The most bytes of a runtime's standard output at all.
     public static var outputBytes: Int { 4 << 20 }

@@ -1,4 +1,4 @@
-/// Why a packet is not a valid message. Number 0 is never used; numbers are never given a new meaning.
+/// Why a packet is not a valid message. Number 0 is never used, and a number is never given a new meaning.
 public enum Malformed: UInt16, Error, Sendable, CaseIterable {
     case truncated = 1
     case trailingBytes = 2
@@ -24,6 +24,6 @@ public enum Malformed: UInt16, Error, Sendable, CaseIterable {
     case badRequestID = 20
     /// The packet carried file descriptors; requests never do.
     case unexpectedDescriptor = 21
-    /// Not 1 to 16 cgroups (version 2).
+    /// The number of cgroups is not 1 to 16 (version 2).
     case badCgroups = 22
 }

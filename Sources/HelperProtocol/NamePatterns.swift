@@ -1,9 +1,10 @@
-/// The names that a namespace root is for: `uuid`, or a prefix followed by `*`, several separated by a blank.
+/// The patterns for names beneath a namespace root: `uuid`, or a prefix followed by `*`; several are separated by a
+/// blank.
 public struct NamePatterns {
     private let text: InlineBytes<65>
     public init(_ text: InlineBytes<65>) { self.text = text }
 
-    /// Whether a name is one of them.
+    /// Whether a name matches one of the patterns.
     public func match(_ name: InlineBytes<256>) -> Bool {
         var start = 0
         for index in 0...text.count where index == text.count || text[index] == 0x20 {

@@ -17,7 +17,8 @@ public struct Place: Sendable, Equatable {
     /// The root itself.
     public init(root: UInt8) { self.root = root }
 
-    /// Throws `.badPlace` or `.badComponent` where the components are not 1 to 16 file names.
+    /// Throws `.badPlace` if there are more than 16 components or they do not fit, and `.badComponent` if one is not a
+    /// file name.
     public init(root: UInt8, components: [[UInt8]]) throws(Malformed) {
         self.root = root
         for component in components { try append(component) }
@@ -70,7 +71,7 @@ public struct ContainerID: Sendable, Equatable {
 var slash: UInt8 { 0x2f }
 
 extension InlineBytes {
-    /// Whether this is one directory entry's name: not empty, not `.` or `..`, without `/` and NUL.
+    /// Whether this is the name of one directory entry: not empty, not `.` or `..`, and without `/` and NUL.
     public var isFileName: Bool {
         guard count > 0, count <= Limits.componentBytes else { return false }
         var dots = 0

@@ -1,21 +1,21 @@
-/// What is to be done at a place beneath a root.
+/// What a request does at a place beneath a root.
 public enum PlaceUse: Sendable {
     /// Identifying a directory, and listing its children.
     case look
-    /// Removing a directory with all that it contains.
+    /// Removing a directory with everything in it.
     case remove
     /// Detaching mounts.
     case unmount
     /// Deleting a namespace's pin.
     case deleteNamespace
-    /// Signalling what lives in a cgroup.
+    /// Signalling the processes in a cgroup.
     case signal
 }
 
 extension Welcome.Root {
-    /// Why the policy refuses `use` at a place beneath this root; nil where it is allowed.
+    /// Why the policy refuses `use` at a place beneath this root; nil if it is allowed.
     ///
-    /// The helper enforces this, and the orchestrator explains it before anything is begun: there is no second opinion.
+    /// The helper enforces this decision, and the orchestrator uses the same code to explain it before any work begins.
     public func refusal(of place: Place, for use: PlaceUse) -> Rule? {
         guard allows(use) else { return .wrongRootKind }
         guard depths(for: use).contains(place.depth) else { return .wrongDepth }
@@ -33,7 +33,8 @@ extension Welcome.Root {
         }
     }
 
-    /// How many components may lie between the root and the place. A mount may lie deeper than what may be removed; a pin lies directly beneath.
+    /// How many components a place beneath the root may have. A mount may lie deeper than what may be removed; a pin
+    /// lies directly beneath.
     public func depths(for use: PlaceUse) -> ClosedRange<Int> {
         let least = Int(minimumDepth)
         return switch use {

@@ -1,30 +1,30 @@
-/// What became of a request. It can be thrown: an operation that cannot go on throws how it ended.
+/// The outcome of a request. It can be thrown: an operation that cannot continue throws its outcome.
 public enum Outcome: Error, Sendable, Equatable {
-    /// It is so now: an act was carried out, or a look found what its facts say.
+    /// An act was carried out, or a look found what its facts say.
     case done
-    /// There was nothing to do, and that was seen, not guessed from an error number.
+    /// There was nothing to do. This was observed, not inferred from an error number.
     case alreadyDone
-    /// The slice of a directory removal is used up; ask again.
+    /// The request's limit of work or time was reached; ask again.
     case inProgress
-    /// The policy or a safety rule forbids it. `detail`: where, as a path beneath the place.
+    /// The policy or a safety rule forbids the request. `detail` says where, as a path beneath the place.
     case refused(Rule, detail: [UInt8])
-    /// The packet was no valid message. The helper ends after this answer.
+    /// The packet was not a valid message. The helper ends after this answer.
     case malformed(Malformed)
-    /// The kernel or the runtime said no.
+    /// The kernel or the runtime reported an error.
     case failed(Failure)
     /// The deadline passed; a runtime's process group was killed.
     case timedOut
-    /// No common protocol version; the helper speaks these.
+    /// There is no common protocol version; the helper speaks these versions.
     case unsupported(VersionRange)
 }
 
-/// Which call failed, and how.
+/// Which call failed, and with which error.
 public struct Failure: Sendable, Equatable {
-    /// The error number (errno(3)); 0 where a runtime ended with an exit status that was not 0, or its postcondition
-    /// does not hold.
+    /// The error number (errno(3)); 0 if a runtime ended with a non-zero exit status, or if its postcondition does not
+    /// hold.
     public var errno: UInt32
     public var call: Call
-    /// Where, as a path beneath the place; empty where it is the place itself.
+    /// Where it failed, as a path beneath the place; empty if it is the place itself.
     public var detail: [UInt8]
     public init(errno: UInt32, call: Call, detail: [UInt8] = []) {
         self.errno = errno
@@ -33,7 +33,7 @@ public struct Failure: Sendable, Equatable {
     }
 }
 
-/// The system calls, and the runtime, that a failure can name.
+/// The system calls that a failure can name, and the runtime.
 public enum Call: UInt16, Sendable, CaseIterable {
     case open = 1
     case openat2 = 2
@@ -58,19 +58,19 @@ public enum Call: UInt16, Sendable, CaseIterable {
     case write = 21
 }
 
-/// Why a request, or a start, was refused. Numbers are never given a new meaning.
+/// Why a request or a start was refused. A number is never given a new meaning.
 public enum Rule: UInt16, Sendable, CaseIterable {
     case unknownRoot = 1
     case wrongRootKind = 2
     case wrongDepth = 3
-    /// A namespace's name that the root's `names` do not match.
+    /// The root's `names` do not match the namespace's name.
     case nameNotAllowed = 4
     /// A mount lies at or beneath the directory to be removed; `detail` says where. Its data is untouched.
     case mountBeneath = 5
-    /// The way to the place leads through a symbolic link, a mount, or out of the root.
+    /// The path to the place leads through a symbolic link, through a mount, or out of the root.
     case leavesRoot = 6
     case identityMismatch = 7
-    /// What lies there is neither a namespace's pin nor an empty left-over file.
+    /// The object at the place is neither a namespace's pin nor an empty left-over file.
     case notNamespace = 8
     case wrongNamespaceKind = 9
     case notDirectory = 10
@@ -83,19 +83,20 @@ public enum Rule: UInt16, Sendable, CaseIterable {
     case hooksNotAllowed = 14
     /// More mounts are stacked than one request detaches; ask again.
     case tooManyMounts = 15
-    /// The kernel has no openat2(2), or does not report mount roots: without them no place can be reached safely.
+    /// The kernel lacks openat2(2) or does not report mount roots, so no place can be reached safely; or it lacks
+    /// mount_setattr(2), so nothing can be detached safely.
     case kernelTooOld = 16
-    /// What lies there is no cgroup (version 2).
+    /// The object at the place is not a cgroup (version 2).
     case notCgroup = 17
-    /// The cgroup is none that the container's state names, and the policy does not let processes beneath that root be
-    /// signalled (version 2).
+    /// Neither the container's state nor the cgroup's name shows that the cgroup is the container's, and the policy
+    /// does not let processes beneath that root be signalled (version 2).
     case cgroupNotContainers = 18
-    /// The process that the container's state names lives (version 2).
+    /// The process that the container's state names is alive (version 2).
     case containerLives = 19
-    /// Another living container of the runtime has the cgroup too, or one above or beneath it (version 2).
+    /// Another living container of the runtime also has the cgroup, or one above or beneath it (version 2).
     case cgroupShared = 20
 
-    // Reasons not to start, sent as the answer to Hello; `detail` names the file, line or value.
+    // Reasons not to start, sent as the answer to Hello. `detail` names the file, line or value.
     case policyUnreadable = 100
     case policyMalformed = 101
     case policyReplaceable = 102
@@ -121,34 +122,34 @@ public struct Reply: Sendable, Equatable {
     }
 }
 
-/// What was seen or counted. Which of them a reply carries depends on its kind; see `PROTOCOL.md`.
+/// What the helper saw or counted. Which facts a reply carries depends on its kind; see `PROTOCOL.md`.
 public enum Facts: Sendable, Equatable {
     case none
     case welcome(Welcome)
     /// The topmost mount at the place.
     case mount(MountIdentity)
-    /// The namespace pinned at the place, or, where `mounted` is false, the left-over file itself.
+    /// The namespace pinned at the place, or the left-over file itself if `mounted` is false.
     case namespace(NodeIdentity, mounted: Bool)
     case directory(DirectoryFacts)
     /// Entries removed, mounts detached, or processes signalled by this request.
     case count(UInt64)
     case runtime(RuntimeFacts)
-    /// The topmost mount at the place, and the directory or file that the stack of mounts covers (version 2). Its birth is
-    /// unknown, 0; all of it is where the filesystem does not list it.
+    /// The topmost mount at the place, and the directory or file that the mounts there cover (version 2). Its birth is
+    /// unknown, so 0; all fields are 0 if the filesystem does not list it.
     case mountPoint(MountIdentity, covers: NodeIdentity)
-    /// What a runtime's state says of a container (version 2).
+    /// What a runtime's state says about a container (version 2).
     case container(ContainerFacts)
 }
 
 /// A directory's identity and a page of its children.
 public struct DirectoryFacts: Sendable, Equatable {
-    /// The most bytes that a page's names may take, so that the packet stays within `Limits.replyBytes`.
+    /// The most bytes that the names of a page may take, so that the packet stays within `Limits.replyBytes`.
     public static var pageBytes: Int { 8192 }
 
     public var identity: NodeIdentity
-    /// Names with the kind of entry (`DT_*` of readdir(3)).
+    /// The children's names, with their types (`DT_*` of readdir(3)).
     public var children: [Child]
-    /// Where the next page begins; 0 after the last.
+    /// The cursor of the next page; 0 after the last page.
     public var next: UInt64
 
     public struct Child: Sendable, Equatable {
@@ -172,20 +173,20 @@ public struct ContainerFacts: Sendable, Equatable {
     /// The container's directory beneath the runtime's state root.
     public var directory: NodeIdentity
     public var state: State
-    /// The container's first process; 0: none is named.
+    /// The container's init process; 0 if none is named.
     public var pid: UInt32 = 0
-    /// When it began, in clock ticks after boot (proc_pid_stat(5)); 0 where there is no pid.
+    /// When the process started, in clock ticks after boot (proc_pid_stat(5)); 0 if there is no pid.
     public var startTime: UInt64 = 0
     /// At most `Limits.containerCgroups`.
     public var cgroups: [Cgroup] = []
-    /// crun: the systemd scope, if it has one.
+    /// For crun: the systemd scope, if there is one.
     public var scope: [UInt8] = []
 
-    /// Whose form the state has.
+    /// The runtime whose format the state has.
     public enum State: UInt8, Sendable, CaseIterable {
         /// The directory has no state file.
         case absent = 0
-        /// It is empty, cut off, larger than 4 MiB, names more than fits, or has another form.
+        /// The state file is empty, cut off, larger than 4 MiB, names more than fits, or has another format.
         case notUnderstood = 1
         /// `state.json` of libcontainer.
         case runc = 2
@@ -195,9 +196,9 @@ public struct ContainerFacts: Sendable, Equatable {
 
     /// A cgroup that the state names.
     public struct Cgroup: Sendable, Equatable {
-        /// runc: the controller, or the hierarchy's name, of cgroup version 1; empty for version 2, and in crun's state.
+        /// For runc: the controller, or the hierarchy's name, of cgroup version 1; empty for version 2. Empty for crun.
         public var controller: [UInt8]
-        /// runc: the absolute path. crun: the path beneath each hierarchy's root.
+        /// For runc: the absolute path. For crun: the path beneath each hierarchy's root.
         public var path: [UInt8]
         public init(controller: [UInt8], path: [UInt8]) {
             self.controller = controller
@@ -211,19 +212,19 @@ public struct ContainerFacts: Sendable, Equatable {
     }
 }
 
-/// What a runtime call left.
+/// The result of a runtime call.
 public struct RuntimeFacts: Sendable, Equatable {
-    /// Exit status, or the negative number of the signal that ended it.
+    /// The exit status, or the negative number of the signal that ended the runtime.
     public var status: Int32
-    /// The container's state directory, looked at after the call; nil where it is gone.
+    /// The container's state directory, examined after the call; nil if it is gone.
     public var stateDirectory: NodeIdentity?
-    /// The end of its standard error, at most `Limits.errorOutputBytes`.
+    /// The end of the runtime's standard error, at most `Limits.errorOutputBytes`.
     public var errorOutput: [UInt8]
     public var output: Output
 
     public enum Output: Sendable, Equatable {
         case inline([UInt8])
-        /// This many bytes in the sealed memfd that came with the packet.
+        /// This many bytes are in the sealed memfd that came with the packet.
         case memfd(bytes: UInt32)
     }
 

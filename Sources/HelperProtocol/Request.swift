@@ -1,13 +1,14 @@
-/// Whether a request only looks, or acts; and then, on which one alone.
+/// Whether a request only looks or acts, and, if it acts, the only object that it may act on.
 public enum Intent<Identity: Sendable & Equatable>: Sendable, Equatable {
-    /// Everything but the last system call; the reply carries facts.
+    /// Do everything but the last system call; the reply carries facts.
     case look
-    /// Act. With an identity: only if what is there now is still that, else `refused(identityMismatch)`.
+    /// Act. With an identity, act only if the object at the place still has it; otherwise the outcome is
+    /// `refused(identityMismatch)`.
     case act(only: Identity?)
 }
 
-/// A mount's id: unique since boot where the kernel gives such ids (`STATX_MNT_ID_UNIQUE`, Linux 6.8), else
-/// one that may be used again.
+/// A mount's id: unique since boot if the kernel provides such ids (`STATX_MNT_ID_UNIQUE`, Linux 6.8), otherwise an id
+/// that may be used again.
 public struct MountIdentity: Sendable, Equatable {
     public var id: UInt64
     public var unique: Bool
@@ -17,9 +18,9 @@ public struct MountIdentity: Sendable, Equatable {
     }
 }
 
-/// A file's, directory's or namespace's identity: device, inode, and birth in nanoseconds since 1970
-/// (0 where the filesystem keeps none), because inode numbers are used again. In place of a namespace's birth stands, from
-/// version 2 on, its time of modification, which is when it was first looked at; 0 matches any.
+/// The identity of a file, directory or namespace: device, inode, and birth in nanoseconds since 1970 (0 if the
+/// filesystem keeps none), because inode numbers are used again. From version 2 on, a namespace has in place of its
+/// birth its time of modification, which is when it was first looked at; 0 matches any.
 public struct NodeIdentity: Sendable, Equatable, Hashable {
     public var device: UInt64
     public var inode: UInt64
@@ -33,17 +34,17 @@ public struct NodeIdentity: Sendable, Equatable, Hashable {
 
 /// What a directory request is for.
 public enum DirectoryIntent: Sendable, Equatable {
-    /// Identity, and a page of the children's names from `cursor` on (0: from the beginning).
+    /// Report the identity, and a page of the children's names starting at `cursor` (0: from the beginning).
     case look(cursor: UInt64)
     case act(only: NodeIdentity?, Slice)
 }
 
 /// How much of a directory one request removes.
 public struct Slice: Sendable, Equatable {
-    /// Entries after which the answer is `inProgress`, 1 to `Limits.sliceEntries`.
+    /// The number of entries after which the answer is `inProgress`, 1 to `Limits.sliceEntries`.
     public var entries: UInt32
-    /// This request's share of the directory's own children, `index` of `count`: helpers work on one tree side by
-    /// side. Only a request with a count of 1 removes the directory itself.
+    /// This request's share of the directory's own children, `index` of `count`, with which several helpers work on one
+    /// tree at the same time. Only a request with a count of 1 removes the directory itself.
     public var index: UInt8
     public var count: UInt8
     public init(entries: UInt32, index: UInt8 = 0, count: UInt8 = 1) {
@@ -66,12 +67,12 @@ public struct RuntimeTarget: Sendable, Equatable {
 
 /// A cgroup whose processes are to be signalled (version 2).
 public struct CgroupTarget: Sendable, Equatable {
-    /// Beneath a cgroup root that may kill.
+    /// Beneath a cgroup root. The cgroup must be the container's, or its root must allow killing.
     public var place: Place
-    /// Its directory's; `identityMismatch` where another cgroup has the place.
+    /// The identity of its directory; `identityMismatch` if another cgroup is at the place.
     public var identity: NodeIdentity
-    /// Whether no other container's process is in it or beneath it. Then all beneath it is meant too; else only what is directly
-    /// in it.
+    /// Whether no process of another container is in this cgroup or beneath it. If so, all cgroups beneath are
+    /// included; otherwise only the processes directly in this cgroup.
     public var isExclusive: Bool
     public init(place: Place, identity: NodeIdentity, isExclusive: Bool) {
         self.place = place
@@ -80,23 +81,24 @@ public struct CgroupTarget: Sendable, Equatable {
     }
 }
 
-/// What the orchestrator may ask for. See `PROTOCOL.md` for each one's bytes and promises.
+/// The requests that the orchestrator may send. `PROTOCOL.md` describes the bytes and the promises of each.
 public enum Request: Sendable, Equatable {
     case hello(VersionRange)
     case unmount(Place, Intent<MountIdentity>)
-    /// Detaches what is mounted beneath a directory, however deep, and nothing at it: at most `most` mounts, 1 to
-    /// `Limits.sliceEntries` (version 2).
+    /// Detaches the mounts beneath a directory, however deep, but none at the directory itself: at most `most` mounts,
+    /// 1 to `Limits.sliceEntries` (version 2).
     case unmountBeneath(Place, only: NodeIdentity?, most: UInt32)
     case deleteNamespace(Place, Intent<NodeIdentity>)
     case removeDirectory(Place, DirectoryIntent)
     case runtimeState(RuntimeTarget)
-    /// Sends a signal, 1 to 64, to the container's init, or to all its processes.
+    /// Sends a signal, 1 to 64, to the container's init process, or to all its processes.
     case runtimeKill(RuntimeTarget, Intent<NodeIdentity>, signal: UInt8, all: Bool)
-    /// Sends it to what lives in cgroups of the container, 1 to `Limits.cgroupTargets`, without the runtime (version 2).
+    /// Sends a signal to the processes in 1 to `Limits.cgroupTargets` cgroups of the container, without the runtime
+    /// (version 2).
     case runtimeKillCgroups(RuntimeTarget, Intent<NodeIdentity>, signal: UInt8, [CgroupTarget])
     case runtimeDelete(RuntimeTarget, Intent<NodeIdentity>)
-    /// Removes the container's state directory without the runtime, which cannot read it, or is gone. Refused while the
-    /// process that the state names lives (version 2).
+    /// Removes the container's state directory without the runtime, if the runtime is gone or cannot read the state.
+    /// Refused while the process that the state names lives (version 2).
     case runtimeForget(RuntimeTarget, only: NodeIdentity)
     case runtimeList(runtime: UInt8)
 
@@ -114,7 +116,7 @@ public enum Request: Sendable, Equatable {
     }
 }
 
-/// Protocol versions that a side can speak, both ends included.
+/// The protocol versions that one side can speak, both bounds included.
 public struct VersionRange: Sendable, Equatable {
     public var minimum: UInt16
     public var maximum: UInt16
@@ -122,7 +124,7 @@ public struct VersionRange: Sendable, Equatable {
         self.minimum = minimum
         self.maximum = maximum
     }
-    /// What this module speaks.
+    /// The versions that this module speaks.
     public static var spoken: VersionRange { VersionRange(minimum: Limits.oldestVersion, maximum: Limits.version) }
 }
 

@@ -1,14 +1,14 @@
-/// The helper's answer to Hello: what it is, and all that its policy lets it do.
+/// The helper's answer to Hello: its release, and everything that its policy allows.
 public struct Welcome: Sendable, Equatable {
     /// The protocol version from here on.
     public var version: UInt16
     /// The helper's own release, at most 32 bytes.
     public var release: InlineBytes<33>
-    /// Capabilities that it should have and has not, a bit each by number (capabilities(7)).
+    /// Capabilities that the helper should have but lacks, one bit for each number (capabilities(7)).
     public var missing: UInt64
     public var roots: [Root]
     public var runtimes: [Runtime]
-    /// Later additions that the helper has, a bit each (version 2); bits that are not known mean nothing.
+    /// Later additions that the helper supports, one bit each (version 2); unknown bits have no meaning.
     public var features: UInt64
 
     public init(
@@ -26,13 +26,14 @@ public struct Welcome: Sendable, Equatable {
     /// A directory beneath which the helper acts.
     public struct Root: Sendable, Equatable {
         public var kind: RootKind
-        /// How many components lie between the root and what may be removed, at least and at most.
+        /// The least and the most components that a place to be removed has beneath the root.
         public var minimumDepth: UInt8
         public var maximumDepth: UInt8
         public var path: InlineBytes<256>
-        /// Namespace roots: which names are pods'. `uuid`, or a prefix followed by `*`; several separated by a blank.
+        /// For namespace roots, which names belong to pods: `uuid`, or a prefix followed by `*`; several are separated
+        /// by a blank.
         public var names: InlineBytes<65>
-        /// Cgroup roots: whether processes in cgroups beneath may be signalled (version 2).
+        /// For cgroup roots, whether processes in any cgroup beneath may be signalled (version 2).
         public var mayKill: Bool
 
         public init(
@@ -52,7 +53,7 @@ public struct Welcome: Sendable, Equatable {
     public struct Runtime: Sendable, Equatable {
         public var name: InlineBytes<65>
         public var stateRoot: InlineBytes<256>
-        /// Whether bundles with hooks may be deleted by it.
+        /// Whether the runtime may delete bundles that have hooks.
         public var hooks: Bool
 
         public init(name: InlineBytes<65>, stateRoot: InlineBytes<256>, hooks: Bool) {
@@ -63,14 +64,14 @@ public struct Welcome: Sendable, Equatable {
     }
 }
 
-/// What a root holds, and so what may be done beneath it.
+/// What a root holds, which determines what may be done beneath it.
 public enum RootKind: UInt8, Sendable, CaseIterable {
     case sandbox = 1
     case container = 2
     case networkNamespace = 3
     case ipcNamespace = 4
     case utsNamespace = 5
-    /// Left-over cgroups: rmdir(2), and signals where the root may kill.
+    /// Left-over cgroups: they may be removed with rmdir(2), and their processes signalled as the policy allows.
     case cgroup = 6
 
     public var isNamespace: Bool { self == .networkNamespace || self == .ipcNamespace || self == .utsNamespace }

@@ -1,7 +1,7 @@
 /// Reads little-endian fields from a packet, front to back, and never beyond its end.
 struct Reader: ~Escapable {
     private let bytes: Span<UInt8>
-    /// The protocol version of what is read.
+    /// The protocol version of the packet that is read.
     let version: UInt16
     private(set) var position = 0
 
@@ -25,7 +25,7 @@ struct Reader: ~Escapable {
         return value
     }
 
-    /// A boolean is exactly 0 or 1.
+    /// Reads a flag, which is exactly 0 or 1.
     mutating func flag() throws(Malformed) -> Bool {
         switch try u8() {
         case 0: return false
@@ -34,7 +34,7 @@ struct Reader: ~Escapable {
         }
     }
 
-    /// Bytes behind a 16-bit count that may not exceed `limit`.
+    /// Reads bytes preceded by a 16-bit count, which must not exceed `limit`.
     mutating func byteArray(limit: Int) throws(Malformed) -> [UInt8] {
         let count = Int(try integer(UInt16.self))
         guard count <= limit else { throw .tooLong }
@@ -45,7 +45,7 @@ struct Reader: ~Escapable {
         return out
     }
 
-    /// Bytes behind an 8-bit count, into inline storage.
+    /// Reads bytes preceded by an 8-bit count into inline storage.
     mutating func inlineBytes<let capacity: Int>(_: InlineBytes<capacity>.Type) throws(Malformed) -> InlineBytes<
         capacity
     > {
@@ -56,7 +56,7 @@ struct Reader: ~Escapable {
         return out
     }
 
-    /// Trailing bytes are an error, never ignored.
+    /// Throws if bytes follow: trailing bytes are an error and never ignored.
     func end() throws(Malformed) {
         guard position == bytes.count else { throw .trailingBytes }
     }
@@ -71,7 +71,7 @@ extension [UInt8] {
 
     mutating func put(_ value: Bool) { append(value ? 1 : 0) }
 
-    /// A 16-bit count and the last `limit` bytes: of a path or a log, the end says most.
+    /// Appends a 16-bit count and the last `limit` bytes: the end of a path or log says most.
     mutating func put(_ bytes: [UInt8], limit: Int) {
         let first = Swift.max(0, bytes.count - limit)
         put(UInt16(truncatingIfNeeded: bytes.count - first))

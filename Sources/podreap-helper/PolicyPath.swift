@@ -1,2 +1,2 @@
-/// Where the policy is, fixed when the helper is built. Only root may name another place, as the only argument.
+/// Where the policy is, fixed when the helper is built. Only root may name another path, as the only argument.
 let policyPath: StaticString = "/etc/podreap/helper.conf"

@@ -3,8 +3,8 @@ import HelperProtocol
 
 /// The entry point, under the name that the package manager links as `main`.
 ///
-/// Exit statuses: 0 the orchestrator ended the connection, 1 refused to start (the reason went to the peer),
-/// 2 not started as podreap starts it.
+/// Exit statuses: 0 if the connection ended, 1 if the helper refused to start (the reason was sent to the peer), 2 if
+/// it was not started as podreap starts it.
 @c(podreap_helper_main)
 public func start(_ count: Int32, _ arguments: UnsafePointer<UnsafePointer<UInt8>?>) -> Int32 {
     let socket = Descriptor.inherited(0)

@@ -1,9 +1,9 @@
 internal import CLinux
 public import HelperProtocol
 
-/// What the process does to itself before it reads a byte from anybody.
+/// How the process confines itself before it reads any request.
 public enum Confinement {
-    /// Limits that must not be lower than this: with less, an operation would stop half way.
+    /// The lowest hard limits that are accepted. With less, an operation would stop half way.
     private static var least: [(Int32, UInt64)] {
         [
             (Int32(RLIMIT_NOFILE.rawValue), 256),
@@ -15,7 +15,7 @@ public enum Confinement {
         ]
     }
 
-    /// Closes what was inherited but descriptor 0, and makes 1 and 2 /dev/null.
+    /// Closes every inherited descriptor except 0, and opens /dev/null as 1 and 2.
     public static func closeInherited() throws(Outcome) {
         try check(linux_close_range(1, UInt32.max), .open)
         let null: StaticString = "/dev/null"
@@ -27,20 +27,21 @@ public enum Confinement {
         }
     }
 
-    /// The kernel's own timer slack, in nanoseconds.
+    /// The kernel's default timer slack, in nanoseconds.
     private static var usualSlack: UInt { 50_000 }
 
-    /// Undoes what a hostile parent may have left: signals, masks, timers, environment, limits, working directory. What
-    /// can only slow down or end this process stays: niceness, scheduling class, processors, what the kernel kills first.
+    /// Undoes what a hostile parent may have set: signals, masks, timers, environment, limits and working directory.
+    /// What can only slow down or end this process is kept: niceness, scheduling class, processors and OOM score.
     public static func forgetParent() throws(Outcome) {
         try check(linux_reset_signals(), .setrlimit)
         try check(linux_no_timers(), .setrlimit)
-        // With more, no wait ends by its deadline; 0 would be what was inherited.
+        // With more slack, no wait would end by its deadline. A value of 0 would select the inherited slack.
         try check(linux_prctl(PR_SET_TIMERSLACK, usualSlack, 0, 0, 0), .setrlimit)
         try check(linux_reset_personality(), .setrlimit)
-        // Or what runtimes leave behind would be this process's to reap.
+        // Otherwise this process would have to reap the processes that runtimes leave behind.
         try check(linux_prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0), .setrlimit)
-        // Fails for a group's leader, whom a terminal can stop like whoever started it; launchers have sessions of their own.
+        // This fails for a process group's leader. A terminal can stop that one, as it can stop whoever started it;
+        // launchers have sessions of their own.
         _ = setsid()
         try check(linux_clear_environment(), .setrlimit)
         try check(linux_prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), .capset)
@@ -65,13 +66,13 @@ public enum Confinement {
         return text
     }
 
-    /// NO_NEW_PRIVS, so that no exec gives this process or its children more than they have, and the filter.
+    /// Sets NO_NEW_PRIVS, so that no exec gives this process or its children more privileges, and loads the filter.
     static func confine(_ filter: SystemCallRules) throws(Outcome) {
         try check(linux_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), .capset)
         try check(linux_prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), .capset)
         let isLogged = filter.rest == .absent
         try load(filter.rest, filter.rules.filter { $0.action != filter.rest }, logs: isLogged)
-        // Of two filters with the same answer the newer one counts: what is known to be absent leaves no line in the log.
+        // If two filters give the same action, the newer one counts: a call that is known to be absent is not logged.
         if isLogged { try load(.allow, filter.rules.filter { $0.action == .absent }, logs: false) }
     }
 
@@ -83,15 +84,15 @@ public enum Confinement {
         try filter.load()
     }
 
-    /// The process's real uid: who started it.
+    /// The process's real uid: the user that started it.
     public static var realUser: UInt32 { getuid() }
 }
 
 extension Descriptor {
-    /// A socket to the system log, or `none`.
+    /// A socket connected to the system log, or `none`.
     static func systemLog() -> Descriptor { Descriptor(owning: linux_system_log()) }
 
-    /// Sends a line to the system log; a full log is not waited for.
+    /// Sends a line to the system log without waiting if the log is full.
     func log(_ line: [UInt8]) {
         do throws(Outcome) { try send(line) } catch {}
     }

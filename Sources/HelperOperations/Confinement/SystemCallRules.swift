@@ -1,9 +1,9 @@
 internal import CLinux
 
-/// What a filter does with one system call. Why each is needed stands in `policy/seccomp`, and a test compares.
+/// What a filter does with one system call. `policy/seccomp` says why each call is needed, and a test compares the two.
 struct SystemCallRule {
-    /// `only` allows the call with the arguments that the tests want, and kills with all others; `absent` answers ENOSYS, as
-    /// a kernel without the call.
+    /// `only` allows the call with the tested arguments and kills the process for all others. `absent` answers ENOSYS,
+    /// like a kernel that lacks the call.
     enum Action { case allow, only, absent, kill }
 
     /// A condition on an argument, counted from 0.
@@ -20,7 +20,8 @@ struct SystemCallRule {
             self.isUnequal = isUnequal
         }
 
-        /// Conditions of which one holds exactly where this one does not. Of masks, only those whose value is 0 have them.
+        /// Conditions of which at least one holds exactly if this one does not. For a mask, this is true only if the
+        /// value is 0.
         var opposites: [Test] {
             if mask == .max { return [Test(argument, equals: value, isUnequal: true)] }
             return (0..<64).map { UInt64(1) << $0 }.filter { mask & $0 != 0 }
@@ -39,7 +40,7 @@ struct SystemCallRule {
     }
 }
 
-/// The rules of one kind of process, and what becomes of every call that none of them is about.
+/// The rules for one kind of process, and the action for every call that no rule names.
 struct SystemCallRules {
     let rest: SystemCallRule.Action
     let rules: [SystemCallRule]
@@ -62,7 +63,8 @@ struct SystemCallRules {
                 SystemCallRule("mount_setattr", [.init(2, equals: UInt64(LINUX_PRIVATE_FLAGS)), .init(4, equals: 32)]),
                 SystemCallRule("ioctl", [.init(1, equals: UInt64(LINUX_NS_GET_NSTYPE))]),
                 SystemCallRule("fcntl", [.init(1, equals: UInt64(LINUX_F_ADD_SEALS))]),
-                // Anonymous, private and never executable: a file that is mapped shared is written to.
+                // Memory must be anonymous, private and not executable: writing to a shared mapping would write to its
+                // file.
                 SystemCallRule(
                     "mmap",
                     [
@@ -72,12 +74,12 @@ struct SystemCallRules {
             ])
     }
 
-    /// Flags that must be there, and others that may be; no further ones.
+    /// A test that requires the `needed` flags, permits the `more` flags, and permits no others.
     private static func flags(_ argument: UInt32, _ needed: UInt64, or more: UInt64) -> SystemCallRule.Test {
         .init(argument, equals: needed, mask: ~more)
     }
 
-    /// The launcher and runc, which inherits its filter.
+    /// The launcher, and runc, which inherits the launcher's filter.
     static var runc: SystemCallRules {
         runtime([
             "pipe2", "epoll_pwait", "eventfd2", "sigaltstack", "sched_yield", "sched_getaffinity", "tgkill", "getppid",
@@ -85,7 +87,7 @@ struct SystemCallRules {
         ])
     }
 
-    /// The launcher and crun, which is executed from a sealed copy and so needs no other.
+    /// The launcher, and crun, which is executed from a sealed copy and so need not make a copy of itself.
     static var crun: SystemCallRules {
         runtime([
             "readlink", "unlink", "rmdir", "mkdirat", "dup", "umask", "epoll_wait", "inotify_init1",
@@ -93,7 +95,8 @@ struct SystemCallRules {
         ])
     }
 
-    /// A launcher, and a runtime that makes calls of its own besides those of all. What a later one calls is absent, so that it does without.
+    /// The launcher and a runtime that needs the calls in `own` besides those common to all runtimes. Calls that only
+    /// later runtimes make are answered as absent, so that the runtime manages without them.
     private static func runtime(_ own: [StaticString]) -> SystemCallRules {
         SystemCallRules(
             rest: .absent,
@@ -107,12 +110,13 @@ struct SystemCallRules {
                 ]))
     }
 
-    /// A runtime whose hooks are allowed: they may be any program, so everything but what no hook has business with.
+    /// A runtime whose hooks are allowed. A hook may be any program, so everything is allowed except calls that no hook
+    /// needs.
     static var hooks: SystemCallRules {
         SystemCallRules(rest: .allow, rules: killed + newMounts)
     }
 
-    /// What ends the process wherever it is called.
+    /// Calls that kill the process wherever it makes them.
     private static var killed: [SystemCallRule] {
         named(
             [
@@ -124,13 +128,14 @@ struct SystemCallRules {
             ], .kill)
     }
 
-    /// What a runtime is known to try and to do without. It is not logged, unlike the rest.
+    /// Calls that a runtime is known to try and to manage without. Unlike other absent calls, they are not logged.
     private static var absent: [SystemCallRule] {
-        // Its flags lie in memory, where a filter cannot read them.
+        // The flags of clone3 lie in memory, which a filter cannot read.
         newMounts + named(["clone3"], .absent)
     }
 
-    /// How newer runtimes begin to make a private /proc; without SYS_ADMIN the kernel refuses it, and they use /proc itself.
+    /// The calls with which newer runtimes begin to make a private /proc. Without SYS_ADMIN the kernel refuses that,
+    /// and the runtimes use /proc itself.
     private static var newMounts: [SystemCallRule] { named(["open_tree", "fsopen"], .absent) }
 
     private static var launcher: [SystemCallRule] {
@@ -142,7 +147,7 @@ struct SystemCallRules {
             "getrandom", "clock_gettime", "set_robust_list", "set_tid_address", "rseq", "arch_prctl", "seccomp",
             "rt_sigprocmask", "rt_sigreturn", "restart_syscall", "exit_group", "exit", "capget",
         ]) + [
-            // Processes and threads, but no namespaces.
+            // New processes and threads are allowed, but no new namespaces.
             SystemCallRule("clone", [.init(0, equals: 0, mask: UInt64(LINUX_CLONE_NAMESPACES))], action: .only)
         ]
     }

@@ -1,7 +1,7 @@
 internal import HelperProtocol
 
 extension Broker {
-    /// A directory's identity and a page of its children's names; the root's own for a place without components.
+    /// A directory's identity and a page of its children's names. A place without components is the root itself.
     func look(_ place: Place, from cursor: UInt64) throws(Outcome) -> Answer {
         _ = try policy.root(of: place, for: .look)
         return try privileges.raised([.dacOverride]) { () throws(Outcome) -> Answer in

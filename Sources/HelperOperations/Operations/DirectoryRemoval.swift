@@ -1,8 +1,8 @@
 internal import HelperProtocol
 
 extension Broker {
-    /// Removes a directory and all beneath it, a slice at a time, following no symbolic link and crossing no mount.
-    /// Beneath a cgroup root only directories are removed.
+    /// Removes a directory and everything beneath it, one slice at a time, following no symbolic link and crossing no
+    /// mount. Beneath a cgroup root only directories are removed.
     func removeDirectory(
         _ place: Place, only: NodeIdentity?, _ slice: Slice, _ deadline: Deadline
     ) throws(Outcome) -> Answer {
@@ -24,35 +24,37 @@ extension Broker {
     }
 }
 
-/// One slice of a directory's removal. A broker has one of these, whose memory each request uses again.
+/// One slice of a directory's removal. A broker has one such object and reuses its memory for every request.
 ///
-/// The way from the target down is held as open directories, at most `window` of them. Deeper, only the lowest are all
-/// kept, and above them the fewer the farther up; once the lowest are empty, the descent begins again from the nearest one
-/// above that was kept: a million levels are entered about five million times. So no `..` is ever followed: where a hostile
-/// process moves directories about meanwhile, going up could lead anywhere. Each directory is opened with RESOLVE_NO_XDEV,
-/// which compares mounts and not devices: a bind mount of the same filesystem is seen too.
+/// The path from the target down is held as open directories, at most `window` of them. In deeper trees, all of the
+/// lowest are kept, and fewer of the others the farther up they are. Once the lowest are empty, the descent starts
+/// again from the nearest kept directory above: in a tree of a million levels, directories are entered about five
+/// million times in all. So no `..` is ever followed: if a hostile process moves directories meanwhile, going up could
+/// lead anywhere. Each directory is opened with RESOLVE_NO_XDEV, which compares mounts and not devices, so a bind mount
+/// of the same filesystem is noticed too.
 final class DirectoryRemoval {
     private static var window: Int { 128 }
-    /// How many levels' buffers are kept for later: a deeper tree's go again.
+    /// How many levels are kept for reuse; those of a deeper tree are freed.
     private static var spares: Int { 16 }
 
     private var slice = Slice(entries: 1)
     private var deadline = Deadline(milliseconds: 0)
-    /// For a request that has removed too little by its deadline.
+    /// The final deadline, for a request that has removed too little by its own deadline.
     private var lastDeadline = Deadline(milliseconds: 0)
     private var onlyDirectories = false
-    /// The target, and directories beneath it, each deeper than the one before.
+    /// The target and directories beneath it, in order of depth.
     private var levels: [Level] = []
-    /// Those that were done with.
+    /// Finished levels, kept for reuse.
     private var spare: [Level] = []
-    /// One for all, so that no tree takes so much for each of its levels. Where a level has it, its own is here.
+    /// One large reader shared by all levels, to limit the memory that a tree takes. While a level uses it, the level's
+    /// own reader is here.
     private lazy var large = EntryReader(large: true)
     private(set) var removed: UInt64 = 0
     /// How many directories were entered.
     private(set) var entered: UInt64 = 0
-    /// How many of them before the first entry was removed.
+    /// How many directories were entered before the first entry was removed.
     private var enteredFirst: UInt64 = 0
-    /// The first thing that could not be removed. The rest is removed all the same.
+    /// The obstacle that the outcome names if something cannot be removed. The rest is removed all the same.
     private var obstacle: Outcome?
 
     func begin(_ slice: Slice, _ deadline: Deadline, onlyDirectories: Bool) {
@@ -83,8 +85,9 @@ final class DirectoryRemoval {
         }
     }
 
-    /// Whether this request has removed at least one entry, and one for each eight directories that it entered to get there. The next one
-    /// enters as many again: with less, what lies deep would cost the square of its depth, or never be reached in time.
+    /// Whether this request has removed at least one entry, and one for each eight directories entered before the first
+    /// removal. The next request must enter as many again: with less progress, deep entries would cost the square of
+    /// their depth, or never be reached in time.
     private var hasGotAhead: Bool { removed > 0 && removed >= enteredFirst / 8 }
 
     private func push(_ directory: consuming Descriptor, _ name: InlineBytes<256>, depth: Int, isShared: Bool) {
@@ -94,7 +97,7 @@ final class DirectoryRemoval {
         levels.append(level)
     }
 
-    /// Lets the lowest go.
+    /// Leaves the lowest level.
     private func leave() { retire(levels.removeLast()) }
 
     private func retire(_ level: Level) {
@@ -131,7 +134,7 @@ final class DirectoryRemoval {
             switch error.errno {
             case ErrorNumber.noEntry: return
             case ErrorNumber.notDirectory, ErrorNumber.loop:
-                // Swapped for something else since it was read; the next pass meets it as what it is now.
+                // The entry was replaced after it was read. The next pass handles it as what it is now.
                 level.progressed = true
             default: meet(error, at: level.entries.name(of: entry), in: level)
             }
@@ -142,7 +145,7 @@ final class DirectoryRemoval {
         push(directory, level.entries.name(of: entry), depth: level.depth + 1, isShared: isShared)
     }
 
-    /// Lets levels above the lowest half go: the farther up, the more lie between two that are kept.
+    /// Closes some levels above the lowest half: the farther up, the larger the gaps between the levels that are kept.
     private func thinOut() {
         let half = levels[levels.count / 2].depth
         let lowest = levels[levels.count - 1].depth
@@ -161,7 +164,7 @@ final class DirectoryRemoval {
         } while levels.count > Self.window * 7 / 8
     }
 
-    /// At a directory's end: removes it from the one above it. The outcome, where that was the last.
+    /// Called at a directory's end: removes it from its parent. Returns the outcome if it was the target.
     private func finish(_ level: Level, _ parent: borrowing Descriptor) throws(Outcome) -> Outcome? {
         let isTarget = level.depth == 0
         if isTarget, slice.count > 1 { return obstacle ?? .done }
@@ -181,12 +184,12 @@ final class DirectoryRemoval {
         } catch {
             let isFull = error.errno == ErrorNumber.notEmpty || error.errno == ErrorNumber.exists
             if isFull, level.isShared, !isTarget {
-                // What is left is another's.
+                // The remaining entries belong to another helper's share.
                 leave()
                 return nil
             }
             if isFull, !level.stuck, level.mayPassAgain() {
-                // Entries that came meanwhile, or that a reader in the middle of deletions has skipped.
+                // Entries were added meanwhile, or skipped by a reader because others were deleted while it read.
                 try level.entries.rewind(level.directory)
                 return nil
             }
@@ -212,8 +215,8 @@ final class DirectoryRemoval {
         return nil
     }
 
-    /// Lets the lowest go, whose parent was let go before, and has the nearest one above read from its beginning: unless
-    /// nothing is gone since it was last. Then what is left cannot be removed.
+    /// Leaves the lowest level, whose parent was closed earlier, and reads the nearest kept level again from its
+    /// beginning. If nothing was removed since that level was last restarted, the rest cannot be removed.
     private func descendAgain() throws(Outcome) {
         leave()
         let above = levels[levels.count - 1]
@@ -225,7 +228,7 @@ final class DirectoryRemoval {
         }
     }
 
-    /// Keeps what stood in the way first, a mount before all: its removal is what the orchestrator can see to.
+    /// Keeps the first obstacle; a mount takes precedence, because the orchestrator can have it removed.
     private func meet(_ error: Outcome, at name: InlineBytes<256>, in level: Level) {
         level.stuck = true
         var found = error
@@ -247,7 +250,7 @@ final class DirectoryRemoval {
         if obstacle == nil { obstacle = found }
     }
 
-    /// The way from the target to an entry of the lowest level, as far as it is known without a gap.
+    /// The path from the target to an entry of the lowest level, as far up as the levels are kept without a gap.
     private func path(to name: InlineBytes<256>) -> [UInt8] {
         var first = levels.count
         while first > 1, first == levels.count || levels[first - 1].depth == levels[first].depth - 1 { first -= 1 }
@@ -260,26 +263,26 @@ final class DirectoryRemoval {
     }
 }
 
-/// One directory on the way down.
+/// One open directory between the target and the lowest level.
 private final class Level {
     private(set) var directory = Descriptor.none
     private(set) var name = InlineBytes<256>()
-    /// Beneath the target, which is 0.
+    /// How many levels beneath the target, whose depth is 0.
     private(set) var depth = 0
     var entries = EntryReader()
-    /// Whether other helpers remove their shares of its entries meanwhile.
+    /// Whether other helpers remove their shares of its entries at the same time.
     private(set) var isShared = false
-    /// Whether its directories are shared too: they are too few to give each helper some of its own.
+    /// Whether its subdirectories are shared too, because there are too few to give each helper some of its own.
     private(set) var hasFewDirectories = false
-    /// Whether something was removed since the last pass over it began.
+    /// Whether something was removed or replaced since the last pass over it began.
     var progressed = false
     /// Whether something in it, or deeper, cannot be removed.
     var stuck = false
-    /// How many entries of the whole were gone when the descent last began again here.
+    /// How many entries the request had removed when the descent was last restarted here.
     var removedAtDescent: UInt64 = 0
     private var idlePasses = 0
 
-    /// Closes the directory that it was for.
+    /// Closes the previous directory and takes another.
     func begin(_ directory: consuming Descriptor, name: InlineBytes<256>, depth: Int, isShared: Bool) {
         self.directory = directory
         self.name = name
@@ -293,7 +296,8 @@ private final class Level {
         idlePasses = 0
     }
 
-    /// Beneath it nothing is shared that is not already: where levels are let go on the way down, all would be entered again and again.
+    /// A directory deeper than this is never shared. Where levels are closed on the way down, every helper would enter
+    /// all directories again and again.
     private static var sharedDepth: Int { 64 }
 
     private func directoriesAreFew() -> Bool {
@@ -305,14 +309,15 @@ private final class Level {
         progressed = true
     }
 
-    /// Whether one more pass is worth it; a few that found nothing are allowed, as somebody may be adding entries.
+    /// Whether another pass is worthwhile. A few passes that removed nothing are allowed, because another process may
+    /// be adding entries.
     func mayPassAgain() -> Bool {
         idlePasses = progressed ? 0 : idlePasses + 1
         progressed = false
         return idlePasses < 4
     }
 
-    /// Whether chattr(1) keeps the entry, or this directory its entries.
+    /// Whether the entry, or this directory, is immutable or append-only (chattr(1)).
     func isImmutable(_ name: InlineBytes<256>) -> Bool {
         do throws(Outcome) {
             if try directory.status().isImmutable { return true }
@@ -324,7 +329,7 @@ private final class Level {
 }
 
 extension Slice {
-    /// Whether an entry of a shared directory is in this request's share (by FNV-1a of its name).
+    /// Whether an entry of a shared directory belongs to this request's share (by the FNV-1a hash of its name).
     fileprivate func includes(_ terminatedName: Span<UInt8>) -> Bool {
         if count == 1 { return true }
         var hash: UInt32 = 0x811c_9dc5

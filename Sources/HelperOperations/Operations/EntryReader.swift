@@ -1,14 +1,14 @@
 internal import HelperProtocol
 
-/// One entry of a directory, as getdents64(2) gives it; its reader has the name.
+/// One directory entry from getdents64(2). Its reader holds the name.
 struct Entry {
-    /// Where it is in what its reader has read.
+    /// The entry's position in its reader's buffer.
     fileprivate var position: Int
     /// The name's length in bytes.
     fileprivate var nameCount: Int
-    /// DT_* of readdir(3). The filesystem may not know it, so it is a hint.
+    /// DT_* of readdir(3). It is only a hint, because the filesystem may not know the type.
     var type: UInt8
-    /// The cookie of the entry behind this one.
+    /// The cookie of the entry after this one.
     var next: UInt64
 
     var seemsDirectory: Bool { type == 4 }
@@ -16,23 +16,23 @@ struct Entry {
 
 /// Reads a directory a buffer at a time, so that memory stays bounded however many entries there are.
 struct EntryReader {
-    /// As much as readdir(3) takes: on ext4 each call costs more than the entries that it gives.
+    /// The size that readdir(3) uses, in bytes. On ext4 each call costs more than the entries that it returns.
     private static var usual: Int { 1 << 15 }
     private static var large: Int { 1 << 20 }
-    /// What an entry takes at least and at most: its head, a name of 1 to 255 bytes, its NUL, and what aligns it.
+    /// The least and most bytes that an entry takes: its head, a name of 1 to 255 bytes, the NUL, and padding.
     private static var leastEntry: Int { 24 }
     private static var mostEntry: Int { 280 }
 
-    /// What was read; a large one is given in the order of inodes.
+    /// The entries that were read. Those in a large buffer are returned in inode order.
     private var buffer: [UInt8]
     private var filled = 0
-    /// Of each entry in the buffer its position, beneath the lower bits of its inode.
+    /// One number for each entry in the buffer: its position in the low bits, and low bits of its inode above.
     private var order: [UInt64] = []
-    /// How many of them were given.
+    /// How many entries of `order` were returned.
     private var given = 0
 
-    /// - Parameter large: Whether to read 1 MiB at once, and give it in the order of inodes. On ext4, which lists names in the order of a
-    ///   hash, a large directory is removed in four fifths of the time.
+    /// - Parameter large: Whether to read 1 MiB at once and return the entries in inode order. On ext4, which lists
+    ///   names in hash order, this removes a large directory in four fifths of the time.
     init(large: Bool = false) {
         buffer = [UInt8](repeating: 0, count: large ? Self.large : Self.usual)
         order.reserveCapacity(buffer.count / Self.leastEntry)
@@ -40,10 +40,10 @@ struct EntryReader {
 
     var isLarge: Bool { buffer.count > Self.usual }
 
-    /// Whether all that was read has been given, and the directory has more.
+    /// Whether all entries in the buffer were returned, and the directory probably has more.
     var isTooSmall: Bool { given == order.count && filled > Self.usual - Self.mostEntry && !isLarge }
 
-    /// The next entry but `.` and `..`; nil at the end. It is valid until the next call.
+    /// The next entry except `.` and `..`; nil at the end. It is valid until the next call.
     mutating func next(_ directory: borrowing Descriptor) throws(Outcome) -> Entry? {
         while true {
             if given == order.count {
@@ -55,13 +55,13 @@ struct EntryReader {
         }
     }
 
-    /// An entry's name and the NUL behind it: what a system call takes as a path.
+    /// An entry's name with its terminating NUL, as a system call takes it.
     @_lifetime(borrow self)
     func terminatedName(of entry: Entry) -> Span<UInt8> {
         buffer.span.extracting((entry.position + 19)..<(entry.position + 20 + entry.nameCount))
     }
 
-    /// Its inode; of a mount's root, that of what the mount covers.
+    /// The entry's inode number. For the root of a mount, it is the inode that the mount covers.
     func inode(of entry: Entry) -> UInt64 { number(at: entry.position) }
 
     func name(of entry: Entry) -> InlineBytes<256> {
@@ -70,13 +70,13 @@ struct EntryReader {
         return name
     }
 
-    /// From the beginning again.
+    /// Starts again from the directory's first entry.
     mutating func rewind(_ directory: borrowing Descriptor) throws(Outcome) {
         try directory.seek(to: 0)
         forget()
     }
 
-    /// Drops what was read.
+    /// Discards the entries in the buffer.
     mutating func forget() {
         filled = 0
         order.removeAll(keepingCapacity: true)
@@ -90,7 +90,7 @@ struct EntryReader {
             if count == 0 { break }
             filled += count
         }
-        // struct linux_dirent64: u64 inode, s64 cookie, u16 length, u8 type, name and NUL.
+        // struct linux_dirent64: u64 inode, s64 cookie, u16 length, u8 type, then the name and a NUL.
         var position = 0
         while position < filled {
             order.append(number(at: position) &* UInt64(Self.large) | UInt64(position))
@@ -99,7 +99,7 @@ struct EntryReader {
         if isLarge { sort() }
     }
 
-    /// Heapsort: the library's own takes memory.
+    /// Heapsort, because the standard library's sort allocates memory.
     private mutating func sort() {
         for start in (0..<order.count / 2).reversed() { sink(start, in: order.count) }
         for end in (0..<order.count).reversed() {
@@ -129,7 +129,7 @@ struct EntryReader {
         let name = start + 19
         var end = name
         while buffer[end] != 0 {
-            // No kernel passes such a name on; unlinkat(2) would follow it out of the directory.
+            // No kernel passes on a name with a slash; unlinkat(2) would follow it out of the directory.
             if buffer[end] == 0x2f { return nil }
             end += 1
         }

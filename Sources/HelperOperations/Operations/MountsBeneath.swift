@@ -1,11 +1,12 @@
 internal import HelperProtocol
 
-/// The largest list of mounts that is read, in bytes.
+/// The largest mountinfo text that is read, in bytes.
 private var mountInfoLimit: Int { 64 << 20 }
 
 extension Broker {
-    /// Detaches what is mounted beneath a directory, however deep, and nothing at it. Where mounts are, mountinfo says; each is
-    /// reached anew from the directory, through no link and no other mount, so that mountinfo is a hint and no more.
+    /// Detaches what is mounted beneath a directory, however deep, and nothing at the directory itself. Mountinfo says
+    /// where the mounts are, but is only a hint: each is resolved anew from the directory, through no link and no other
+    /// mount.
     func unmountBeneath(
         _ place: Place, only: NodeIdentity?, _ most: UInt32, _ deadline: Deadline
     ) throws(Outcome) -> Answer {
@@ -34,10 +35,10 @@ extension Broker {
                     do throws(Outcome) {
                         let detached = try directory.unmountAll(beneath: point, left, deadline)
                         count += detached
-                        // Gone meanwhile; or a mount on the way to the root hides it, together with where it lies.
+                        // Either the mount is gone, or a mount at or above the root hides both it and its mount point.
                         if detached == 0 { obstacle = obstacle ?? .refused(.leavesRoot, detail: point) }
                     } catch {
-                        // Mostly what lay in a mount that is detached by now, or lies beneath one that covers it so far.
+                        // Usually this mount lay in one that is detached by now, or is still covered by another mount.
                         obstacle = obstacle ?? error.at(point)
                     }
                 }
@@ -49,7 +50,7 @@ extension Broker {
 }
 
 extension Descriptor {
-    /// Detaches all mounts at a path beneath this directory, but at most so many; how many.
+    /// Detaches the mounts at a path beneath this directory, at most `most` of them; returns how many.
     fileprivate func unmountAll(
         beneath path: [UInt8], _ most: Int, _ deadline: Deadline
     ) throws(Outcome) -> UInt64 {
@@ -62,7 +63,7 @@ extension Descriptor {
 }
 
 extension Outcome {
-    /// The same, with the place beneath the request's.
+    /// The same outcome, with a path beneath the request's place as its detail.
     fileprivate func at(_ path: [UInt8]) -> Outcome {
         switch asResolution {
         case .refused(let rule, _): .refused(rule, detail: path)
@@ -72,8 +73,8 @@ extension Outcome {
     }
 }
 
-/// Where mounts lie beneath a directory, as paths beneath it, from the text of `/proc/PID/mountinfo` (proc_pid_mountinfo(5)); mounts
-/// stacked on each other once.
+/// The mount points beneath a directory, as paths relative to it, from the text of `/proc/PID/mountinfo`
+/// (proc_pid_mountinfo(5)). Consecutive mounts at the same point give one path.
 func mountPoints(in text: [UInt8], beneath directory: [UInt8]) -> [[UInt8]] {
     var points: [[UInt8]] = []
     for line in text.split(separator: 0x0a) {
@@ -88,7 +89,7 @@ func mountPoints(in text: [UInt8], beneath directory: [UInt8]) -> [[UInt8]] {
     return points
 }
 
-/// A field without its escapes, each a backslash and three octal digits.
+/// A mountinfo field with its escapes decoded; each is a backslash and three octal digits.
 private func unescaped(_ field: ArraySlice<UInt8>) -> [UInt8] {
     var bytes: [UInt8] = []
     var index = field.startIndex

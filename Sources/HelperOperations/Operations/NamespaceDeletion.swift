@@ -1,8 +1,9 @@
 internal import HelperProtocol
 
 extension Broker {
-    /// Deletes a namespace's pin directly beneath a namespace root: unmounts it, stacked ones too, and unlinks the
-    /// empty file that it was mounted on. Anything but a namespace of the root's kind is refused.
+    /// Deletes a namespace's pin directly beneath a namespace root: unmounts it, including stacked mounts, and unlinks
+    /// the empty file that it was mounted on. Refuses anything but a namespace of the root's kind, or a pin's empty
+    /// file.
     func deleteNamespace(_ place: Place, _ intent: Intent<NodeIdentity>) throws(Outcome) -> Answer {
         let root = try policy.root(of: place, for: .deleteNamespace)
         let needed: CapabilitySet = intent == .look ? [.dacOverride] : [.dacOverride, .sysAdmin]
@@ -26,21 +27,21 @@ extension Broker {
 }
 
 extension NodeIdentity {
-    /// Whether what was found is this one. A namespace's time may be unknown to who asks.
+    /// Whether `found` is the node of this identity. The client may not know a namespace's time; 0 then matches any.
     fileprivate func names(_ found: NodeIdentity, mounted: Bool) -> Bool {
         self == found || mounted && birth == 0 && device == found.device && inode == found.inode
     }
 }
 
 extension Descriptor {
-    /// What is pinned at a name: the namespace, or the empty file that a pin has left.
+    /// The identity of what is at a name: the pinned namespace, or the empty file that a pin left behind.
     fileprivate func pin(_ name: InlineBytes<256>, _ kind: RootKind) throws(Outcome) -> (NodeIdentity, mounted: Bool) {
         guard try topMount(at: name) != nil else {
             let status = try self.status(name.terminated)
             guard status.isRegular, status.isEmpty else { throw .refused(.notNamespace) }
             return (status.identity, false)
         }
-        // Examined before it is opened: opening a device or FIFO could block or act.
+        // The entry is examined before it is opened: opening a device or FIFO could block or have an effect.
         let entry = try openMounted(name.terminated, .path)
         guard try entry.isNamespace() else { throw .refused(.notNamespace) }
         let namespace = try openMounted(name.terminated, .file)
@@ -51,7 +52,7 @@ extension Descriptor {
 
     fileprivate func deletePin(_ name: InlineBytes<256>, _ kind: RootKind, mounted: Bool) throws(Outcome) {
         var mounted = mounted
-        // Each mount of a stack is examined: beneath a pin may lie something that is none.
+        // Each mount of a stack is examined, because what lies beneath a pin may not be a pin.
         for _ in 0..<stackLimit where mounted {
             try unmount(name.terminated)
             (_, mounted) = try pin(name, kind)

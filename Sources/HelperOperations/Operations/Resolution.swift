@@ -1,8 +1,8 @@
 internal import HelperProtocol
 
 extension Place {
-    /// The directory that holds the place's last component, reached from the root anew at every request: a root's
-    /// descriptor kept from the start goes blind when something is mounted over the root.
+    /// Opens the directory that holds the place's last component, resolved anew from the root for every request. A
+    /// descriptor of the root kept since the start would not see a filesystem mounted over the root later.
     func openParent(in policy: Policy) throws(Outcome) -> Descriptor {
         do throws(Outcome) {
             let top = try policy.openRoot(of: self, .pathOfDirectory)
@@ -14,7 +14,7 @@ extension Place {
 }
 
 extension Outcome {
-    /// What a failed openat2(2) on the way to a place means.
+    /// The outcome that a failed openat2(2) on the way to a place means.
     var asResolution: Outcome {
         switch errno {
         case ErrorNumber.noSystemCall: .refused(.kernelTooOld)

@@ -1,11 +1,11 @@
 internal import HelperProtocol
 
-/// How many mounts stacked on one place a single request of version 1 detaches, and one for a pin.
+/// How many stacked mounts a request of version 1 detaches at one place, and any request detaches for one pin.
 var stackLimit: Int { 64 }
 
 extension Broker {
-    /// Detaches the mounts at the place, topmost first, with what is mounted beneath them (umount2(2)); never a
-    /// symbolic link's target. With an identity, that mount alone.
+    /// Detaches the mounts at the place, topmost first, with everything mounted beneath them (umount2(2)), and never a
+    /// symbolic link's target. With an identity, detaches only that mount.
     func unmount(
         _ place: Place, _ intent: Intent<MountIdentity>, _ deadline: Deadline
     ) throws(Outcome) -> Answer {
@@ -41,8 +41,8 @@ extension Broker {
 }
 
 extension Descriptor {
-    /// The topmost mount at an entry, or nil where the kernel says that none is there. EINVAL from umount2 would
-    /// prove nothing: a locked mount gives it too, and is still mounted.
+    /// The topmost mount at an entry; nil if the kernel says that there is none. EINVAL from umount2 would prove
+    /// nothing: a locked mount also gives EINVAL, and stays mounted.
     func topMount(at name: InlineBytes<256>) throws(Outcome) -> MountIdentity? {
         let status: Status
         do throws(Outcome) {
@@ -55,8 +55,8 @@ extension Descriptor {
         return status.isMountRoot ? status.mount : nil
     }
 
-    /// The directory or file that the mounts at an entry cover, as far as the filesystem's list of this directory tells: nobody
-    /// can ask for it as long as they are there.
+    /// The directory or file that the mounts at an entry cover, as far as the filesystem's listing of this directory
+    /// tells. Nobody can query it directly while the mounts are there.
     fileprivate func covered(at name: InlineBytes<256>) throws(Outcome) -> NodeIdentity {
         let directory = try open(InlineBytes<2>(".").terminated, .directory)
         var entries = EntryReader()
@@ -70,8 +70,8 @@ extension Descriptor {
         return NodeIdentity(device: 0, inode: 0, birth: 0)
     }
 
-    /// Detaches until no mount is left at the entry, but at most so many, and the first before it looks at the deadline; how
-    /// many.
+    /// Detaches mounts until none is left at the entry, but at most `most`; returns how many. The first is detached
+    /// before the deadline is checked.
     func unmountAll(at name: InlineBytes<256>, _ most: Int, _ deadline: Deadline?) throws(Outcome) -> UInt64 {
         for count in 0..<most {
             let isLate = count > 0 && deadline?.isPast == true
@@ -82,5 +82,5 @@ extension Descriptor {
     }
 }
 
-/// How many entries of a directory are searched for one.
+/// How many entries of a directory are searched for a covered one.
 private var coveredLimit: Int { 100_000 }

@@ -1,13 +1,13 @@
 public import HelperProtocol
 
-/// What `helper.conf` allows: the whole of what the helper will ever do.
+/// What `helper.conf` allows: the helper never does anything else.
 public struct Policy: Sendable, Equatable {
     public var roots: [Welcome.Root] = []
-    /// For each root whether only root can ever change which directory it is. Where that is not known, it is looked at whenever the
-    /// root is opened.
+    /// For each root, whether only root can ever change which directory it is. If that is not known, the path is
+    /// checked each time the root is opened.
     var firmRoots: [Bool] = []
     public var runtimes: [RuntimePolicy] = []
-    /// Who may start the helper, by uid; root always may.
+    /// The users, by uid, that may start the helper; root always may.
     public var callers: [UInt32] = []
 
     public init() {}
@@ -15,7 +15,7 @@ public struct Policy: Sendable, Equatable {
     public struct RuntimePolicy: Sendable, Equatable {
         public var seen: Welcome.Runtime
         public var path: InlineBytes<256>
-        /// The same of the state root.
+        /// Whether only root can ever change which directory the state root is.
         var hasFirmRoot = false
 
         public init(seen: Welcome.Runtime, path: InlineBytes<256>) {
@@ -23,14 +23,15 @@ public struct Policy: Sendable, Equatable {
             self.path = path
         }
 
-        /// The state root. The runtime acts on what its state says: whoever could write there could name any process.
+        /// Opens the state root, checking its path unless it is firm. The runtime acts on what its state says, so
+        /// whoever could write there could name any process.
         func openStateRoot(_ mode: OpenMode = .pathOfDirectory) throws(Outcome) -> Descriptor {
             if hasFirmRoot { return try Descriptor.absolute(seen.stateRoot.terminated, mode) }
             return try seen.stateRoot.openTrusted(mode, else: .rootReplaceable, strictly: true)
         }
     }
 
-    /// A place's root, which is one of the policy's.
+    /// Opens the root of a place. The place must name one of the policy's roots.
     func openRoot(of place: Place, _ mode: OpenMode) throws(Outcome) -> Descriptor {
         let index = Int(place.root)
         let path = roots[index].path
@@ -38,7 +39,7 @@ public struct Policy: Sendable, Equatable {
         return try path.openTrusted(mode, else: .rootReplaceable)
     }
 
-    /// The root that a place lies beneath, if `use` is allowed there.
+    /// The root above a place; throws if the policy does not allow `use` at that place.
     func root(of place: Place, for use: PlaceUse) throws(Outcome) -> Welcome.Root {
         guard Int(place.root) < roots.count else { throw .refused(.unknownRoot) }
         let root = roots[Int(place.root)]

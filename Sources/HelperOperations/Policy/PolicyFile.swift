@@ -1,11 +1,11 @@
 public import HelperProtocol
 
 extension Policy {
-    /// The largest policy, and the largest passwd(5) that callers are looked up in, in bytes.
+    /// The largest policy file, and the largest passwd(5) file searched for callers, in bytes.
     private static var fileLimit: Int { 1 << 20 }
 
-    /// Reads the policy at an absolute path. Throws `refused` with a rule from 100 up, and what is wrong, where it
-    /// cannot be read, is malformed, or where others than root could replace it, a root or a runtime.
+    /// Reads the policy at an absolute path. Throws `refused` with a rule from 100 up, and a detail, if the policy
+    /// cannot be read or is malformed, or if users other than root could replace it, a root or a runtime.
     public init(file path: [UInt8]) throws(Outcome) {
         guard let name = InlineBytes<256>(path[...]), path.first == 0x2f
         else { throw .refused(.policyUnreadable, detail: path) }
@@ -43,7 +43,7 @@ extension Policy {
 }
 
 extension Descriptor {
-    /// The whole file, which may not be larger than `limit` bytes.
+    /// Reads the whole file, which must not be larger than `limit` bytes.
     func readAll(limit: Int) throws(Outcome) -> [UInt8] {
         var all: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 1 << 15)

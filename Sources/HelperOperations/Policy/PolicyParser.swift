@@ -2,13 +2,13 @@ internal import HelperProtocol
 
 /// What is wrong with a line of `helper.conf`.
 public struct PolicyError: Error, Sendable {
-    /// Counted from 1; 0 where the file as a whole is wrong.
+    /// Counted from 1; 0 if the error concerns the whole file.
     public var line: Int
     public var reason: StaticString
 }
 
 extension Policy {
-    /// Reads `helper.conf`: one `key = value` a line, `#` begins a comment.
+    /// Reads `helper.conf`: one `key = value` per line; `#` begins a comment.
     ///
     ///     caller = USER-OR-UID
     ///     sandbox-root = PATH [depth N[-M]]
@@ -17,7 +17,7 @@ extension Policy {
     ///     netns-root | ipcns-root | utsns-root = PATH names uuid | PREFIX* ...
     ///     runtime = NAME PATH STATEROOT [hooks]
     ///
-    /// `users` is the text of passwd(5), where callers are looked up by name.
+    /// `users` is the text of the passwd(5) file in which callers are looked up by name.
     public init(parsing text: [UInt8], users: [UInt8]) throws(PolicyError) {
         var number = 0
         for line in text.split(separator: 0x0a, omittingEmptySubsequences: false) {
@@ -31,7 +31,7 @@ extension Policy {
         guard !roots.isEmpty else { throw PolicyError(line: 0, reason: "no root") }
     }
 
-    /// Adds a line; the reason where it is wrong.
+    /// Adds what a line says to the policy; returns the reason if the line is wrong.
     private mutating func read(_ words: [ArraySlice<UInt8>], _ users: [UInt8]) -> StaticString? {
         guard words.count >= 3, words[1].equals("=") else { return "expected KEY = VALUE" }
         let values = Array(words[2...])
@@ -53,7 +53,7 @@ extension Policy {
             callers.append(UInt32(uid))
             return nil
         }
-        // Only /etc/passwd: a name service would load code into this process.
+        // Only /etc/passwd is searched: a name service would load code into this process.
         for line in users.split(separator: 0x0a) {
             let fields = line.split(separator: 0x3a, omittingEmptySubsequences: false)
             guard fields.count > 2, fields[0] == values[0] else { continue }
@@ -112,7 +112,7 @@ extension Policy {
 }
 
 extension ArraySlice<UInt8> {
-    /// Decimal digits alone, without a leading zero, up to a bound.
+    /// The number that a text of only decimal digits has; nil if it has a leading zero or exceeds the limit.
     fileprivate func number(upTo limit: UInt64) -> UInt64? {
         guard let first, first != 0x30 || count == 1, let number, number <= limit else { return nil }
         return number
@@ -128,7 +128,7 @@ extension ArraySlice<UInt8> {
 }
 
 extension InlineBytes {
-    /// Nil where the bytes do not fit.
+    /// Nil if the bytes do not fit.
     init?(_ bytes: ArraySlice<UInt8>) {
         self.init()
         for byte in bytes { guard append(byte) else { return nil } }

@@ -1,22 +1,23 @@
 internal import HelperProtocol
 
-/// An absolute path of the policy, or the policy's own.
+/// An absolute path that the policy names, or the path of the policy itself.
 extension InlineBytes<256> {
-    /// Opens what lies there, from `/` down, a component at a time.
+    /// Opens the entry at this path, resolving one component at a time from `/`.
     ///
-    /// Throws `refused` with `rule`, and the part of the path that somebody else than root may make, replace, rename or write, now or
-    /// later: a directory on the way that others may write has to be sticky, and what is next on the way has to be there, and
-    /// to be root's. Where that is missing, anyone could make it.
+    /// Throws `refused` with `rule`, and with the part of the path that a user other than root can create, replace,
+    /// rename or write, now or later. A directory on the way that others may write must be sticky, and the next
+    /// component must exist and belong to root: if it were missing, anyone could create it.
     ///
-    /// - Parameter strictly: Not even a sticky directory that others may write is taken at the path itself.
+    /// - Parameter strictly: Whether the path itself must not be a directory that others may write, even a sticky one.
     func openTrusted(_ mode: OpenMode, else rule: Rule, strictly: Bool = false) throws(Outcome) -> Descriptor {
         var isFirm = true
         return try walk(mode, rule, strictly, &isFirm)
     }
 
-    /// Throws as `openTrusted` does, and where something else than a directory or regular file is there; nothing may be there yet.
+    /// Throws as `openTrusted` does, and also if the entry is neither a directory nor a regular file. The entry may be
+    /// missing.
     ///
-    /// Whether only root can ever change what is there, or make it: then it need not be looked at again.
+    /// Returns whether only root can ever change or create what is at this path, so that it need not be checked again.
     func check(else rule: Rule, strictly: Bool = false) throws(Outcome) -> Bool {
         var isFirm = true
         do throws(Outcome) {
@@ -50,7 +51,8 @@ extension InlineBytes<256> {
                 throw error
             }
             let status = try directory.status()
-            // Where others may make directories, they may have mounted a filesystem of their own, which names any owner.
+            // In a directory that others may write, another user may have mounted a filesystem that reports any owner
+            // it likes.
             guard status.onlyRootReplaces, isLast || status.isDirectory, !isLast || !strictly || !status.othersMayWrite,
                 !above.othersMayWrite || status.mount == above.mount
             else { throw .refused(rule, detail: beginning(index)) }

@@ -1,7 +1,8 @@
 internal import HelperProtocol
 
 extension Broker {
-    /// Signals what lives in cgroups of a container, without its runtime. All of them are checked before the first signal.
+    /// Signals the processes in a container's cgroups without its runtime. All cgroups are checked before the first
+    /// signal.
     func kill(
         _ target: RuntimeTarget, _ intent: Intent<NodeIdentity>, _ signal: UInt8, in cgroups: [CgroupTarget],
         _ milliseconds: UInt32
@@ -10,7 +11,8 @@ extension Broker {
         let state = try containerFacts(target)
         if case .act(let only?) = intent, let state, state.directory != only { throw .refused(.identityMismatch) }
         let others = try otherContainers(target, deadline)
-        // What appears after this is not checked, and so not signalled in: a new cgroup's number can be foretold.
+        // A cgroup that appears after this was not checked and so is not signalled: the number of a new cgroup can be
+        // predicted.
         var checked: [CgroupTarget] = []
         for cgroup in cgroups {
             guard try open(cgroup).isOpen else { continue }
@@ -45,7 +47,7 @@ extension Broker {
         return outcome == .alreadyDone ? Answer(outcome) : Answer(outcome, .count(count))
     }
 
-    /// The cgroup that a request means; none where it is gone.
+    /// Opens the cgroup that a request names; `none` if it is gone.
     private func open(_ cgroup: CgroupTarget) throws(Outcome) -> Descriptor {
         _ = try policy.root(of: cgroup.place, for: .signal)
         return try privileges.raised([.dacOverride]) { () throws(Outcome) -> Descriptor in
@@ -63,7 +65,8 @@ extension Broker {
         }
     }
 
-    /// Whether a cgroup may be signalled in: because it is the container's, or its root may kill; and no other container's.
+    /// Throws unless the processes of a cgroup may be signalled: the cgroup must belong to the container, or its root
+    /// must allow killing; and no other living container of the runtime may have it.
     private func check(
         _ cgroup: CgroupTarget, _ id: ContainerID, _ state: ContainerFacts?, _ others: [ContainerFacts]
     ) throws(Outcome) {
@@ -81,13 +84,14 @@ extension Broker {
             for named in state.cgroupPaths(in: hierarchy)
             where named.isBeneath(root.path.array) && (path == named || path.isBeneath(named)) { return }
         } else if state != nil {
-            // Nobody can read it, so the cgroup has to bear the container's id.
+            // Nobody can read the state, so one of the place's names must be one that an engine gives to this
+            // container's cgroup.
             for name in cgroup.place.names.split(separator: 0x2f) where id.isBorne(by: name) { return }
         }
         throw .refused(.cgroupNotContainers, detail: cgroup.place.names)
     }
 
-    /// What the states of the runtime's other living containers say.
+    /// The facts from the states of the runtime's other living containers.
     private func otherContainers(_ target: RuntimeTarget, _ deadline: Deadline) throws(Outcome) -> [ContainerFacts] {
         var living: [ContainerFacts] = []
         for id in try containers(target.runtime) where id != target.id {
@@ -143,22 +147,23 @@ extension Broker {
     }
 }
 
-/// How many containers of a runtime are looked at.
+/// How many containers of a runtime are examined; with more, the request fails.
 private var containerLimit: Int { 4096 }
-/// How many entries of a state directory one request removes. Runtimes make less than ten.
+/// How many entries of a state directory one request removes. Runtimes create fewer than ten.
 private var forgottenEntries: UInt32 { 1000 }
 
 extension ContainerFacts {
     fileprivate var isUnderstood: Bool { state == .runc || state == .crun }
 
-    /// The cgroups that the state names, as absolute paths. crun's are beneath every hierarchy, so beneath this one too.
+    /// The cgroups that the state names, as absolute paths. A path from crun lies beneath every hierarchy, so also
+    /// beneath this one.
     fileprivate func cgroupPaths(in hierarchy: [UInt8]) -> [[UInt8]] {
         cgroups.map { state == .crun ? hierarchy + $0.path : $0.path }
     }
 }
 
 extension InlineBytes<256> {
-    /// The nearest mount at this path or above it: of a cgroup root, where its hierarchy is mounted.
+    /// The nearest mount at or above this path. For a cgroup root, this is where its hierarchy is mounted.
     fileprivate func mountAbove() throws(Outcome) -> [UInt8] {
         var path = array
         while !path.isEmpty, try !Descriptor.status(absolute: (path + [0]).span).isMountRoot {
@@ -169,7 +174,7 @@ extension InlineBytes<256> {
 }
 
 extension ContainerID {
-    /// Whether an engine gives a cgroup this name for the container: ID or crio-ID, or PREFIX-ID.scope with the systemd driver.
+    /// Whether an engine gives a container's cgroup this name: ID, crio-ID, or PREFIX-ID.scope with the systemd driver.
     fileprivate func isBorne(by name: ArraySlice<UInt8>) -> Bool {
         let id = bytes.array
         if name.elementsEqual(id) || name.elementsEqual(text("crio-") + id) { return true }
@@ -179,7 +184,7 @@ extension ContainerID {
 }
 
 extension [UInt8] {
-    /// Whether this path leads to what lies beneath another.
+    /// Whether this path lies beneath another.
     fileprivate func isBeneath(_ path: [UInt8]) -> Bool {
         count > path.count && starts(with: path) && self[path.count] == 0x2f
     }

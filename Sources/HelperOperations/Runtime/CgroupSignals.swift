@@ -1,34 +1,37 @@
 internal import HelperProtocol
 
-/// Signals to all that lives in cgroups, sent by a launcher, which has the capability for it; to each process once, though it is in a
-/// cgroup of every hierarchy.
+/// Signals the processes in cgroups, from a launcher, which has the capability for it. Each process is signalled once,
+/// although it is in a cgroup of every hierarchy.
 ///
-/// Nothing is decided here: the broker has found out whether a cgroup may be signalled in, and hands its directory over.
+/// This type decides nothing: the broker has checked that the processes of a cgroup may be signalled, and passes the
+/// cgroup's directory.
 struct CgroupSignals {
     private static var kill: UInt8 { 9 }
-    /// How many processes are held at once.
+    /// How many processes are held by pidfd at once.
     private static var batch: Int { 64 }
-    /// How many cgroups are looked at. With more, the kernel's own kill, where it has one, is what reaches the rest.
+    /// How many cgroups are searched. If there are more, only the kernel's own kill, where the kernel has it, reaches
+    /// the rest.
     private static var cgroups: Int { 10_000 }
 
     private let spared: [Int32]
     private var signal: UInt8 = 0
     private var isExclusive = false
-    /// Those that have got it.
+    /// The processes that have received the signal.
     private var signalled = ProcessList()
     private var metSpared = false
     private var deadline = Deadline(milliseconds: 0)
-    /// How many had got it before this cgroup.
+    /// How many processes had received the signal before this cgroup.
     private var first = 0
-    /// The first error number; 0: none.
+    /// The first error number; 0 if there was no error.
     private var error: Int32 = 0
 
-    /// - Parameter spared: Processes that are not signalled, as process 1 never is.
+    /// - Parameter spared: Processes that are not signalled. Process 1 is not signalled either.
     init(sparing spared: [Int32]) { self.spared = spared }
 
-    /// Signals whoever is in a cgroup, and looks again until nobody is who was not signalled.
+    /// Signals the processes in a cgroup, and repeats until a pass signals no further process or the deadline has
+    /// passed.
     ///
-    /// - Parameter isExclusive: Whether all beneath the cgroup is meant too.
+    /// - Parameter isExclusive: Whether the cgroups beneath this one are included.
     mutating func send(
         _ signal: UInt8, in cgroup: borrowing Descriptor, isExclusive: Bool, _ deadline: Deadline
     ) -> RuntimeEnd {
@@ -50,12 +53,13 @@ struct CgroupSignals {
         return end
     }
 
-    /// Whether the deadline has passed, and somebody got the signal: a request makes progress whatever its deadline is.
+    /// Whether the deadline has passed and at least one process was signalled: every request makes progress, however
+    /// short its deadline.
     private var isLate: Bool { signalled.pids.count > first && deadline.isPast }
 
     private mutating func note(_ number: Int32) { if error == 0 { error = number } }
 
-    /// Once over the cgroup, and all beneath it.
+    /// Makes one pass over the cgroup and, if the request is exclusive, over all cgroups beneath it.
     private mutating func pass(_ top: borrowing Descriptor) throws(Outcome) {
         var paths: [[UInt8]] = [[0x2e]]
         var next = 0
@@ -81,7 +85,7 @@ struct CgroupSignals {
                 if !error.isGoneCgroup { throw error }
             }
         }
-        // By now it is known whether somebody is in it who is spared.
+        // By now it is known whether a spared process is in one of these cgroups.
         if signal == Self.kill, isExclusive, !metSpared, !isLate { try killAll(in: top) }
     }
 
@@ -98,7 +102,8 @@ struct CgroupSignals {
                     held.append(process)
                 }
             }
-            // Whoever is listed now, while its handle is open, is in the cgroup, or has ended: its pid is no other's.
+            // A process that is listed now, while its pidfd is open, is in the cgroup or has ended: no other process
+            // can have its pid.
             let listed = try cgroup.members(isTop: isTop)
             for process in held where listed.contains(process.pid) {
                 switch process.handle.signalError(signal) {
@@ -110,30 +115,30 @@ struct CgroupSignals {
         }
     }
 
-    /// What is frozen by version 1 ends only when it is thawed, and version 2 would leave the empty cgroup frozen.
+    /// A process frozen by cgroup version 1 ends only once it is thawed. Version 2 would leave the empty cgroup frozen.
     private func thaw(_ cgroup: borrowing Descriptor) throws(Outcome) {
         if try !cgroup.tell("freezer.state", "THAWED") { try cgroup.tell("cgroup.freeze", "0") }
     }
 
-    /// The kernel's own kill reaches whoever was made meanwhile.
+    /// The kernel's own kill also reaches processes that were created during the pass.
     private func killAll(in cgroup: borrowing Descriptor) throws(Outcome) {
         do throws(Outcome) { try cgroup.tell("cgroup.kill", "1") } catch { if !error.isGoneCgroup { throw error } }
     }
 }
 
-/// A process that its pidfd keeps from being taken for another.
+/// A process and its pidfd, which prevents another process from being mistaken for it.
 private final class HeldProcess {
     let pid: Int32
     let handle: Descriptor
 
-    /// Nil where there is none any more.
+    /// Nil if no pidfd for the process can be opened, for example because it has ended.
     init?(_ pid: Int32) {
         do throws(Outcome) { handle = try Descriptor.process(pid) } catch { return nil }
         self.pid = pid
     }
 }
 
-/// Process ids, each once, in ascending order.
+/// A set of process ids in ascending order.
 private struct ProcessList {
     private(set) var pids: [Int32] = []
 
@@ -155,13 +160,14 @@ private struct ProcessList {
 }
 
 extension Outcome {
-    /// The cgroup was removed meanwhile.
+    /// Whether the error means that the cgroup has been removed.
     fileprivate var isGoneCgroup: Bool { isMissingEntry || errno == ErrorNumber.noDevice }
 }
 
 extension Descriptor {
-    /// The processes that are directly in this cgroup (cgroups(7)). A threaded one of version 2 does not tell: its processes belong to
-    /// a cgroup above it. Where that one is not looked at too, they are found by their threads here.
+    /// The processes that are directly in this cgroup (cgroups(7)). A threaded cgroup of version 2 does not list them:
+    /// they belong to a cgroup above it. If that cgroup is not searched too, its processes are found by their threads
+    /// here.
     fileprivate func members(isTop: Bool) throws(Outcome) -> ProcessList {
         var list = ProcessList()
         do throws(Outcome) {
@@ -181,7 +187,7 @@ extension Descriptor {
         return text.split(separator: 0x0a).map { Int32(clamping: $0.number ?? 0) }
     }
 
-    /// The process of a thread; nil where it has ended.
+    /// The process that a thread belongs to; nil if the thread has ended.
     private static func leader(of thread: Int32) throws(Outcome) -> Int32? {
         do throws(Outcome) {
             let status = try ofProcess(thread, "status").beginning()
@@ -195,7 +201,7 @@ extension Descriptor {
         }
     }
 
-    /// Writes to a file of this cgroup; false where it has none of that name, or not for this cgroup.
+    /// Writes to a file of this cgroup; false if the cgroup has no file of that name or does not support it.
     @discardableResult
     fileprivate func tell(_ file: StaticString, _ text: StaticString) throws(Outcome) -> Bool {
         do throws(Outcome) {

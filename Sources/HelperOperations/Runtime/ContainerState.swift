@@ -4,7 +4,7 @@ internal import HelperProtocol
 private var stateFileLimit: Int { 4 << 20 }
 
 extension Descriptor {
-    /// What a container's state directory, which is this one, says of it. The runtime is not asked.
+    /// What this directory, a container's state directory, says about the container. The runtime is not asked.
     func containerFacts(of id: ContainerID) throws(Outcome) -> ContainerFacts {
         let directory = try status().identity
         do throws(Outcome) {
@@ -21,11 +21,11 @@ extension Descriptor {
         return ContainerFacts(directory: directory, state: .absent)
     }
 
-    /// The text of a file here, at most 4 MiB (`EFBIG`); nil where there is none.
+    /// The text of a file in this directory, at most 4 MiB (`EFBIG` if larger); nil if there is no such file.
     func stateFile(_ name: StaticString) throws(Outcome) -> [UInt8]? {
         do throws(Outcome) {
             let file = try open(InlineBytes<32>(name).terminated, .file)
-            // Whatever else has the name says as little as an empty file.
+            // Anything but a regular file says no more than an empty file.
             return try file.status().isRegular ? try file.readAll(limit: stateFileLimit) : []
         } catch {
             if error.isMissingEntry { return nil }
@@ -35,7 +35,7 @@ extension Descriptor {
 }
 
 extension ContainerFacts {
-    /// All or nothing of what a state file of runc or crun says.
+    /// Takes all that a state file of runc or crun says, or nothing of it if it is not understood.
     init(directory: NodeIdentity, reading text: [UInt8], as form: State, of id: ContainerID) {
         self.init(directory: directory, state: .notUnderstood)
         var found = self

@@ -1,14 +1,14 @@
 internal import HelperProtocol
 
 extension Broker {
-    /// Whether the runtime would run programs of the bundle after the deletion: under the runtime's filter they would be
-    /// lost in silence. Unreadable is as good as yes.
+    /// Whether the runtime would run programs of the bundle after the deletion. Under the runtime's filter they would
+    /// fail silently. True if `config.json` cannot be parsed.
     func hasPoststopHooks(_ target: RuntimeTarget, _ runtime: Policy.RuntimePolicy) throws(Outcome) -> Bool {
         try privileges.raised([.dacOverride]) { () throws(Outcome) -> Bool in
             let root = try runtime.openStateRoot()
             let directory = try root.open(target.id.bytes.terminated, .pathOfDirectory)
-            // runc keeps the hooks in its state, crun in a copy of the bundle's configuration. What runc cannot read has none; crun
-            // takes more for JSON than that is.
+            // runc keeps the hooks in its state; crun keeps them in a copy of the bundle's configuration. A state that
+            // runc cannot read has no hooks; crun accepts more text as JSON than the standard does.
             if let text = try directory.stateFile("state.json"), namesPoststopHook(text, ifDamaged: false) {
                 return true
             }
@@ -18,12 +18,12 @@ extension Broker {
     }
 }
 
-/// Whether JSON text has, anywhere in it, a member `poststop` that is an array and not empty.
+/// Whether JSON text contains, at any depth, a member `poststop` whose value is a non-empty array.
 func namesPoststopHook(_ text: [UInt8], ifDamaged: Bool) -> Bool {
     var json = JSON(text)
     do throws(JSON.Damage) {
         while let token = try json.token() {
-            // Each of the eight letters takes one byte to six.
+            // Each of the eight letters takes one to six bytes, as it may be escaped.
             guard case .string(let name) = token, (8...48).contains(name.count),
                 try json.text(name).equals("poststop"), try json.token() == .colon, try json.token() == .open(0x5b)
             else { continue }

@@ -1,17 +1,19 @@
 internal import HelperProtocol
 
 extension Policy.RuntimePolicy {
-    /// Signals a container's init as `runc kill` does, without an exec, which would take a thousand times as long.
+    /// Signals a container's init process as `runc kill` does, but without an exec, which would take a thousand times
+    /// as long.
     ///
-    /// True where it was sent: runc's state names the process, which still is that one and neither stopped nor frozen. All
-    /// else, and every other runtime's state, is left to the runtime.
+    /// True if the signal was sent: runc's state names the process, which is still the same one and is neither stopped
+    /// nor frozen. In every other case, and for every other runtime's state, the runtime must send it.
     func signalInit(of id: ContainerID, _ signal: UInt8) -> Bool {
         do throws(Outcome) {
             let root = try openStateRoot()
             let state = try root.open(id.bytes.terminated, .pathOfDirectory).containerFacts(of: id)
             guard state.state == .runc, state.pid > 0, try !state.isFrozen() else { return false }
             let pid = Int32(state.pid)
-            // Opened before it is compared: from then on no other process can be taken for it.
+            // The pidfd is opened before the start time is compared: from then on no other process can be mistaken for
+            // this one.
             let process = try Descriptor.process(pid)
             guard let found = ProcessStat(try Descriptor.ofProcess(pid, "stat").beginning()),
                 found.startTime == state.startTime,
@@ -25,7 +27,8 @@ extension Policy.RuntimePolicy {
 }
 
 extension ContainerFacts {
-    /// Whether the container's own cgroup of version 2 is frozen. A signal would not thaw it; the runtime does so for KILL.
+    /// Whether the container's own cgroup of version 2 is frozen. A signal would not thaw it; the runtime does so for
+    /// KILL.
     fileprivate func isFrozen() throws(Outcome) -> Bool {
         for cgroup in cgroups where cgroup.controller.isEmpty {
             var path = cgroup.path
@@ -41,13 +44,14 @@ extension ContainerFacts {
 }
 
 extension ContainerFacts {
-    /// Whether the process that the state names lives; what cannot be told counts as yes.
+    /// Whether the process that the state names is alive; true, or an error, if that cannot be determined.
     func processLives() throws(Outcome) -> Bool {
         guard pid > 0 else { return false }
         do throws(Outcome) {
             _ = try Descriptor.process(Int32(pid))
         } catch {
-            // A thread of another process may have the number by now: there is no process of it, as kernels say in two ways.
+            // A thread of another process may have this number by now. Then no process has it, which kernels report in
+            // two ways.
             if [ErrorNumber.noProcess, ErrorNumber.noEntry, ErrorNumber.invalid].contains(error.errno) { return false }
             throw error
         }
@@ -56,7 +60,7 @@ extension ContainerFacts {
             guard let found = ProcessStat(stat) else { return true }
             return (startTime == 0 || found.startTime == startTime) && !found.isDead
         } catch {
-            // It may be hidden from this user (hidepid=), or end just now.
+            // The process may be hidden from this user (hidepid=), or may have just ended.
             return true
         }
     }
@@ -64,22 +68,23 @@ extension ContainerFacts {
 
 /// What `/proc/PID/stat` (proc_pid_stat(5)) says of a process.
 struct ProcessStat {
-    /// One letter.
+    /// The state letter.
     private let state: UInt8
     private let threads: UInt64
-    /// Clock ticks after boot.
+    /// In clock ticks after boot.
     let startTime: UInt64
 
-    /// Stopped, traced, or in an uninterruptible sleep, as what is frozen by cgroup version 1 is.
+    /// Whether the process is stopped, traced or in an uninterruptible sleep, which is how a process frozen by cgroup
+    /// version 1 appears.
     var isStoppedOrFrozen: Bool { state == 0x44 || state == 0x54 || state == 0x74 }
 
-    /// Nothing of it runs any more. Of a process whose first thread alone has ended others do.
+    /// Whether no thread of the process runs any more. If only its first thread has ended, other threads still run.
     var isDead: Bool { (state == 0x5a || state == 0x58) && threads <= 1 }
 
     init?(_ stat: [UInt8]) {
-        // The name may hold any byte, so its last parenthesis counts.
+        // The process name may contain any byte, so the last parenthesis ends it.
         guard let end = stat.lastIndex(of: 0x29) else { return nil }
-        // The third of the fields, the state, is the first here.
+        // The state is the third field of the line, and the first one here.
         let fields = stat[(end + 1)...].split(separator: 0x20)
         guard fields.count > 20, fields[0].count == 1, let state = fields[0].first, let threads = fields[17].number,
             let startTime = fields[19].number

@@ -1,17 +1,17 @@
-/// JSON text (RFC 8259) token by token: without a tree, without recursion, and never beyond its end.
+/// Reads JSON text (RFC 8259) one token at a time, without a tree, without recursion, and never beyond its end.
 ///
-/// The runtimes' files are read with it. Only root writes them, but a container chooses much of what stands in them, so a name
-/// counts where the structure says that it is one.
+/// It reads the runtimes' state files. Only root writes them, but a container chooses much of their content, so a
+/// string counts as a member's name only where the structure makes it one.
 struct JSON {
     enum Token: Equatable {
-        /// `{` or `[`, and what ends it.
+        /// An opening `{` or `[`, and the closing bracket.
         case open(UInt8), close(UInt8)
         case colon, comma
-        /// What stands between the quotes; a number, or a word.
+        /// The text between a string's quotes; a number or a word.
         case string(Range<Int>), scalar(Range<Int>)
     }
 
-    /// The text is cut off, or no JSON.
+    /// The text is cut off or is not JSON.
     struct Damage: Error {}
 
     private let bytes: [UInt8]
@@ -19,7 +19,7 @@ struct JSON {
 
     init(_ bytes: [UInt8]) { self.bytes = bytes }
 
-    /// The next token; nil at the end.
+    /// The next token; nil at the end of the text.
     mutating func token() throws(Damage) -> Token? {
         while next < bytes.count, isBlank(bytes[next]) { next += 1 }
         guard next < bytes.count else { return nil }
@@ -65,7 +65,7 @@ struct JSON {
         return start..<next
     }
 
-    /// Passes the beginning of an object; false where something else, like `null`, stands for it.
+    /// Consumes the beginning of an object; false if another value, such as `null`, is in its place.
     mutating func enterObject() throws(Damage) -> Bool {
         switch try token() {
         case .open(0x7b): return true
@@ -95,7 +95,7 @@ struct JSON {
         return number
     }
 
-    /// Passes a value, whatever it is.
+    /// Skips a value of any kind.
     mutating func skipValue() throws(Damage) {
         var depth = 0
         repeat {
@@ -109,7 +109,7 @@ struct JSON {
         } while depth > 0
     }
 
-    /// A string without its escapes, in UTF-8.
+    /// The string in a range with its escapes decoded, in UTF-8.
     func text(_ range: Range<Int>) throws(Damage) -> [UInt8] {
         var text: [UInt8] = []
         text.reserveCapacity(range.count)
@@ -162,7 +162,7 @@ struct JSON {
 }
 
 extension [UInt8] {
-    /// A code point, in the bytes of UTF-8.
+    /// Appends a code point, encoded in UTF-8.
     fileprivate mutating func append(utf8 scalar: UInt32) {
         func tail(_ shift: UInt32) -> UInt8 { 0x80 | UInt8(scalar >> shift & 0x3f) }
         switch scalar {

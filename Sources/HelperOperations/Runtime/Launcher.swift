@@ -1,17 +1,17 @@
 internal import HelperProtocol
 
-/// The process that runs one OCI runtime. It is forked before the broker confines itself, shares nothing with it but a
-/// private socket, and does one thing: the command that a packet names, one at a time, until the broker is gone.
+/// The process that runs one OCI runtime. It is forked before the broker confines itself and shares only a private
+/// socket with it. It carries out the commands that packets name, one at a time, until the broker closes its end.
 struct Launcher: ~Copyable {
     private let socket: Descriptor
     private let runtime: Policy.RuntimePolicy
-    /// The runtime's program, opened once: what the policy named at the start is what runs.
+    /// The runtime's program, opened once: the launcher runs the file that the policy named when the helper started.
     private let program: Descriptor
-    /// Why the program could not be opened (errno(3)); 0 where it was.
+    /// The error number (errno(3)) if the program could not be opened; 0 if it was opened.
     private let error: Int32
-    /// The helper's own: the launcher and its broker.
+    /// The helper's own processes: this launcher and its broker.
     private let ownProcesses: [Int32]
-    /// Those of the request that is carried out, or was last.
+    /// The signals of the current request, or of the last one.
     private var signals: CgroupSignals
 
     init(_ socket: consuming Descriptor, _ runtime: Policy.RuntimePolicy) {
@@ -25,15 +25,15 @@ struct Launcher: ~Copyable {
             error = 0
         } catch {
             program = .none
-            // A refusal has none.
+            // A refusal has no error number.
             self.error = error.errno == 0 ? ErrorNumber.notPermitted : error.errno
         }
     }
 
-    /// Tells the broker that everything is in force.
+    /// Tells the broker that the launcher is confined.
     func sayReady() throws(Outcome) { try socket.send([1]) }
 
-    /// Serves until the broker's end is closed; the process's exit status.
+    /// Serves until the broker closes its end; returns the process's exit status.
     mutating func serve() -> Int32 {
         var packet = [UInt8](repeating: 0, count: RuntimeCommand.bytes + 1)
         do throws(Outcome) {
@@ -67,8 +67,8 @@ struct Launcher: ~Copyable {
         let arguments = command.arguments(runtime)
         var environment = ArgumentList()
         environment.append("PATH=/usr/sbin:/usr/bin:/sbin:/bin")
-        // runc is written in Go, which prepares for as many threads at once as there are processors; deleting needs one. A hook would
-        // inherit it.
+        // runc is written in Go, whose scheduler prepares as many threads as there are processors; deletion needs only
+        // one. A hook would inherit this variable.
         if !runtime.seen.hooks { environment.append("GOMAXPROCS=1") }
         let child = try Child.spawn(program, arguments, environment, streams)
         let end = try child.wait(Deadline(milliseconds: command.milliseconds), orLossOf: socket)
@@ -80,7 +80,7 @@ struct Launcher: ~Copyable {
 }
 
 extension Policy.RuntimePolicy {
-    /// What the runtime needs of the kernel: the filter of the launcher, which the runtime inherits.
+    /// The system calls that the runtime needs: the launcher's filter, which the runtime inherits.
     var systemCallRules: SystemCallRules {
         seen.hooks ? .hooks : isCrun ? .crun : .runc
     }

@@ -4,13 +4,13 @@ internal import HelperProtocol
 private var launcherMargin: UInt32 { 5000 }
 
 extension Broker {
-    /// `state`. Answered without running anything where the runtime has no such container.
+    /// `state`. If the runtime has no such container, it is answered without running anything.
     func state(_ target: RuntimeTarget, _ milliseconds: UInt32) throws(Outcome) -> Answer {
         guard try stateDirectory(target) != nil else { return Answer(.alreadyDone) }
         return try call(.state, target, milliseconds)
     }
 
-    /// `kill`: a signal to the container's init, or to all that is in its cgroup.
+    /// `kill`: sends a signal to the container's init process, or to all processes in its cgroup.
     func kill(
         _ target: RuntimeTarget, _ intent: Intent<NodeIdentity>, _ verb: RuntimeVerb, _ milliseconds: UInt32
     ) throws(Outcome) -> Answer {
@@ -18,7 +18,7 @@ extension Broker {
         return try call(verb, target, milliseconds)
     }
 
-    /// `delete`. Done is said where the state directory is gone, whatever the runtime's exit status was.
+    /// `delete`. The outcome is `done` if the state directory is gone, whatever the runtime's exit status was.
     func delete(
         _ target: RuntimeTarget, _ intent: Intent<NodeIdentity>, _ milliseconds: UInt32
     ) throws(Outcome) -> Answer {
@@ -30,7 +30,7 @@ extension Broker {
 
     /// `list`.
     func list(_ runtime: UInt8, _ milliseconds: UInt32) throws(Outcome) -> Answer {
-        // Without its root the runtime has no container, and some would make one.
+        // If the state root is missing, the runtime has no container, and some runtimes would create the root.
         guard try stateEntry(runtime, InlineBytes<129>(".")) != nil else { return Answer(.alreadyDone) }
         return try run(RuntimeCommand(.list, id: nil, milliseconds: milliseconds), runtime)
     }
@@ -40,7 +40,7 @@ extension Broker {
         return policy.runtimes[Int(index)]
     }
 
-    /// The runtime's directory for the container; nil where it has none.
+    /// The runtime's state directory for the container; nil if it has none.
     private func stateDirectory(_ target: RuntimeTarget) throws(Outcome) -> NodeIdentity? {
         try stateEntry(target.runtime, target.id.bytes)
     }
@@ -58,7 +58,7 @@ extension Broker {
         }
     }
 
-    /// What the container's state directory says; nil where there is none.
+    /// What the container's state directory says; nil if there is no such directory.
     func containerFacts(_ target: RuntimeTarget) throws(Outcome) -> ContainerFacts? {
         let runtime = try runtime(target.runtime)
         return try privileges.raised([.dacOverride]) { () throws(Outcome) -> ContainerFacts? in
@@ -72,7 +72,8 @@ extension Broker {
         }
     }
 
-    /// The answer where there is nothing to run: nothing is there, or it is only looked at.
+    /// The answer if the runtime need not run: because the container has no state directory, or because the request
+    /// only looks. Nil if the runtime must run.
     private func precheck(_ target: RuntimeTarget, _ intent: Intent<NodeIdentity>) throws(Outcome) -> Answer? {
         guard let found = try stateDirectory(target) else { return Answer(.alreadyDone) }
         switch intent {
@@ -133,8 +134,8 @@ extension Broker {
         return try awaitEnd(launcher.socket, command.milliseconds + launcherMargin)
     }
 
-    /// Waits for the launcher, and for nothing else: without the orchestrator or the launcher there is no point in
-    /// going on, and the end of this process ends the launcher and its runtime.
+    /// Waits only for the launcher's answer. If the orchestrator or the launcher is gone, or the time is over, this
+    /// process ends, and its end ends the launcher and its runtime.
     private func awaitEnd(_ launcher: borrowing Descriptor, _ milliseconds: UInt32) throws(Outcome) -> RuntimeEnd {
         switch try launcher.wait(Deadline(milliseconds: milliseconds), besides: orchestrator) {
         case .packet: break

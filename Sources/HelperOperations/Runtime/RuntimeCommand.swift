@@ -1,13 +1,13 @@
 internal import HelperProtocol
 
-/// What a launcher may be told: to run its runtime, with one of four verbs, or to signal what lives in a cgroup.
+/// A launcher's commands: to run its runtime with one of four verbs, or to signal the processes in a cgroup.
 enum RuntimeVerb: Equatable {
     case state, delete, list
     case kill(signal: UInt8, all: Bool)
-    /// `continues`: whoever the command before has signalled has got this signal already.
+    /// `continues`: processes that the previous command signalled are not signalled again.
     case signalCgroup(signal: UInt8, isExclusive: Bool, continues: Bool)
 
-    /// Whether it is about a container that the command names.
+    /// Whether the command names a container.
     var hasContainer: Bool {
         switch self {
         case .state, .delete, .kill: true
@@ -16,13 +16,13 @@ enum RuntimeVerb: Equatable {
     }
 }
 
-/// A command from the broker to a launcher: a packet of fixed size on their private socket, together with two
-/// memfds for the runtime's standard output and error, or with the cgroup's directory.
+/// A command from the broker to a launcher: a packet of fixed size on their private socket. With it come two memfds for
+/// the runtime's standard output and error, or the cgroup's directory.
 struct RuntimeCommand: Equatable {
     static var bytes: Int { 7 + 129 }
 
     var verb: RuntimeVerb
-    /// The container, where the verb has one.
+    /// The container, if the verb has one.
     var id: ContainerID?
     var milliseconds: UInt32
 
@@ -48,7 +48,7 @@ struct RuntimeCommand: Equatable {
         out.append(UInt8(id.count))
     }
 
-    /// Checks everything again: the launcher does not trust the broker, which reads what strangers write.
+    /// Checks every field again: the launcher does not trust the broker, which reads input from strangers.
     init(decoding packet: [UInt8]) throws(Malformed) {
         guard packet.count == Self.bytes else { throw .badLength }
         switch (packet[0], packet[1], packet[2]) {
@@ -69,7 +69,7 @@ struct RuntimeCommand: Equatable {
         id = length == 0 ? nil : try ContainerID(Array(packet[7..<(7 + length)]))
     }
 
-    /// The runtime's arguments. The id's grammar keeps it from being an option.
+    /// The runtime's arguments. The grammar of container ids prevents one from being read as an option.
     func arguments(_ policy: Policy.RuntimePolicy) -> ArgumentList {
         var list = ArgumentList()
         list.append(policy.seen.name)
@@ -102,10 +102,10 @@ struct RuntimeEnd: Equatable {
     static var bytes: Int { 12 }
 
     var how: How
-    /// Of a runtime: exit status, the negative number of the signal that ended it, or the error number of its start. Of a cgroup: the
-    /// error number of what failed first, or 0.
+    /// For a runtime: its exit status, the negative number of the signal that ended it, or the error number if it could
+    /// not be started. For a cgroup: the error number of the first failure, or 0.
     var status: Int32
-    /// Processes of a cgroup that were signalled.
+    /// How many processes of a cgroup were signalled.
     var count: UInt32 = 0
 
     init(_ how: How, status: Int32) {

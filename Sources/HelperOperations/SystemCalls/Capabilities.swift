@@ -2,7 +2,7 @@ internal import CCapability
 internal import CLinux
 public import HelperProtocol
 
-/// Capabilities by their numbers in capabilities(7).
+/// A set of capabilities, one bit for each number in capabilities(7).
 public struct CapabilitySet: OptionSet, Sendable {
     public let rawValue: UInt64
     public init(rawValue: UInt64) { self.rawValue = rawValue }
@@ -15,23 +15,23 @@ public struct CapabilitySet: OptionSet, Sendable {
     public static var setpcap: CapabilitySet { CapabilitySet(rawValue: 1 << 8) }
     public static var sysAdmin: CapabilitySet { CapabilitySet(rawValue: 1 << 21) }
 
-    /// All that the helper's file carries (setcap(8)).
+    /// The capabilities that the helper's file carries (setcap(8)).
     public static var helper: CapabilitySet { [.sysAdmin, .dacOverride, .fowner, .kill, .setuid, .setgid, .setpcap] }
-    /// What the broker keeps.
+    /// The capabilities that the broker keeps.
     public static var broker: CapabilitySet { [.sysAdmin, .dacOverride, .fowner] }
-    /// What it takes to run a runtime: to become root, and what the launcher keeps.
+    /// The capabilities needed to run a runtime: those for becoming root, and those that the launcher keeps.
     static var runtimes: CapabilitySet { [.setuid, .setgid, .dacOverride, .kill] }
-    /// What the launcher, and so the runtime, keeps.
+    /// The capabilities that the launcher keeps, and so the runtime has.
     public static var launcher: CapabilitySet { [.dacOverride, .kill] }
 }
 
-/// The process's capabilities: all held back in the permitted set, raised one operation at a time.
+/// The process's capabilities: kept in the permitted set, and made effective for one operation at a time.
 @safe public struct Privileges: ~Copyable {
     private let state: cap_t
-    /// What can be raised.
+    /// The capabilities that can be raised.
     public private(set) var permitted = CapabilitySet()
 
-    /// Reads what the process has (cap_get_proc(3)). Nothing is raised or dropped by it.
+    /// Reads the process's capabilities (cap_get_proc(3)) without raising or dropping any.
     public init() throws(Outcome) {
         guard let state = unsafe cap_get_proc() else { throw Outcome(errno: ENOMEM, .capset) }
         unsafe self.state = state
@@ -45,8 +45,8 @@ public struct CapabilitySet: OptionSet, Sendable {
 
     deinit { unsafe cap_free(UnsafeMutableRawPointer(state)) }
 
-    /// Runs `body` with `needed` in the effective set, and with none after it.
-    /// Refused with `missingCapability` where one is not permitted.
+    /// Runs `body` with `needed` in the effective set, and empties the effective set afterwards. Throws
+    /// `refused(missingCapability)` if one of them is not permitted.
     func raised<Result: ~Copyable>(
         _ needed: CapabilitySet, _ body: () throws(Outcome) -> Result
     ) throws(Outcome) -> Result {
@@ -76,14 +76,15 @@ public struct CapabilitySet: OptionSet, Sendable {
         }
     }
 
-    /// Gives up, for good, all but `kept`; the effective, inheritable and ambient sets end empty, or, for the
-    /// launcher, effective is what is kept. With SETPCAP the bounding set is cut down to `kept` and the securebits
-    /// are locked as well; without it that stays as it was, which `Welcome.missing` shows.
+    /// Gives up all capabilities but `kept` for good. The inheritable and ambient sets end empty, and so does the
+    /// effective set, unless `effective` is true, as for the launcher: then it is what is kept. With SETPCAP, the
+    /// bounding set is also reduced to `kept`, and the securebits are set and locked. Without SETPCAP both stay as they
+    /// were, which `Welcome.missing` shows.
     public mutating func keep(_ kept: CapabilitySet, effective: Bool, securebits: SecureBits) throws(Outcome) {
         if permitted.contains(.setpcap) {
             try raised([.setpcap]) { () throws(Outcome) in
                 for number in 0..<64 where !kept.contains(CapabilitySet(rawValue: 1 << UInt64(number))) {
-                    // EINVAL: beyond the last capability that the kernel knows.
+                    // EINVAL: the number is beyond the last capability that the kernel knows.
                     let result = linux_prctl(PR_CAPBSET_DROP, UInt(number), 0, 0, 0)
                     if result == -EINVAL { break }
                     try check(result, .capset)
@@ -98,7 +99,7 @@ public struct CapabilitySet: OptionSet, Sendable {
         try setEffective(effective ? permitted : [])
     }
 
-    /// Whether the kernel's view is what `keep` left: read back, not believed.
+    /// Whether the kernel reports the capabilities that `keep` set: they are read back.
     public func isInForce() -> Bool {
         guard let now = unsafe cap_get_proc() else { return false }
         defer { unsafe cap_free(UnsafeMutableRawPointer(now)) }
@@ -113,11 +114,12 @@ public struct CapabilitySet: OptionSet, Sendable {
     }
 }
 
-/// securebits of capabilities(7), each with its lock.
+/// Securebits of capabilities(7), each with its lock.
 public struct SecureBits: Sendable {
     let rawValue: UInt
-    /// No capabilities for uid 0, none by changing uid, none kept, none raised as ambient: for the broker.
+    /// For the broker: no capabilities for uid 0, none gained by changing uid, KEEP_CAPS off, and none raised as
+    /// ambient.
     public static var noPrivilegeByUser: SecureBits { SecureBits(rawValue: 0b1110_1111) }
-    /// The same, but that an exec as uid 0 passes on what the process has: for the launcher.
+    /// For the launcher: the same, except that an exec as uid 0 passes on the process's capabilities.
     public static var rootPassesOn: SecureBits { SecureBits(rawValue: 0b1110_1100) }
 }

@@ -1,7 +1,7 @@
 internal import CLinux
 internal import HelperProtocol
 
-/// An open file descriptor that closes itself. Outside this folder no descriptor is a number.
+/// An open file descriptor that closes itself. Outside this directory no descriptor is a plain number.
 public struct Descriptor: ~Copyable, Sendable {
     let raw: Int32
 
@@ -9,7 +9,7 @@ public struct Descriptor: ~Copyable, Sendable {
 
     deinit { if isOpen { _ = close(raw) } }
 
-    /// Whether there is one; `none` stands where a descriptor could be and is not.
+    /// Whether there is a descriptor; `none` represents the absence of an optional one.
     var isOpen: Bool { raw >= 0 }
     static var none: Descriptor { Descriptor(owning: -1) }
 
@@ -24,13 +24,13 @@ extension Outcome {
 
     static func refused(_ rule: Rule) -> Outcome { .refused(rule, detail: []) }
 
-    /// The error number, where the outcome is a failed system call; 0 elsewhere.
+    /// The error number if the outcome is a failed system call; 0 otherwise.
     var errno: Int32 {
         if case .failed(let failure) = self { Int32(bitPattern: failure.errno) } else { 0 }
     }
 }
 
-/// Throws the outcome that names the call where a wrapper's result is -errno.
+/// Throws the outcome that names the call if a wrapper's result is -errno.
 @discardableResult
 func check<Result: SignedInteger & FixedWidthInteger>(_ result: Result, _ call: Call) throws(Outcome) -> Result {
     guard result >= 0 else { throw Outcome(errno: Int32(truncatingIfNeeded: -result), call) }

@@ -1,6 +1,6 @@
 internal import CLinux
 
-/// The error numbers of errno(3) that decide something.
+/// The error numbers of errno(3) that the helper distinguishes.
 enum ErrorNumber {
     static var notPermitted: Int32 { EPERM }
     static var noEntry: Int32 { ENOENT }

@@ -1,7 +1,7 @@
 internal import CLinux
 internal import HelperProtocol
 
-/// What statx(2) says of an entry, its last symbolic link not followed.
+/// What statx(2) says about an entry. A symbolic link as the last component is not followed.
 struct Status {
     private let found: linux_status
 
@@ -10,12 +10,13 @@ struct Status {
     var identity: NodeIdentity {
         NodeIdentity(device: found.device, inode: found.inode, birth: found.birth)
     }
-    /// A namespace has no birth, and its inode is used again at once; but nothing changes it once it was first looked at.
+    /// A namespace has no birth time, and its inode number is reused at once. Its modification time is used instead:
+    /// nothing changes that after the namespace is first looked at.
     var namespaceIdentity: NodeIdentity {
         NodeIdentity(device: found.device, inode: found.inode, birth: found.modified)
     }
     var mount: MountIdentity { MountIdentity(id: found.mountID, unique: found.mountIDUnique != 0) }
-    /// Whether the kernel says at all which entries are the root of a mount.
+    /// Whether the kernel reports at all which entries are roots of mounts.
     var knowsMountRoots: Bool { found.mountRootKnown != 0 }
     var isMountRoot: Bool { found.isMountRoot != 0 }
     var isImmutable: Bool { found.isImmutable != 0 }
@@ -24,24 +25,27 @@ struct Status {
     var isSocket: Bool { found.mode & 0o170000 == 0o140000 }
     var isEmpty: Bool { found.size == 0 }
     var byteCount: UInt64 { found.size }
-    /// Of a directory: 2 and the number of directories in it, or 1 where the filesystem does not count them.
+    /// For a directory: 2 plus the number of its subdirectories, or 1 if the filesystem does not count them.
     var links: UInt32 { found.links }
-    /// Whether others than the owner may write it, or make entries in it.
+    /// Whether users other than the owner may write to it, or create entries in it.
     var othersMayWrite: Bool { found.mode & 0o022 != 0 }
-    /// Whether nobody but root can write this entry, or replace what is in it. The sticky bit protects a directory's entries.
+    /// Whether only root can write to this entry or replace what is in it. The sticky bit protects a directory's
+    /// entries.
     var onlyRootReplaces: Bool {
         found.uid == 0 && (!othersMayWrite || isDirectory && found.mode & 0o1000 != 0)
     }
 }
 
-/// How a path beneath a descriptor is followed: never through links, never out, never into another mount.
+/// How a path beneath a descriptor is resolved: never through a link, never out of the directory, never into another
+/// mount.
 private var confined: UInt64 {
     UInt64(
         LINUX_RESOLVE_BENEATH | LINUX_RESOLVE_NO_SYMLINKS | LINUX_RESOLVE_NO_MAGICLINKS | LINUX_RESOLVE_NO_XDEV)
 }
 
 enum OpenMode {
-    /// A directory to resolve beneath, or any entry to examine: nothing is opened, so nothing can block.
+    /// A directory to resolve paths in, or any entry to examine. With O_PATH the entry itself is not opened, so that no
+    /// device or FIFO can block.
     case path, pathOfDirectory
     case directory
     case file
@@ -51,7 +55,8 @@ enum OpenMode {
     fileprivate var flags: UInt64 {
         switch self {
         case .path: UInt64(LINUX_O_PATH | O_NOFOLLOW)
-        // Not O_NOFOLLOW: it would make a link look like any other file; RESOLVE_NO_SYMLINKS refuses it as what it is.
+        // Without O_NOFOLLOW, which would make a link look like any other file; RESOLVE_NO_SYMLINKS refuses it as a
+        // link.
         case .pathOfDirectory: UInt64(LINUX_O_PATH | O_DIRECTORY)
         case .directory: UInt64(O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK)
         case .file: UInt64(O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY)
@@ -86,7 +91,7 @@ extension Descriptor {
         return Descriptor(owning: try check(raw, .openat2))
     }
 
-    /// statx(2) of an entry. `mountOnly`: nothing but what the kernel knows without asking the filesystem.
+    /// statx(2) of an entry. `mountOnly`: only what the kernel knows without asking the filesystem.
     func status(_ name: Span<UInt8>, mountOnly: Bool = false) throws(Outcome) -> Status {
         var found = linux_status()
         let result = unsafe name.withUnsafeBufferPointer {
@@ -125,7 +130,8 @@ extension Descriptor {
             unsafe name.withUnsafeBufferPointer { unsafe linux_unlinkat(raw, $0.baseAddress, AT_REMOVEDIR) }, .rmdir)
     }
 
-    /// getdents64(2) into `buffer` from an index on; the number of bytes, 0 at the end, and where the directory was removed meanwhile.
+    /// getdents64(2) into `buffer` from an index on; returns the number of bytes, 0 at the end or if the directory was
+    /// removed meanwhile.
     func readEntries(into buffer: inout [UInt8], from start: Int = 0) throws(Outcome) -> Int {
         let result = unsafe buffer.withUnsafeMutableBytes {
             let rest = unsafe $0[start...]
@@ -141,7 +147,7 @@ extension Descriptor {
         }
     }
 
-    /// pread(2) into the whole of `buffer`; the number of bytes.
+    /// pread(2) into the whole of `buffer`; returns the number of bytes.
     func read(into buffer: inout [UInt8], at offset: Int = 0) throws(Outcome) -> Int {
         let result = unsafe buffer.withUnsafeMutableBytes {
             unsafe linux_pread(raw, $0.baseAddress, $0.count, Int64(offset))
@@ -149,7 +155,7 @@ extension Descriptor {
         return Int(try check(result, .read))
     }
 
-    /// The first 1,024 bytes, or all where there are less.
+    /// The first 1,024 bytes, or all if there are fewer.
     func beginning() throws(Outcome) -> [UInt8] {
         var buffer = [UInt8](repeating: 0, count: 1024)
         let count = try read(into: &buffer)
@@ -161,12 +167,12 @@ extension Descriptor {
         try check(unsafe linux_write(raw, text.utf8Start, text.utf8CodeUnitCount), .write)
     }
 
-    /// A file in memory that can be sealed.
+    /// A memfd that can be sealed.
     static func memory() throws(Outcome) -> Descriptor {
         var name: UInt8 = 0
         return Descriptor(owning: try check(unsafe linux_memfd(&name), .memfd))
     }
 
-    /// Makes the file in memory immutable for everyone who has it.
+    /// Makes the memfd immutable for everyone who has it.
     func seal() throws(Outcome) { try check(linux_seal(raw), .memfd) }
 }

@@ -2,9 +2,10 @@ internal import CLinux
 internal import HelperProtocol
 
 extension Descriptor {
-    /// Detaches the topmost mount at an entry of this directory, with all beneath it (umount2(2) with MNT_DETACH).
-    /// The working directory is this one meanwhile, so that the entry is a single name: no path, no race.
-    /// What is detached is private first: detaching shared mounts beneath it would detach their peers, wherever they are.
+    /// Detaches the topmost mount at an entry of this directory, with everything beneath it (umount2(2) with
+    /// MNT_DETACH). This directory is the working directory meanwhile, so that the entry is a single name: no path, no
+    /// race. The mounts are made private first: detaching shared mounts would also detach their peers, wherever those
+    /// are.
     func unmount(_ name: Span<UInt8>) throws(Outcome) {
         let isPrivate = unsafe name.withUnsafeBufferPointer { unsafe linux_make_private(raw, $0.baseAddress) }
         if isPrivate == -ENOSYS { throw .refused(.kernelTooOld) }
@@ -26,7 +27,7 @@ extension Descriptor {
         return type == LINUX_CGROUP_MAGIC || type == LINUX_CGROUP2_MAGIC
     }
 
-    /// Which kind of namespace the open file is (ioctl_ns(2), NS_GET_NSTYPE); nil for a kind no root is for.
+    /// The kind of namespace that the open file is (ioctl_ns(2), NS_GET_NSTYPE); nil if there is no root for that kind.
     func namespaceKind() throws(Outcome) -> RootKind? {
         switch try check(linux_namespace_type(raw), .namespaceType) {
         case LINUX_CLONE_NEWNET: .networkNamespace
@@ -37,7 +38,7 @@ extension Descriptor {
     }
 }
 
-/// The working directory outside an unmount: one that holds nothing busy.
+/// Makes `/` the working directory outside an unmount, so that this process keeps no mount busy.
 func changeToRoot() {
     let path: StaticString = "/"
     _ = unsafe linux_chdir(path.utf8Start)

@@ -1,7 +1,7 @@
 internal import CLinux
 internal import HelperProtocol
 
-/// A point on CLOCK_MONOTONIC.
+/// A point in time on CLOCK_MONOTONIC.
 struct Deadline {
     private let end: Int64
     init(milliseconds: UInt32) { end = linux_monotonic_milliseconds() + Int64(milliseconds) }
@@ -17,8 +17,8 @@ struct Child: ~Copyable {
 
     enum End { case exited, peerGone, timeout }
 
-    /// fork(2). In the child, `body` runs and must not return. The child leads a session of its own, so that no terminal stops it:
-    /// setsid(2) refuses only a group's leader, which this process may be, and a new one is not.
+    /// fork(2). In the child, `body` runs and must not return. The child leads its own session, so that no terminal can
+    /// stop it: setsid(2) refuses only a process group's leader. This process may be one, but a new child is not.
     static func fork(_ body: () -> Never) throws(Outcome) -> Child {
         let pid = try check(linux_fork(), .fork)
         if pid == 0 {
@@ -28,8 +28,8 @@ struct Child: ~Copyable {
         return Child(pid: pid, handle: Descriptor(owning: try check(linux_pidfd_open(pid), .fork)))
     }
 
-    /// Has a program run with the packet's descriptors as standard output and error, in a session of its own. It dies with
-    /// this process.
+    /// Runs a program with the packet's descriptors as standard output and error, in its own session. It dies with this
+    /// process.
     static func spawn(
         _ program: borrowing Descriptor, _ arguments: consuming ArgumentList, _ environment: consuming ArgumentList,
         _ streams: borrowing ReceivedPacket
@@ -70,7 +70,7 @@ struct Child: ~Copyable {
 }
 
 extension Descriptor {
-    /// In a forked process: keeps nothing open but this, as descriptor 0, and /dev/null as 1 and 2.
+    /// In a forked process: keeps only this descriptor open, as descriptor 0, and /dev/null, as 1 and 2.
     func takeOver() throws(Outcome) -> Descriptor {
         try check(linux_dup3(raw, 0, O_CLOEXEC), .open)
         try check(linux_close_range(3, UInt32.max), .open)
@@ -79,18 +79,18 @@ extension Descriptor {
 }
 
 extension Descriptor {
-    /// A pidfd (pidfd_open(2)): one process for ever, whatever has its pid later.
+    /// A pidfd (pidfd_open(2)): it always refers to the same process, even if another process gets its pid later.
     static func process(_ pid: Int32) throws(Outcome) -> Descriptor {
         Descriptor(owning: try check(linux_pidfd_open(pid), .wait))
     }
 
-    /// pidfd_send_signal(2); false where it was not sent.
+    /// pidfd_send_signal(2); false if the signal was not sent.
     func signal(_ signal: UInt8) -> Bool { signalError(signal) == 0 }
 
-    /// The same; the error number, 0 where it was sent.
+    /// The same; returns the error number, or 0 if the signal was sent.
     func signalError(_ signal: UInt8) -> Int32 { -linux_pidfd_send_signal(raw, Int32(signal)) }
 
-    /// A file that `/proc` has of a process.
+    /// Opens a file of a process in `/proc`.
     static func ofProcess(_ pid: Int32, _ file: StaticString) throws(Outcome) -> Descriptor {
         var path: [UInt8] = []
         path.append("/proc/")
@@ -101,8 +101,8 @@ extension Descriptor {
         return try absolute(path.span, .file)
     }
 
-    /// A copy of this program in memory that nobody can change: for a runtime that would else make one of itself at
-    /// each start, and execute that.
+    /// A copy of this program in memory that nobody can change, for a runtime that would otherwise copy itself at each
+    /// start and execute the copy.
     func sealedCopy() throws(Outcome) -> Descriptor {
         let copy = Descriptor(owning: try check(linux_program_memfd(), .memfd))
         while try check(linux_sendfile(copy.raw, raw, 1 << 30), .read) > 0 {}
@@ -110,13 +110,13 @@ extension Descriptor {
         return copy
     }
 
-    /// The same file at the one number that a launcher's filter lets execveat(2) name.
+    /// The same file at the only descriptor number that a launcher's filter lets execveat(2) name.
     func asProgram() throws(Outcome) -> Descriptor {
         Descriptor(owning: try check(linux_dup3(raw, LINUX_PROGRAM_DESCRIPTOR, O_CLOEXEC), .open))
     }
 }
 
-/// A program's arguments or environment: NUL-terminated strings in one bounded block.
+/// A program's arguments or environment: NUL-terminated strings in one block.
 struct ArgumentList {
     private var bytes: [UInt8] = []
     private var starts: [Int] = []
@@ -133,7 +133,7 @@ struct ArgumentList {
         bytes.append(0)
     }
 
-    /// Decimal.
+    /// Appends a number in decimal.
     mutating func append(_ number: UInt8) {
         starts.append(bytes.count)
         if number >= 100 { bytes.append(0x30 + number / 100) }
@@ -157,7 +157,7 @@ struct ArgumentList {
     }
 }
 
-/// One read-only empty string: the only path that the launcher's filter lets execveat(2) name.
+/// A read-only empty string: the only path that the launcher's filter lets execveat(2) name.
 enum EmptyPath {
     private static let text: StaticString = ""
     static var address: UnsafePointer<UInt8> { unsafe text.utf8Start }

@@ -1,7 +1,7 @@
 internal import CLinux
 public import HelperProtocol
 
-/// What waiting on a socket found.
+/// The result of waiting on a socket.
 public enum Readiness: Sendable {
     case packet, peerGone, timeout
 }
@@ -11,7 +11,7 @@ struct SocketPair: ~Copyable {
     let ours: Descriptor
     let theirs: Descriptor
 
-    /// Keeps one end; the other is closed here.
+    /// Keeps our end and closes the other.
     consuming func releaseOurs() -> Descriptor { ours }
 }
 
@@ -22,7 +22,7 @@ struct ReceivedPacket: ~Copyable {
     let second: Descriptor
 }
 
-/// What waiting on two sockets found.
+/// The result of waiting on two sockets.
 enum PairReadiness {
     case packet, otherPacket, peerGone, timeout
 }
@@ -37,7 +37,7 @@ extension Descriptor {
         return SocketPair(ours: Descriptor(owning: made[0]), theirs: Descriptor(owning: made[1]))
     }
 
-    /// The uid at the other end, if this is an AF_UNIX SOCK_SEQPACKET socket (unix(7), SO_PEERCRED); else nil.
+    /// The uid at the other end, if this is an AF_UNIX SOCK_SEQPACKET socket (unix(7), SO_PEERCRED); nil otherwise.
     public func packetPeer() -> UInt32? {
         guard linux_socket_option(raw, SO_DOMAIN) == AF_UNIX,
             linux_socket_option(raw, SO_TYPE) == Int32(SOCK_SEQPACKET.rawValue)
@@ -47,19 +47,19 @@ extension Descriptor {
     }
 
     private static var events: Int16 { Int16(POLLIN | POLLRDHUP) }
-    /// A peer that has only closed its writing half is gone too: nothing more will come.
+    /// A peer that has closed only its writing half counts as gone too: it sends nothing more.
     private static var gone: Int16 { Int16(POLLHUP | POLLRDHUP) }
 
-    /// Waits for a packet. A zero-length packet reads like the end of the stream; poll(2) tells them apart.
+    /// Waits for a packet. A zero-length packet reads like the end of the stream, but poll(2) distinguishes them.
     public func wait(milliseconds: Int32 = -1) throws(Outcome) -> Readiness {
         var entry = pollfd(fd: raw, events: Self.events, revents: 0)
         let count = try check(unsafe linux_poll(&entry, 1, milliseconds), .wait)
         if count == 0 { return .timeout }
-        // A request whose sender has gone is not begun.
+        // A request is not begun if its sender has gone.
         return entry.revents & Int16(POLLIN) != 0 && entry.revents & Self.gone == 0 ? .packet : .peerGone
     }
 
-    /// Waits for a packet here, and for the peer of `other` to send or go.
+    /// Waits for a packet on this socket, or for the peer of `other` to send a packet or close.
     func wait(_ deadline: Deadline, besides other: borrowing Descriptor) throws(Outcome) -> PairReadiness {
         var set: [2 of pollfd] = [
             pollfd(fd: raw, events: Self.events, revents: 0),
@@ -74,11 +74,13 @@ extension Descriptor {
         return set[0].revents != 0 ? .packet : .otherPacket
     }
 
-    /// Turns off whatever whoever made this socket may have turned on to come along with packets.
+    /// Turns off the socket options (such as SO_PASSCRED) with which whoever made this socket may have had extra data
+    /// attached to packets.
     public func passNothing() { linux_pass_nothing(raw) }
 
-    /// Receives one packet into `buffer`, whose whole capacity is room; throws `malformed` where it was cut, or where anything
-    /// came along. That is never taken: not a descriptor more is open, whatever others who have this socket turn on meanwhile.
+    /// Receives one packet into `buffer`, which has room for `size` bytes. Throws `malformed` if the packet was cut, or
+    /// if anything came with it. An attached descriptor is never taken, so none is opened here, whatever options other
+    /// holders of this socket set meanwhile.
     public func receive(into buffer: inout [UInt8], size: Int) throws(Outcome) -> Int {
         var truncated: Int32 = 0
         let result = unsafe buffer.withUnsafeMutableBytes {
@@ -89,7 +91,7 @@ extension Descriptor {
         return result
     }
 
-    /// The same, with the one or two descriptors that came along.
+    /// The same, and takes the one or two descriptors that came with the packet.
     func receivePacket(into buffer: inout [UInt8], size: Int) throws(Outcome) -> ReceivedPacket {
         var passed: [2 of Int32] = [-1, -1]
         var truncated: Int32 = 0
@@ -109,7 +111,7 @@ extension Descriptor {
     /// Sends one packet.
     public func send(_ packet: [UInt8]) throws(Outcome) { try send(packet, -1, -1) }
 
-    /// Sends one packet with a descriptor, unless it is `none`.
+    /// Sends one packet, with a descriptor unless that is `none`.
     func send(_ packet: [UInt8], _ first: borrowing Descriptor) throws(Outcome) { try send(packet, first.raw, -1) }
 
     func send(

@@ -2,17 +2,18 @@ internal import CLinux
 internal import CSeccomp
 internal import HelperProtocol
 
-/// A seccomp filter (seccomp(2)) that is being put together.
+/// A seccomp filter (seccomp(2)) under construction.
 @safe struct SystemCallFilter: ~Copyable {
     private let context: scmp_filter_ctx
 
     /// - Parameters:
-    ///   - rest: What becomes of a call that no rule is about.
-    ///   - logs: Whether the kernel's audit log gets a line for every call that is not allowed. Where it cannot, it does not.
+    ///   - rest: The action for a call that no rule names.
+    ///   - logs: Whether the kernel's audit log gets a line for every call that is not allowed. If the kernel cannot
+    ///     log, nothing is logged.
     init(rest: SystemCallRule.Action, logs: Bool) throws(Outcome) {
         guard let context = unsafe seccomp_init(Self.code(rest)) else { throw .refused(.confinementFailed) }
         unsafe self.context = context
-        // A call of another architecture ends the process, not only its thread.
+        // A call of another architecture kills the process, not only its thread.
         _ = unsafe seccomp_attr_set(context, SCMP_FLTATR_ACT_BADARCH, Self.code(.kill))
         _ = unsafe seccomp_attr_set(context, SCMP_FLTATR_CTL_LOG, logs ? 1 : 0)
     }
@@ -30,7 +31,8 @@ internal import HelperProtocol
     func add(_ rule: SystemCallRule) throws(Outcome) {
         try add(rule.name, rule.action, rule.tests[...])
         guard rule.action == .only else { return }
-        // All other arguments end the process: where they were answered with an error, a path's address could be guessed.
+        // All other arguments kill the process: if they got an error instead, an attacker could guess the path's
+        // address.
         for count in rule.tests.indices {
             for opposite in rule.tests[count].opposites {
                 try add(rule.name, .kill, rule.tests[..<count] + [opposite])
@@ -38,7 +40,7 @@ internal import HelperProtocol
         }
     }
 
-    /// A call that this architecture or kernel does not have is passed over: it cannot be made.
+    /// Skips a call that this architecture or kernel does not have: it cannot be made.
     private func add(
         _ name: StaticString, _ action: SystemCallRule.Action, _ tests: ArraySlice<SystemCallRule.Test>
     ) throws(Outcome) {
@@ -61,14 +63,15 @@ internal import HelperProtocol
         guard result == 0 else { throw .refused(.confinementFailed) }
     }
 
-    /// Puts the filter in force, for this process and all that it will ever start.
+    /// Loads the filter, for this process and every process that it starts.
     func load() throws(Outcome) {
         guard unsafe seccomp_load(context) == 0 else { throw .refused(.confinementFailed) }
     }
 }
 
 extension SystemCallRule.Test {
-    /// The address of the one empty path: a filter cannot read what a pointer leads to, but it can compare addresses.
+    /// Compares an argument with the address of the only empty path: a filter cannot read what a pointer leads to, but
+    /// it can compare addresses.
     static func isEmptyPath(_ argument: UInt32) -> Self {
         Self(argument, equals: UInt64(UInt(bitPattern: unsafe EmptyPath.address)))
     }

@@ -1,7 +1,7 @@
 internal import CLinux
 
 extension StaticString {
-    /// One byte of the text. Checked: an index outside it stops the process.
+    /// One byte of the text. The index is checked: one outside the text stops the process.
     func byte(_ index: Int) -> UInt8 {
         precondition(index >= 0 && index < utf8CodeUnitCount)
         return unsafe utf8Start[index]
@@ -17,7 +17,7 @@ extension Collection where Element == UInt8 {
 }
 
 extension ArraySlice<UInt8> {
-    /// Decimal digits alone, at most 19; nil for anything else.
+    /// The number that at most 19 decimal digits give; nil for anything else.
     var number: UInt64? {
         guard !isEmpty, count < 20 else { return nil }
         var value: UInt64 = 0
@@ -34,14 +34,14 @@ extension [UInt8] {
         for index in 0..<text.utf8CodeUnitCount { append(text.byte(index)) }
     }
 
-    /// Decimal digits: Embedded Swift's own formatting would bring Unicode tables along.
+    /// Appends decimal digits. Embedded Swift's own formatting would link Unicode tables.
     mutating func append(decimal number: UInt64) {
         if number >= 10 { append(decimal: number / 10) }
         append(0x30 + UInt8(number % 10))
     }
 }
 
-/// The bytes of a text that is known when the program is built.
+/// The bytes of a compile-time string.
 public func text(_ text: StaticString) -> [UInt8] {
     var bytes: [UInt8] = []
     bytes.append(text)
@@ -61,7 +61,7 @@ public func programArgument(
     return bytes
 }
 
-/// Says something to whoever started the program by hand.
+/// Writes to standard error, for a person who started the program by hand.
 public func explain(_ text: StaticString) {
     _ = unsafe write(2, text.utf8Start, text.utf8CodeUnitCount)
 }

@@ -1,8 +1,9 @@
 extension Reply {
-    /// Replaces what is in `out` with the packet's bytes. The capacity is kept, so a buffer that is used again
-    /// costs no allocation.
+    /// Replaces the contents of `out` with the packet's bytes. The capacity is kept, so reusing a buffer costs no
+    /// allocation.
     ///
-    /// - Parameter version: The one that both sides have agreed on; facts of a later one must not be in the reply.
+    /// - Parameter version: The version that both sides have agreed on. The reply must not contain facts of a later
+    ///   version.
     public func encode(into out: inout [UInt8], version: UInt16 = Limits.oldestVersion) {
         out.removeAll(keepingCapacity: true)
         Header(kind: kind, requestID: requestID, last: outcome.status)

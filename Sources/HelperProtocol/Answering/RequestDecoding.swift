@@ -1,6 +1,6 @@
 extension RequestPacket {
-    /// Reads one packet of the version that both sides have agreed on. Every byte is checked; throws the first thing that is
-    /// wrong.
+    /// Reads one packet of the version that both sides have agreed on. Every byte is checked; the first error found is
+    /// thrown.
     public init(decoding bytes: Span<UInt8>, version: UInt16 = Limits.oldestVersion) throws(Malformed) {
         var reader = Reader(bytes, version: version)
         let header = try Header(
@@ -119,7 +119,7 @@ extension Reader {
         return targets
     }
 
-    /// 0 look, 1 act, 2 act on the identity that follows.
+    /// Reads an intent: 0 is look, 1 is act, 2 is act only on the identity that follows.
     mutating func intent<Identity: WireIdentity>() throws(Malformed) -> Intent<Identity> {
         switch try u8() {
         case 0: return .look

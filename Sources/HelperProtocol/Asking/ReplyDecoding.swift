@@ -1,6 +1,6 @@
 extension Reply {
-    /// Reads one packet of the version that both sides have agreed on. The orchestrator trusts the helper no more than the
-    /// helper trusts it.
+    /// Reads one packet of the version that both sides have agreed on. The orchestrator trusts the helper no more than
+    /// the helper trusts the orchestrator.
     public init(decoding bytes: Span<UInt8>, version: UInt16 = Limits.oldestVersion) throws(Malformed) {
         var reader = Reader(bytes, version: version)
         let header = try Header(from: &reader, packetBytes: bytes.count, limit: Limits.replyBytes, reply: true)

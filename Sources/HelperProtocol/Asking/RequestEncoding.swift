@@ -1,5 +1,5 @@
 extension RequestPacket {
-    /// The packet's bytes, in the version that both sides have agreed on: at least the request's.
+    /// The packet's bytes, in the version that both sides have agreed on, which must be at least the request's.
     public func encoded(version: UInt16 = Limits.oldestVersion) -> [UInt8] {
         var out: [UInt8] = []
         Header(kind: request.kind, requestID: id, last: deadline).encode(to: &out, reply: false, version: version)
@@ -10,7 +10,7 @@ extension RequestPacket {
 }
 
 extension Request {
-    /// The protocol version from which on there is such a request.
+    /// The first protocol version that has this request.
     public var version: UInt16 {
         switch self {
         case .unmountBeneath, .runtimeKillCgroups, .runtimeForget: 2
