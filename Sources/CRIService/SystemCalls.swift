@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// The module's only calls into C. Error numbers are thrown as `CallFailure`.
+/// The failure of a call into C. The module's only such calls are in `SystemCalls`.
 struct CallFailure: Error, Sendable {
     let call: String
     let number: Int32
@@ -16,7 +16,7 @@ struct CallFailure: Error, Sendable {
 enum SystemCalls {
     static let addressInUse = EADDRINUSE
 
-    /// A file under flock(2), held until the descriptor is closed; nil where another process holds it.
+    /// Locks a file with flock(2) until the descriptor is closed; nil if another process holds the lock.
     static func lock(_ path: String) throws(CallFailure) -> Int32? {
         let descriptor = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else { throw CallFailure("open") }
@@ -30,14 +30,14 @@ enum SystemCalls {
         return descriptor
     }
 
-    /// A listening stream socket at `path`. It can be connected to by nobody else before its mode is set.
+    /// Makes a listening stream socket at `path`. Nobody else can connect to it before its mode is set.
     static func listen(
         at path: String, mode: UInt32, group: UInt32?, backlog: Int32
     ) throws(CallFailure) -> Int32 {
         let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | SOCKET_CLOEXEC, 0)
         guard descriptor >= 0 else { throw CallFailure("socket") }
         do throws(CallFailure) {
-            // The mode is set on the descriptor, and the file takes it over when it is made; before that there is none.
+            // bind(2) makes the file with the mode of the descriptor, so the file never has wider permissions.
             guard fchmod(descriptor, mode) == 0 else { throw CallFailure("fchmod") }
             var address = try address(path)
             let bound = unsafe withUnsafePointer(to: &address) { pointer in
@@ -66,12 +66,12 @@ enum SystemCalls {
         return address
     }
 
-    /// unlink(2); no such file is no error.
+    /// unlink(2); a missing file is not an error.
     static func remove(_ path: String) throws(CallFailure) {
         if unsafe unlink(path) != 0, errno != ENOENT { throw CallFailure("unlink") }
     }
 
-    /// Whether a descriptor is a listening Unix stream socket, as a service manager hands one over.
+    /// Whether a descriptor is a listening Unix stream socket, as a service manager has to hand over.
     static func isListeningSocket(_ descriptor: Int32) -> Bool {
         option(SO_ACCEPTCONN, descriptor) == 1 && option(SO_DOMAIN, descriptor) == AF_UNIX
             && option(SO_TYPE, descriptor) == Int32(SOCK_STREAM.rawValue)
@@ -90,6 +90,6 @@ enum SystemCalls {
     /// This process's effective user.
     static var user: UInt32 { geteuid() }
 
-    /// What the header says by a macro that Swift does not see.
+    /// `SOCK_CLOEXEC`, a macro that Swift cannot import from the header.
     private static let SOCKET_CLOEXEC = Int32(0o2000000)
 }

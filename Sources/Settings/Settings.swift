@@ -1,4 +1,4 @@
-/// What `podreap.toml` says, for both programs. Every key is optional; `podreap.toml` beside this file's module documents each.
+/// The settings of `podreap.toml`, for both programs. Every key is optional; podreap.toml(5) documents each.
 public struct Settings: Sendable, Equatable {
     public static let defaultPath = "/etc/podreap/podreap.toml"
 
@@ -6,9 +6,9 @@ public struct Settings: Sendable, Equatable {
     public var registry = "/var/lib/podreap/registry.sqlite"
     /// The helper's program.
     public var helper = "/usr/libexec/podreap/podreap-helper"
-    /// A socket that a service manager starts a helper at, instead of that program; nil: none.
+    /// A socket at which a service manager starts helpers, used instead of `helper`; nil if there is none.
     public var helperSocket: String?
-    /// How many helpers work at once; nil: as many as suit the machine.
+    /// How many helpers work at once; nil for a number that suits the machine.
     public var helpers: Int?
 
     public var removal = Removal()
@@ -20,23 +20,23 @@ public struct Settings: Sendable, Equatable {
         public var runtimeCall = 20.0
         public var afterKill = 10.0
         public var stopGrace = 10.0
-        /// A program and its arguments, run before a network namespace is deleted; empty: none.
+        /// A program and its arguments, run before a network namespace is deleted; empty if there is none.
         public var beforeNetns: [String] = []
         public var beforeNetnsTimeout = 30.0
     }
 
     public struct Daemon: Sendable, Equatable {
         public var socket = "/run/podreap/podreap.sock"
-        /// Permissions.
+        /// The permissions of the socket's file.
         public var mode: UInt32 = 0o660
-        /// Names or numbers.
+        /// The group and the users that may call, each by name or number.
         public var group: String?
         public var users: [String] = []
         public var atOnce = 64
         public var waiting = 4096
-        /// Seconds.
+        /// How long the daemon waits for calls in flight when it ends, in seconds.
         public var endGrace = 30.0
-        /// `HOST:PORT`; nil: no metrics are served.
+        /// `HOST:PORT`; nil if no metrics are served.
         public var metrics: String?
         public var log = "info"
     }
@@ -46,10 +46,10 @@ public struct Settings: Sendable, Equatable {
     static let levels = ["trace", "debug", "info", "notice", "warning", "error", "critical"]
 }
 
-/// What is wrong with a file of settings, and where.
+/// What is wrong with a settings file, and where.
 public struct SettingsError: Error, Sendable, Equatable, CustomStringConvertible {
     public let path: String
-    /// From 1; nil where the file as a whole is wrong.
+    /// The line number, from 1; nil if the file as a whole is wrong.
     public let line: Int?
     public let problem: String
 

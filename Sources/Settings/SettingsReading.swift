@@ -2,7 +2,7 @@ internal import FoundationEssentials
 internal import TOMLKit
 
 extension Settings {
-    /// Reads a file. One that is missing is an error only where it was asked for by name.
+    /// Reads a settings file. If the file is missing, the defaults apply, unless `mustExist` is true.
     public init(path: String, mustExist: Bool) throws(SettingsError) {
         let data: Data
         do {
@@ -21,7 +21,7 @@ extension Settings {
         try self.init(text: text, path: path)
     }
 
-    /// Reads a text; `path` is for errors.
+    /// Reads the text of a settings file; `path` is used in errors only.
     public init(text: String, path: String) throws(SettingsError) {
         self.init()
         let table: TOMLTable
@@ -69,7 +69,7 @@ extension Settings {
         try keys.end()
     }
 
-    /// What a value must be; nil where it is.
+    /// Each rule returns what a value must be, for the error message; nil if the value is valid.
     private enum Rule {
         static func path(_ text: String) -> String? {
             text.hasPrefix("/") && !text.contains("\0") ? nil : "an absolute path"

@@ -1,6 +1,6 @@
 internal import TOMLKit
 
-/// A file of settings, which knows where its keys are.
+/// A settings file that can tell on which line each key is.
 struct SettingsFile {
     let path: String
     private let lines: [Substring]
@@ -14,7 +14,8 @@ struct SettingsFile {
         SettingsTable(file: self, name: name, table: table)
     }
 
-    /// The line of a key, from 1. The parser does not tell it; here a table has a line of its own, and a key begins one.
+    /// The line of a key, from 1. The parser does not report it, so this searches the text: it expects a table to have
+    /// a line of its own, and a key to begin a line.
     func line(of key: String, in table: String) -> Int? {
         var current = ""
         for (index, line) in lines.enumerated() {
@@ -28,7 +29,7 @@ struct SettingsFile {
                 return index + 1
             }
         }
-        // In an inline table, that table's.
+        // A key of an inline table is on that table's line.
         return table.isEmpty ? nil : line(of: table, in: "")
     }
 
@@ -38,7 +39,7 @@ struct SettingsFile {
     }
 }
 
-/// The keys of one table, each of which has to be asked for.
+/// The keys of one table. `end` rejects keys that were never asked for.
 struct SettingsTable {
     let file: SettingsFile
     let name: String
@@ -112,7 +113,7 @@ struct SettingsTable {
         return try file.table(table, key)
     }
 
-    /// Throws where there is a key that nobody asked for.
+    /// Throws if the table has a key that was never asked for.
     func end() throws(SettingsError) {
         let unknown = table.keys.filter { !asked.contains($0) }
         let first = unknown.map { (line: file.line(of: $0, in: name), key: $0) }

@@ -4,19 +4,21 @@ internal import Ownership
 internal import SandboxRegistry
 internal import SandboxRemoval
 
-/// A command that has to do with the registry.
+/// A command that uses the registry.
 ///
-/// Root does nothing by path in the registry's directory, where its owner could put links. So a root process becomes that owner before it does
-/// anything, or has the records from one that did (CONTRIBUTING.md, "podreap as root").
+/// Root must not use a path in the registry's directory, because its owner could put links there. So a root process
+/// becomes that owner before it does anything, or gets the records from a process that did (CONTRIBUTING.md, "podreap
+/// as root").
 protocol RegistryCommand: ParsableCommand {
     var common: CommonOptions { get }
-    /// nil where it starts no helper.
+    /// nil if the command starts no helper.
     var helpers: HelperOptions? { get }
-    /// Whether it needs root's eyes. Then it opens no registry but in a process of its owner's.
+    /// Whether the command has to see what only root sees. It then stays root, and a process of the registry's owner
+    /// opens the registry.
     var staysRoot: Bool { get }
-    /// Whether a root process has started this one, which becomes the registry's owner.
+    /// Whether a root process started this one to act as the registry's owner.
     var handsOver: Bool { get }
-    /// Opens what the caller may read, and the registry's owner perhaps not.
+    /// Opens input that the caller may read but the registry's owner perhaps may not.
     func openInput() throws
 }
 
@@ -26,10 +28,11 @@ extension RegistryCommand {
     var handsOver: Bool { false }
     func openInput() throws {}
 
-    /// Makes this process what it has to be for the command. There is one thread yet.
+    /// Makes this process run as the user that the command needs. Must be called while the process has one thread.
     func settle() throws {
         if handsOver {
-            // Else it could be the registry's own file by the time that something is written there.
+            // If the descriptor were closed, the registry's own file could be opened under its number and then written
+            // to.
             guard Stream.owner.isPipe else { throw UsageError("--hand-over is for podreap itself") }
             Stream.keepFromOthers([.owner] + (Stream.root.isPipe ? [.root] : []))
         }
@@ -43,20 +46,21 @@ extension RegistryCommand {
             }
             return try owner.become()
         }
-        // What it starts is root's too.
+        // A helper that root starts runs as root, so nobody else may be able to change its program.
         guard let helpers, helpers.socket == nil else { return }
         if let weakness = PathTrust.of(helpers.path)?.weakness() {
             throw UsageError("root does not start the helper \(helpers.path): \(weakness)")
         }
     }
 
-    /// Whether this process may not open the registry itself.
+    /// Whether this process may not open the registry itself, and needs a process of the registry's owner.
     var needsOwner: Bool {
         get throws(RegistryError) { try Registry.ownerToBecome(common.registryPath) != nil }
     }
 
-    /// What another process of this command, which becomes the registry's owner, hands over: nil where it has said all that there is to
-    /// say. Where it failed it has said why, and its status is thrown.
+    /// Runs this command in another process, which becomes the registry's owner, and returns what that process hands
+    /// over; nil if that process has printed everything itself. If it failed, it has printed why, and its status is
+    /// thrown.
     func fromOwner<Value: Decodable>(_ type: Value.Type, _ command: String, _ operands: [String] = []) throws -> Value?
     {
         let options = ["--hand-over", "--registry", common.registryPath] + (common.json ? ["--json"] : [])
@@ -71,6 +75,6 @@ extension RegistryCommand {
         }
     }
 
-    /// What that process hands over.
+    /// Hands a value over to the root process; called in the process of the registry's owner.
     func handOver(_ value: some Encodable) { Stream.owner.write(jsonLine(value)) }
 }

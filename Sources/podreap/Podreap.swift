@@ -6,10 +6,10 @@ internal import SandboxRegistry
 internal import SandboxRemoval
 internal import Settings
 
-/// What an invocation's exit status tells a script.
+/// The exit status of an invocation, for scripts.
 enum Status: Int32, Error, Comparable {
     case done = 0
-    /// Something is left, or failed; the same command again goes on with it.
+    /// Something is left or failed; the same command again continues with it.
     case incomplete = 1
     /// The command line or a document is wrong. Nothing was changed.
     case badInput = 2
@@ -44,8 +44,9 @@ struct Podreap: AsyncParsableCommand {
 }
 
 extension Podreap {
-    /// What the command line asks for. Where the first argument names a command and all that follows is right, the parser's
-    /// tree of all commands is not made: that takes longer than `ps`. It says what is wrong, and helps.
+    /// Parses the command line. If the first argument names a command and the rest is valid, only that command is
+    /// parsed: building the parser's tree of all commands takes longer than `ps`. The tree is needed for error messages
+    /// and help.
     fileprivate static func command() throws -> any ParsableCommand {
         if let word = CommandLine.arguments.dropFirst().first,
             let named = configuration.subcommands.first(where: { name(of: $0) == word }),
@@ -63,7 +64,7 @@ extension Podreap {
 
 @main
 enum Start {
-    /// On the first thread, before there are others, which inherit its timer slack and its user.
+    /// Runs on the first thread, before there are others: they inherit its timer slack and its user.
     @MainActor static func main() async {
         forgetTimerSlack()
         do {
@@ -81,7 +82,7 @@ enum Start {
         Stream.flush()
     }
 
-    /// Says what is wrong, and with which status to end.
+    /// Reports an error, and returns the exit status.
     private static func report(_ error: any Error) -> Status {
         switch error {
         case let status as Status: return status
@@ -94,7 +95,7 @@ enum Start {
         case let error as BecomingError: return say(error, .unusable)
         case let error as UsageError: return say(error.message, .badInput)
         default:
-            // Of the parser: help and versions too, which are no errors.
+            // The parser throws for help and the version too, which are not errors.
             let text = Podreap.fullMessage(for: error)
             if Podreap.exitCode(for: error).isSuccess {
                 Stream.output.write(text + "\n")
@@ -110,7 +111,7 @@ enum Start {
     }
 }
 
-/// A command line that the parser takes and that is wrong all the same.
+/// The parser accepts the command line, but it is wrong.
 struct UsageError: Error {
     let message: String
     init(_ message: String) { self.message = message }

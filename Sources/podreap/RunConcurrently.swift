@@ -6,7 +6,7 @@ typealias Work =
         Orchestrator, String, @escaping @Sendable (RemovalEvent) -> Void
     ) async throws(RemovalError) -> RemovalAnswer
 
-/// Does one thing to several sandboxes side by side, shows its progress, and throws the worst status.
+/// Does the same work on several sandboxes concurrently, shows the progress, and throws the worst status.
 func runConcurrently(
     _ ids: [String], _ common: CommonOptions, _ helper: HelperOptions, _ work: @escaping Work
 ) async throws {

@@ -3,24 +3,26 @@ internal import FoundationEssentials
 internal import Glibc
 internal import Synchronization
 
-/// Standard output or standard error, or what a process of the registry's owner has for the root process that started it.
+/// Standard output, standard error, and the pipes between a root process and the process of the registry's owner that
+/// it started.
 enum Stream: Int32, Sendable {
     case output = 1
     case errors = 2
-    /// From the owner's process.
+    /// From the owner's process to the root process.
     case owner = 3
-    /// To it.
+    /// From the root process to the owner's process.
     case root = 4
 
-    /// Writes all of a text at once, so that lines of several tasks do not mix. What a closed pipe does not take is lost.
+    /// Writes a whole text at once, so that lines of several tasks do not mix. Text that a closed pipe does not take is
+    /// lost.
     ///
-    /// It waits for whoever reads, unless `queueAll` was called.
+    /// Waits for the reader, unless `queueAll` was called.
     func write(_ text: String) {
         if Self.isQueued.load(ordering: .relaxed), let queue { return queue.add(text, isKept: true) }
         writeAll(text, to: rawValue)
     }
 
-    /// What comes up to the end of a line; empty where the other end is closed.
+    /// Reads up to the end of a line; empty if the other end is closed.
     func readLine() -> String {
         var bytes: [UInt8] = []
         var byte: UInt8 = 0
@@ -38,15 +40,15 @@ enum Stream: Int32, Sendable {
         return unsafe fstat(rawValue, &found) == 0 && found.st_mode & S_IFMT == S_IFIFO
     }
 
-    /// No program that this process starts has these.
+    /// Closes these streams in every program that this process starts.
     static func keepFromOthers(_ streams: [Stream]) {
         for stream in streams { _ = fcntl(stream.rawValue, F_SETFD, FD_CLOEXEC) }
     }
 
-    /// Writes what may be left out where megabytes wait for whoever reads: how work goes on. After `queueAll`.
+    /// Queues text about progress, which is left out if 16 MiB already wait for the reader. Use after `queueAll`.
     func tell(_ text: String) { queue?.add(text) }
 
-    /// From here on nothing waits for whoever reads but the end of this process: work must not be held up by a full pipe.
+    /// From here on only the end of this process waits for the reader: a full pipe must not hold up work.
     static func queueAll() { isQueued.store(true, ordering: .relaxed) }
 
     /// Waits until all that was queued has been written.
@@ -55,7 +57,7 @@ enum Stream: Int32, Sendable {
         for stream in [output, errors] { stream.queue?.flush() }
     }
 
-    /// Whether nothing waits for whoever reads.
+    /// Whether everything that was queued has been written.
     var isRead: Bool { queue?.isIdle ?? true }
 
     private var queue: OutputQueue? {
@@ -67,7 +69,7 @@ enum Stream: Int32, Sendable {
     }
     private static let isQueued = Atomic(false)
     private static let outputQueue = OutputQueue(descriptor: 1, bound: mostQueued) { count in
-        // Output is JSON or a table, where a remark would be out of place.
+        // The note goes to standard error, because standard output holds JSON or a table.
         complain(leftOut(count))
         return ""
     }
@@ -80,7 +82,7 @@ enum Stream: Int32, Sendable {
 
     var isTerminal: Bool { isatty(rawValue) == 1 }
 
-    /// The terminal's width in columns; 80 where it does not say.
+    /// The terminal's width in columns; 80 if it is unknown.
     var columns: Int {
         var size = winsize()
         return unsafe ioctl(rawValue, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0 ? Int(size.ws_col) : 80
@@ -97,14 +99,14 @@ private func writeAll(_ text: String, to file: Int32) {
     }
 }
 
-/// A variable of the environment (environ(7)); nil where it is not set or empty.
+/// A variable of the environment (environ(7)); nil if it is not set or empty.
 func environmentVariable(_ name: String) -> String? {
     guard let value = unsafe getenv(name) else { return nil }
     let text = unsafe String(cString: value)
     return text.isEmpty ? nil : text
 }
 
-/// Has a file in the place of standard input, unless `path` is `-`.
+/// Opens a file as standard input, unless `path` is `-`.
 func openInput(_ path: String) throws(InputError) {
     guard path != "-" else { return }
     let file = unsafe open(path, O_RDONLY | O_CLOEXEC)
@@ -114,7 +116,8 @@ func openInput(_ path: String) throws(InputError) {
     close(file)
 }
 
-/// The bytes of standard input, which is called `path`: at most one more than `limit`, which tells that it is too long.
+/// Reads standard input, which error messages call `path`. Returns at most one byte more than `limit`, which shows that
+/// the input is too long.
 func readInput(_ path: String, limit: Int) throws(InputError) -> [UInt8] {
     var bytes: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 65536)
@@ -139,7 +142,7 @@ struct InputError: Error, CustomStringConvertible {
     }
 }
 
-/// Ends this process, as exit(3), when all that it has said is written.
+/// Ends this process like exit(3), once all queued output is written.
 func leave(_ status: Int32) -> Never {
     Stream.flush()
     exit(status)
@@ -155,19 +158,20 @@ var programPath: String {
     return String(decoding: buffer[..<max(count, 0)], as: UTF8.self)
 }
 
-/// Runs this program with other arguments and the same environment, input, output and errors: its exit status, or 128 and the signal that
-/// ended it, and what it wrote to `Stream.owner`.
+/// Runs this program with other arguments, but the same environment and standard streams. Returns its exit status, or
+/// 128 plus the signal that ended it, and the bytes that it wrote to `Stream.owner`.
 ///
-/// - Parameter answer: What `Stream.root` gives it for each line that it writes there, such lines being no part of the result.
+/// - Parameter answer: Returns the answer to a line that the process wrote, which is sent to its `Stream.root`. Lines
+///   that are answered are not part of the result.
 func handedOver(
     by arguments: [String], answering answer: ((String) -> String)? = nil
 ) throws(InputError) -> (status: Int32, bytes: [UInt8]) {
-    // What else is started meanwhile, the helpers, closes all that it inherits.
+    // Helpers that are started in the meantime close every descriptor that they inherit.
     let (ends, answers) = (try pipeEnds(), try pipeEnds())
     defer { for end in [ends[0]] + answers { close(end) } }
     var actions = unsafe posix_spawn_file_actions_t()
     unsafe posix_spawn_file_actions_init(&actions)
-    // Both numbers are above those that the child has them under.
+    // Both descriptors have higher numbers than those that the child uses, so neither is overwritten.
     unsafe posix_spawn_file_actions_adddup2(&actions, ends[1], Stream.owner.rawValue)
     if answer != nil { unsafe posix_spawn_file_actions_adddup2(&actions, answers[0], Stream.root.rawValue) }
     var words = unsafe (["podreap"] + arguments).map { unsafe strdup($0) } + [nil]
@@ -197,7 +201,7 @@ func handedOver(
     return (status & 0x7f == 0 ? status >> 8 & 0xff : 128 + status & 0x7f, bytes)
 }
 
-/// The ends of a pipe, to read and to write, neither of them numbered like one of `Stream`.
+/// The read end and the write end of a new pipe, neither with the number of a `Stream`.
 private func pipeEnds() throws(InputError) -> [Int32] {
     var ends: [Int32] = [-1, -1]
     guard unsafe pipe(&ends) == 0 else { throw InputError(path: "pipe", number: errno) }

@@ -11,7 +11,7 @@ internal import ServiceLifecycle
 internal import Settings
 internal import UnixSignals
 
-/// The daemon, from its settings to its end.
+/// Starts the daemon from its settings, runs it, and ends it.
 struct Daemon {
     private let settings: Settings
     private let peers: PeerPolicy
@@ -19,7 +19,7 @@ struct Daemon {
     private let logger: Logger
     private let metrics = PrometheusMetrics()
 
-    /// Changes nothing; throws where the settings name what does not exist.
+    /// Checks the settings and changes nothing. Throws if they name a user or a group that does not exist.
     init(_ settings: Settings) throws {
         self.settings = settings
         var users: Set<UInt32> = []
@@ -41,8 +41,9 @@ struct Daemon {
         }
     }
 
-    /// Makes this process what it has to be, and gives the socket. Root works in each directory as its owner: it makes the socket in one
-    /// that is root's alone, and becomes the registry's owner before it does anything else. There is one thread yet.
+    /// Returns the listening socket, and drops root if another user owns the registry's directory. Root makes the
+    /// socket only in a directory that nobody else can change; elsewhere it becomes the registry's owner first. Must be
+    /// called while the process has one thread.
     func settle() throws -> ListeningSocket {
         SystemCalls.raiseDescriptorLimit()
         let inherited = try ServiceManager.inheritedSocket()
@@ -79,7 +80,7 @@ struct Daemon {
         let service = Serving(server: server, logger: logger, settings: settings)
         var configuration = ServiceGroupConfiguration(
             services: [service], gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet)
-        // Calls have had their time by then.
+        // Longer than `endGrace`, so that calls get all of their grace first.
         configuration.maximumGracefulShutdownDuration = .seconds(settings.daemon.endGrace + 5)
         try await ServiceGroup(configuration: configuration).run()
         await metricsServer?.close()
@@ -107,7 +108,7 @@ struct Daemon {
         return limits
     }
 
-    /// The lifecycle's own messages say nothing that ours do not.
+    /// Silences ServiceLifecycle's own messages below errors, because the daemon's messages say the same.
     private var quiet: Logger {
         var logger = logger
         logger.logLevel = .error
@@ -123,7 +124,8 @@ struct Daemon {
         let metrics = metrics
         do {
             let metricsServer = try await MetricsServer(host: String(address[..<colon]), port: port) {
-                // A read takes some microseconds; a registry that is locked is left out.
+                // A read takes some microseconds. If the registry cannot be read because it is locked, all counts are
+                // 0.
                 let sandboxes = (try? registry.sandboxes()) ?? []
                 for state in [SandboxState.ready, .notReady, .removing] {
                     let count = sandboxes.count { $0.state == state }
@@ -143,13 +145,13 @@ struct Daemon {
     }
 }
 
-/// Serves until a signal, answers what is in flight, and waits for what has no caller any more.
+/// Serves until a signal arrives, answers the calls in flight, and waits for jobs that no longer have a caller.
 private struct Serving: Service {
     let server: RemovalServer
     let logger: Logger
     let settings: Settings
 
-    /// Signals are attended to by now, so from here on it may be said that it serves.
+    /// ServiceLifecycle handles signals before it calls this, so the daemon may report from here on that it is ready.
     func run() async throws {
         let grace = Duration.seconds(settings.daemon.endGrace)
         try await withThrowingTaskGroup { group in

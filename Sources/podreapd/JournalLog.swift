@@ -1,7 +1,7 @@
 internal import Logging
 
-/// One line for each event on standard error: the level as the journal reads it (sd-daemon(3)), the message, and `key=value` with
-/// everything quoted that is no plain word.
+/// Writes each event as one line to standard error: the level as the journal reads it (sd-daemon(3)), the message, and
+/// `key=value` fields. A value that is not a plain word is quoted.
 struct JournalLog: LogHandler {
     var metadata: Logger.Metadata = [:]
     var logLevel: Logger.Level = .info
@@ -37,7 +37,7 @@ struct JournalLog: LogHandler {
         return "\"\(escaped(text).split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\\\""))\""
     }
 
-    /// A name from elsewhere must not begin a line of its own, nor steer a terminal.
+    /// Escapes control characters, so that a name from outside can neither begin a new line nor control a terminal.
     private static func escaped(_ text: String) -> String {
         text.unicodeScalars.map { scalar in
             scalar.value < 0x20 || (0x7f...0x9f).contains(scalar.value) ? scalar.escaped(asASCII: true) : String(scalar)

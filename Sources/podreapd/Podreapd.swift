@@ -53,7 +53,7 @@ struct StartError: Error, CustomStringConvertible {
 
 @main
 enum Start {
-    /// On the first thread, before there are others, which inherit its timer slack and its user.
+    /// Runs on the first thread, before there are others: they inherit its timer slack and its user.
     @MainActor static func main() async {
         forgetTimerSlack()
         do {
@@ -72,7 +72,7 @@ enum Start {
         SystemCalls.leave(0)
     }
 
-    /// Says what is wrong, and with which status to end.
+    /// Reports an error, and returns the exit status.
     private static func report(_ error: any Error) -> Int32 {
         switch error {
         case let error as SettingsError: return say("\(error)", 2)

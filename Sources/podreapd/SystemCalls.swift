@@ -7,19 +7,20 @@ enum SystemCalls {
         unsafe getenv(name).map { unsafe String(cString: $0) }
     }
 
-    /// A variable that a child must not inherit.
+    /// Removes an environment variable that a child must not inherit.
     static func unset(_ name: String) { unsafe unsetenv(name) }
 
     static var processID: Int32 { getpid() }
 
-    /// Writes lines to standard error, and waits for nobody who reads them: what nobody reads is lost beyond some megabytes.
+    /// Queues lines for standard error without waiting for a reader. Once 4 MiB wait, further lines are lost and
+    /// counted.
     static func complain(_ text: String) { log.add(text) }
 
     private static let log = OutputQueue(descriptor: 2, bound: 4 << 20) { count in
         "<4>\(count) lines of the log were lost because nobody read them\n"
     }
 
-    /// The number of a group (getgrnam_r(3)); nil where there is none.
+    /// The number of a group (getgrnam_r(3)); nil if there is no such group.
     static func group(named name: String) -> UInt32? {
         if let number = UInt32(name) { return number }
         var entry = unsafe Glibc.group()
@@ -31,7 +32,7 @@ enum SystemCalls {
         return unsafe entry.gr_gid
     }
 
-    /// The number of a user (getpwnam_r(3)); nil where there is none.
+    /// The number of a user (getpwnam_r(3)); nil if there is no such user.
     static func user(named name: String) -> UInt32? {
         if let number = UInt32(name) { return number }
         var entry = unsafe passwd()
@@ -43,7 +44,7 @@ enum SystemCalls {
         return unsafe entry.pw_uid
     }
 
-    /// As many descriptors as this process may have: each connection takes one.
+    /// Raises the limit on descriptors to the hard limit, because each connection takes one.
     static func raiseDescriptorLimit() {
         var limit = rlimit()
         guard unsafe getrlimit(__rlimit_resource_t(7), &limit) == 0 else { return }
@@ -71,7 +72,7 @@ enum SystemCalls {
         }
     }
 
-    /// Ends this process, as exit(3), when what it has said is written, or soon where nobody reads that.
+    /// Ends this process like exit(3), once the queued log is written, or after 2 seconds if nobody reads it.
     static func leave(_ status: Int32) -> Never {
         log.flush(within: .seconds(2))
         exit(status)

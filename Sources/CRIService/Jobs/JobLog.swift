@@ -3,7 +3,7 @@ internal import Logging
 internal import SandboxRegistry
 internal import SandboxRemoval
 
-/// Logs and counts what is under way.
+/// Logs jobs, and counts them for the metrics.
 struct JobLog: JobObserver {
     let logger: Logger
 

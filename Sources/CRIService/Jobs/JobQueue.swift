@@ -1,37 +1,37 @@
 internal import SandboxRemoval
 internal import Synchronization
 
-/// What this daemon has under way. Calls for the same thing share it, also when they were begun by callers that are gone; so many
-/// different ones run at once, the others in the order in which they came.
+/// The jobs of this daemon. Calls for the same key share one job, even if the caller that began it has left. A limited
+/// number of jobs runs at once; the others begin in the order in which they came.
 final class JobQueue: Sendable {
     enum Verb: String, Sendable { case removeSandbox, stopSandbox, removeContainer, stopContainer }
 
     struct Key: Hashable, Sendable {
         var verb: Verb
-        /// The whole id.
+        /// The whole id of the sandbox or container.
         var id: String
-        /// A stop with less patience does not wait for one with more.
+        /// Part of the key, so that a stop with a shorter grace does not wait for one with a longer grace.
         var grace: Duration = .zero
     }
 
-    /// Too much waits already.
+    /// The queue is full.
     struct Full: Error {}
 
     private struct State {
         var jobs: [Key: RemovalJob] = [:]
         var running = 0
-        /// Begins what has to wait, first come first served.
+        /// Each begins one waiting job, in the order in which the jobs came.
         var waiting: [@Sendable () -> Void] = []
         var idle: [Int: CheckedContinuation<Void, Never>] = [:]
         var lastTicket = 0
     }
 
     private let state = Mutex(State())
-    /// 0: serving; 1: no new calls; 2: and no more waiting.
+    /// 0 while serving; 1 once no new calls are accepted; 2 once calls no longer wait for their jobs either.
     private let ending = Atomic(0)
     private let atOnce: Int
     private let bound: Int
-    /// Sees every event and every end.
+    /// Receives every event and every end of a job.
     private let observer: any JobObserver
 
     init(atOnce: Int, waiting: Int, observer: any JobObserver) {
@@ -46,9 +46,9 @@ final class JobQueue: Sendable {
         state.withLock { state in Set(state.jobs.keys.lazy.filter { $0.verb == verb }.map(\.id)) }
     }
 
-    /// The job with this key; it is begun where there is none.
+    /// Returns the job with this key, and begins it if there is none.
     ///
-    /// - Parameter isBounded: false for what must be done whether or not it is asked for.
+    /// - Parameter isBounded: false for a job that must be done even if the queue is full.
     func job(
         _ key: Key, isBounded: Bool = true,
         _ body:
@@ -97,7 +97,7 @@ final class JobQueue: Sendable {
         }
         next?()
         observer.ended(key, answer)
-        // Who asks from here on begins anew.
+        // A call that arrives from here on begins a new job.
         let idle = state.withLock { state in
             state.jobs[key] = nil
             guard state.jobs.isEmpty else { return [CheckedContinuation<Void, Never>]() }
@@ -110,16 +110,16 @@ final class JobQueue: Sendable {
 
     var isOver: Bool { ending.load(ordering: .relaxed) == 2 }
 
-    /// From here on calls wait for their answers even where gRPC says that they have ended.
+    /// From here on calls wait for their answers even if gRPC reports that they have ended.
     func beginEnding() { ending.store(1, ordering: .relaxed) }
 
-    /// Answers all who wait that they have to call again.
+    /// Tells every waiting call that its client has to call again.
     func leave() {
         ending.store(2, ordering: .relaxed)
         for job in state.withLock({ Array($0.jobs.values) }) { job.leave() }
     }
 
-    /// Waits until nothing is under way, at most for `limit`: true where that is so.
+    /// Waits until no job is under way, at most for `limit`. Returns whether no job is left.
     func waitUntilIdle(_ limit: Duration) async -> Bool {
         let ticket = state.withLock { state in
             state.lastTicket += 1
@@ -141,7 +141,7 @@ final class JobQueue: Sendable {
     }
 }
 
-/// Is told of every job.
+/// Receives the events of every job.
 protocol JobObserver: Sendable {
     func began(_ key: JobQueue.Key)
     func saw(_ event: RemovalEvent, _ key: JobQueue.Key)

@@ -3,7 +3,7 @@ internal import SandboxRegistry
 internal import SandboxRemoval
 internal import Synchronization
 
-/// What is being done to one sandbox or container, and who waits for it.
+/// A removal or stop of one sandbox or container, and the calls that wait for it.
 final class RemovalJob: Sendable {
     typealias Answer = Result<RemovalAnswer, RemovalError>
 
@@ -18,7 +18,8 @@ final class RemovalJob: Sendable {
     }
 
     private let state = Mutex(State())
-    /// Whether the daemon is about to end. gRPC then says of every call that it has ended, which is not so: its client waits.
+    /// Whether the daemon is about to end. gRPC then reports that every call has ended, although its client still
+    /// waits.
     private let isEnding: @Sendable () -> Bool
 
     /// The whole id of the sandbox or container.
@@ -46,7 +47,7 @@ final class RemovalJob: Sendable {
         for continuation in waiting { continuation.resume(returning: answer) }
     }
 
-    /// Tells all who wait that the job will not end in this process.
+    /// Tells every waiting call that the job will not end in this process.
     func leave() {
         let waiting = state.withLock { state in
             defer { state.waiting = [:] }
@@ -55,9 +56,9 @@ final class RemovalJob: Sendable {
         for continuation in waiting { continuation.resume(returning: nil) }
     }
 
-    /// Waits for the end of the job, or of the call that wants to know: then nil, and the job goes on.
+    /// Waits for the end of the job. Returns nil if the call ends first, or if `leave` is called; the job then goes on.
     ///
-    /// - Parameter listener: Is told what happens from here on, and the plan where there is one already.
+    /// - Parameter listener: Receives the events from here on, preceded by the plan if there is one already.
     func answer(listener: (@Sendable (RemovalEvent) -> Void)? = nil) async -> Answer? {
         let (ticket, plan) = state.withLock { state in
             state.lastTicket += 1

@@ -4,7 +4,7 @@ internal import SandboxRegistry
 internal import SandboxRemoval
 internal import SwiftProtobuf
 
-// Records as clients of CRI see them.
+// Converts records to the messages that CRI clients see.
 
 extension Orchestrator {
     func sandboxes() throws(RemovalError) -> [Sandbox] {
@@ -15,7 +15,7 @@ extension Orchestrator {
         do throws(RegistryError) { return try registry.containers(of: sandbox.id) } catch { throw .registry(error) }
     }
 
-    /// The id that a list's filter means; nil where none is, also for a text that can be none.
+    /// The id that a list's filter names; nil if no sandbox has it, or if the text cannot be an id.
     func sandboxID(_ text: String) throws(RemovalError) -> String? {
         RecordRules.problem(id: text) == nil ? try resolve(text, .forLooking)?.id : nil
     }
@@ -40,7 +40,7 @@ struct SandboxView: Encodable {
             if let infra { try orchestrator.observedState(of: infra, in: sandbox) == .exited } else { false }
     }
 
-    /// Ready as long as the pod's namespaces live and nobody has stopped it.
+    /// Ready until the pod is stopped or its infra container, which holds its namespaces, has exited.
     var state: Runtime_V1_PodSandboxState {
         sandbox.state == .ready && !infraHasEnded ? .sandboxReady : .sandboxNotready
     }
@@ -73,7 +73,7 @@ struct SandboxView: Encodable {
             $0.state = state
             $0.createdAt = sandbox.createdAt.nanoseconds
             $0.network = Runtime_V1_PodSandboxNetworkStatus()
-            // What is not pinned may still be the pod's own, held by its infra container.
+            // A network namespace that is not pinned may still be the pod's own, held by its infra container.
             let isHostNetwork = !sandbox.namespaces.contains { $0.kind == .network } && sandbox.usesHostShm
             $0.linux.namespaces.options.network = isHostNetwork ? .node : .pod
             $0.linux.namespaces.options.ipc = sandbox.usesHostShm ? .node : .pod
@@ -124,7 +124,7 @@ struct ContainerView {
             $0.metadata = metadata
             $0.state = criState
             $0.createdAt = container.createdAt.nanoseconds
-            // The registry knows when it was made, and no better when it was started.
+            // The registry does not know when the container was started, only when it was created.
             if state != .created { $0.startedAt = container.createdAt.nanoseconds }
             if state == .exited {
                 $0.finishedAt = Date().nanoseconds
@@ -141,18 +141,18 @@ struct ContainerView {
 }
 
 extension Date {
-    /// Since 1970; the registry keeps microseconds.
+    /// Nanoseconds since 1970, rounded to microseconds, which is what the registry keeps.
     var nanoseconds: Int64 { Int64((timeIntervalSince1970 * 1_000_000).rounded()) * 1000 }
 
     init(nanoseconds: Int64) { self.init(timeIntervalSince1970: Double(nanoseconds / 1000) / 1_000_000) }
 }
 
 extension [String: String] {
-    /// Whether all that a selector asks for is here.
+    /// Whether these labels include all labels of a selector.
     func match(_ selector: [String: String]) -> Bool { selector.allSatisfy { self[$0.key] == $0.value } }
 }
 
-/// One JSON object in one line.
+/// Encodes a value as one JSON object on one line.
 func json(_ value: some Encodable) -> String {
     let encoder = JSONEncoder()
     encoder.dateEncodingStrategy = .iso8601

@@ -3,7 +3,7 @@ internal import FoundationEssentials
 internal import GRPCCore
 internal import SandboxRegistry
 
-// Registration messages as records. What they say is checked where records are registered.
+// Converts registration messages to records. The content is checked when the records are registered.
 
 extension Sandbox {
     init(_ message: Podreap_V1_PodSandbox) throws(RPCError) {

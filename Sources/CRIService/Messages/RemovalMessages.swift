@@ -3,7 +3,7 @@ internal import SandboxRegistry
 internal import SandboxRemoval
 internal import SwiftProtobuf
 
-// Plans, events and reports as messages.
+// Converts plans, events and reports to messages.
 
 extension Podreap_V1_RemovePodSandboxResponse {
     init(_ event: RemovalEvent) {

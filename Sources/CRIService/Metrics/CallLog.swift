@@ -2,7 +2,7 @@ internal import CoreMetrics
 internal import GRPCCore
 internal import Logging
 
-/// Logs and counts calls by their method and how they ended.
+/// Logs calls, and counts them by method and status code.
 struct CallLog: ServerInterceptor {
     let logger: Logger
 
@@ -22,7 +22,7 @@ struct CallLog: ServerInterceptor {
             end(context, "\(error.code)", start, error.message)
             throw error
         } catch {
-            // Of a decoder: the client's message is not what its method takes.
+            // The decoder failed: the client's message is not what the method takes.
             end(context, "INVALID_ARGUMENT", start, "\(error)")
             throw RPCError(code: .invalidArgument, message: "the message is no \(context.descriptor.method)Request")
         }

@@ -9,8 +9,8 @@ public final class MetricsServer: Sendable {
 
     /// - Parameters:
     ///   - host: An address of this machine.
-    ///   - port: 0: one that is free.
-    ///   - text: What to answer; called on a thread that may wait.
+    ///   - port: 0 for any free port.
+    ///   - text: Returns the metrics; called on a thread that may wait.
     public init(host: String, port: Int, text: @escaping @Sendable () -> String) async throws {
         channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -31,7 +31,7 @@ private final class MetricsHandler: ChannelInboundHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = HTTPServerResponsePart
 
-    /// The registry is read for them.
+    /// A thread of their own for the metrics, because making their text reads the registry.
     private static let threads = BlockingPool("metrics", threads: 1)
     private let text: @Sendable () -> String
 

@@ -1,7 +1,8 @@
 public import CoreMetrics
 internal import Synchronization
 
-/// Keeps metrics and writes them as Prometheus reads them (text format 0.0.4). Nothing is dropped: labels come from fixed sets.
+/// Keeps metrics, and writes them in Prometheus's text format 0.0.4. No metric is ever dropped: labels come from fixed
+/// sets, so their number is bounded.
 public final class PrometheusMetrics: MetricsFactory, Sendable {
     fileprivate struct Key: Hashable, Sendable {
         var name: String
@@ -24,20 +25,20 @@ public final class PrometheusMetrics: MetricsFactory, Sendable {
     fileprivate enum Value: Sendable {
         case counter(Double)
         case gauge(Double)
-        /// Counts in each bucket, not summed up yet; the last is what is larger than all bounds.
+        /// The count in each bucket, not cumulative; the last bucket is for values above all bounds.
         case histogram(counts: [UInt64], sum: Double)
     }
 
-    /// Seconds; a removal takes from some milliseconds to minutes.
+    /// The upper bounds of the buckets in seconds. A removal takes from some milliseconds to minutes.
     private static let bounds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120]
 
     private let values = Mutex<[Key: Value]>([:])
     private let help: [String: String]
 
-    /// - Parameter help: A sentence for each name.
+    /// - Parameter help: The help text of each metric, by name.
     public init(help: [String: String] = PrometheusMetrics.help) { self.help = help }
 
-    /// What the daemon's own metrics are.
+    /// The help texts of the daemon's own metrics.
     public static let help = [
         "podreap_works_total": "Removals and stops that ended, by what they were and how they ended.",
         "podreap_work_duration_seconds": "How long removals and stops took.",
@@ -92,14 +93,14 @@ public final class PrometheusMetrics: MetricsFactory, Sendable {
                 values[key] = .histogram(counts: counts, sum: value)
                 return
             }
-            // Without a second reference the array is changed in place.
+            // The stored value is removed first: without a second reference, the array is changed in place.
             values[key] = nil
             counts[bucket] += 1
             values[key] = .histogram(counts: counts, sum: sum + value)
         }
     }
 
-    /// All metrics, by name.
+    /// The text of all metrics, sorted by name.
     public func text() -> String {
         let all = values.withLock { $0 }.sorted { ($0.key.name, $0.key.labels) < ($1.key.name, $1.key.labels) }
         var text = ""
@@ -155,7 +156,7 @@ public final class PrometheusMetrics: MetricsFactory, Sendable {
         Instrument(self, Key(label, dimensions))
     }
 
-    // An instrument is only a name: its value stays.
+    // An instrument is only a name: destroying it keeps the value of its metric.
     public func destroyCounter(_ handler: any CounterHandler) {}
     public func destroyRecorder(_ handler: any RecorderHandler) {}
     public func destroyMeter(_ handler: any MeterHandler) {}

@@ -5,15 +5,15 @@ internal import Logging
 internal import SandboxRegistry
 public import SandboxRemoval
 
-/// Bounds of what the services do.
+/// Limits on what the services do.
 public struct ServiceLimits: Sendable {
-    /// Of each removal and stop.
+    /// The options of each removal and stop.
     public var removal = RemovalOptions()
-    /// How long containers have after their stop signal when their pod is stopped.
+    /// How long a container may take to end after its stop signal, when its pod is stopped.
     public var stopGrace: Duration = .seconds(10)
     /// How many removals and stops run at once.
     public var atOnce = 64
-    /// How many more wait; beyond, calls are answered RESOURCE_EXHAUSTED.
+    /// How many more may wait. Further calls are answered RESOURCE_EXHAUSTED.
     public var waiting = 4096
 
     public init() {}
@@ -35,7 +35,7 @@ struct DaemonContext: Sendable {
         jobs = JobQueue(atOnce: limits.atOnce, waiting: limits.waiting, observer: JobLog(logger: logger))
     }
 
-    /// Reads the registry or `/proc`, on a thread that may wait for a disk or another process's lock.
+    /// Reads the registry or `/proc`, on a thread that may wait for a disk or for another process's lock.
     func read<Value: Sendable>(
         _ body: @escaping @Sendable (Orchestrator) throws(RemovalError) -> Value
     ) async throws(RPCError) -> Value {
@@ -47,7 +47,7 @@ struct DaemonContext: Sendable {
         }
     }
 
-    /// For what gRPC's callers look up: removals have threads of their own.
+    /// Threads for the lookups of gRPC calls; removals have threads of their own.
     private static let threads = BlockingPool("calls", threads: 8)
 
     func registry<Value: Sendable>(
@@ -58,12 +58,13 @@ struct DaemonContext: Sendable {
         }
     }
 
-    /// An id as CRI wants it: there.
+    /// Throws if an id is empty, because CRI requires one.
     static func require(_ id: String, _ field: String) throws(RPCError) {
         if id.isEmpty { throw RPCError(code: .invalidArgument, message: "\(field) is empty; expected an id") }
     }
 
-    /// The sandbox that a call means: nothing but a whole id in podreap.v1, as `beginnings` say in runtime.v1, for crictl.
+    /// The sandbox that a call names; nil if none is registered. In podreap.v1 only a whole id names one, except in
+    /// Resolve; in runtime.v1 so does the beginning of an id that `beginnings` allows, for crictl.
     func sandbox(_ text: String, _ beginnings: Beginnings) async throws(RPCError) -> Sandbox? {
         try Self.require(text, "pod_sandbox_id")
         let sandbox = try await registry { (registry) throws(RegistryError) in try registry.resolve(text, beginnings) }
@@ -78,7 +79,7 @@ struct DaemonContext: Sendable {
 
     // MARK: Jobs
 
-    /// nil where no sandbox has such an id: then there is nothing to do.
+    /// nil if no sandbox has this id: there is nothing to do.
     func removal(of text: String, _ beginnings: Beginnings) async throws(RPCError) -> RemovalJob? {
         guard let sandbox = try await sandbox(text, beginnings) else { return nil }
         return try removal(of: sandbox)
@@ -95,7 +96,7 @@ struct DaemonContext: Sendable {
     func stop(of text: String, _ beginnings: Beginnings) async throws(RPCError) -> RemovalJob? {
         guard let sandbox = try await sandbox(text, beginnings) else { return nil }
         var options = limits.removal
-        // Workloads have their grace, and then the infra container has its own.
+        // The grace counts twice: first for the workload containers, then for the infra container.
         options.timeout += limits.stopGrace + limits.stopGrace
         return try begin(JobQueue.Key(verb: .stopSandbox, id: sandbox.id)) {
             [options] (orchestrator, tell) throws(RemovalError) in
@@ -151,7 +152,8 @@ struct DaemonContext: Sendable {
         }
     }
 
-    /// The call's deadline is over, or its client gone, or the daemon's time is.
+    /// The error for a call that ends before its job: its deadline passed, its client left, or the daemon's time to end
+    /// is over.
     func stillRunning(_ id: String) -> RPCError {
         jobs.isOver
             ? RPCError(
@@ -162,7 +164,7 @@ struct DaemonContext: Sendable {
                 message: "the call ended before its job did: that goes on, and a call for \(printable(id)) joins it")
     }
 
-    /// Waits for a job; what is not done is an error. nil: there was nothing to do.
+    /// Waits for a job, and throws if it did not complete. `job` is nil if there was nothing to do.
     func finish(_ job: RemovalJob?, _ text: String) async throws(RPCError) {
         guard let job else {
             logger.info("nothing to do: the id is not registered", metadata: ["id": "\(printable(text))"])
@@ -178,7 +180,7 @@ struct DaemonContext: Sendable {
     }
 }
 
-/// Input that goes to a log or comes back in a message: bounded, and nothing but printable ASCII.
+/// Makes input fit for a log or an error message: at most 130 characters, each printable ASCII or `?`.
 func printable(_ text: String) -> String {
     String(text.unicodeScalars.prefix(130).map { (0x20..<0x7f).contains($0.value) ? Character($0) : "?" })
 }

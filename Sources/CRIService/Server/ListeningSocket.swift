@@ -5,10 +5,11 @@ public struct ListenError: Error, Sendable, CustomStringConvertible {
 
 /// A Unix socket that this process alone serves.
 ///
-/// The transport's own way to bind would remove a socket that another daemon is serving. Here a lock file beside the socket says
-/// whose it is, so that a second daemon is refused before it touches anything, and what a dead one has left is replaced.
+/// If the transport bound the socket, it would remove a socket that another daemon is serving. This type locks a file
+/// beside the socket instead: a second daemon is refused before it touches anything, and the socket of a dead daemon is
+/// replaced.
 public struct ListeningSocket: ~Copyable, Sendable {
-    /// Is given to the transport, which closes it.
+    /// Handed to the transport, which closes it.
     let descriptor: Int32
     private let lock: Int32?
     private let path: String?
@@ -16,8 +17,8 @@ public struct ListeningSocket: ~Copyable, Sendable {
     /// Binds `path`, whose directory must exist.
     ///
     /// - Parameters:
-    ///   - mode: The file's permissions. Who may write may connect (unix(7)).
-    ///   - group: The file's group; nil: as any file's that this process makes.
+    ///   - mode: The file's permissions. A process needs write permission to connect (unix(7)).
+    ///   - group: The file's group; nil for the group that any file made by this process gets.
     public init(path: String, mode: UInt32, group: UInt32?) throws(ListenError) {
         do throws(CallFailure) {
             guard let lock = try SystemCalls.lock(path + ".lock") else {
@@ -56,7 +57,7 @@ public struct ListeningSocket: ~Copyable, Sendable {
         path = nil
     }
 
-    /// Removes the socket's file, as at the end. While the lock is held, nobody else can have bound it meanwhile.
+    /// Removes the socket's file. Nobody else can have bound `path` in the meantime, because the lock is still held.
     func removeFile() { if let path { try? SystemCalls.remove(path) } }
 
     deinit {

@@ -1,9 +1,9 @@
 internal import NIOCore
 
-/// Who may call. The socket's mode and group decide who can connect at all; this decides it again from what the kernel says of the
-/// peer, because a mode can be changed and a socket inherited.
+/// Decides which peers may call. The socket's mode and group decide who can connect; this checks again, by the
+/// credentials that the kernel reports, because the mode can be changed and the socket can be inherited.
 public struct PeerPolicy: Sendable {
-    /// Users that may call besides root and the daemon's own.
+    /// Users that may call, besides root and the daemon's own user.
     public var users: Set<UInt32>
     /// A group whose members may call.
     public var group: UInt32?
@@ -13,9 +13,9 @@ public struct PeerPolicy: Sendable {
         self.group = group
     }
 
-    /// What the kernel recorded when the peer connected.
+    /// The credentials that the kernel recorded when the peer connected.
     struct Peer: Sendable {
-        /// `struct ucred` (unix(7)).
+        /// The fields have the layout of `struct ucred` (unix(7)).
         var pid: Int32 = 0
         var user: UInt32 = .max
         var primaryGroup: UInt32 = .max
@@ -27,14 +27,15 @@ public struct PeerPolicy: Sendable {
         return peer.primaryGroup == group || groups.contains(group)
     }
 
-    /// Lets a connection be, or closes it before it has said anything.
+    /// Accepts a connection, or closes it before anything is read from it.
     func check(_ channel: any Channel, refused: @escaping @Sendable (Peer) -> Void) -> EventLoopFuture<Void> {
         guard let options = channel as? any SocketOptionProvider else {
             return channel.eventLoop.makeFailedFuture(ChannelError.operationUnsupported)
         }
         let peer = options.unsafeGetSocketOption(level: .socket, name: peerCredentials) as EventLoopFuture<Peer>
         return peer.flatMap { peer in
-            // Most peers need no look at their groups, and those without any give an error.
+            // Most peers are allowed whatever their groups, and asking for the groups of a peer that has none is an
+            // error.
             if allows(peer, groups: []) { return channel.eventLoop.makeSucceededVoidFuture() }
             let groups = options.unsafeGetSocketOption(level: .socket, name: peerGroups) as EventLoopFuture<Groups>
             return groups.map(\.list).recover { _ in [] }.flatMap { groups in
@@ -46,11 +47,11 @@ public struct PeerPolicy: Sendable {
     }
 }
 
-/// Supplementary groups: the kernel fills as many as there are, and the rest stays 0.
+/// Supplementary groups. The kernel fills in as many as there are; the rest stays 0.
 private struct Groups: Sendable {
     var ids = InlineArray<1024, UInt32>(repeating: 0)
 
-    /// Without root's, which cannot be told from no group.
+    /// Leaves out root's group, 0, which cannot be told from an unused element.
     var list: [UInt32] { ids.indices.map { ids[$0] }.filter { $0 != 0 } }
 }
 

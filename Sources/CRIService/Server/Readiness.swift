@@ -1,7 +1,7 @@
 internal import SandboxRemoval
 internal import Synchronization
 
-/// What came of calling the runtimes. It is kept, so that asking for the Status does not execute them each time.
+/// Caches the results of calling the runtimes, so that a Status call does not execute them each time.
 final class Readiness: Sendable {
     typealias Answer = Result<[RuntimeCall], RemovalError>
 
@@ -15,8 +15,8 @@ final class Readiness: Sendable {
 
     init(_ orchestrator: Orchestrator) { self.orchestrator = orchestrator }
 
-    /// The last answer; the first call waits for it. One that is older than a minute, or five seconds where something was wrong, is
-    /// replaced in the background.
+    /// Returns the last results; the first call waits for them. Results older than a minute, or than five seconds if
+    /// something was wrong, are refreshed in the background.
     func runtimes() async throws(RemovalError) -> [RuntimeCall] {
         let (last, asking) = state.withLock { state in
             if let last = state.last, last.at.duration(to: .now) < .seconds(last.answer.isGood ? 60 : 5) {
@@ -52,7 +52,8 @@ extension Readiness.Answer {
 }
 
 extension [RuntimeCall] {
-    /// Ready is only what was really called: where no runtime was, that is not known to work.
+    /// Why the daemon is not ready; nil if it is. At least one runtime must have answered a call: otherwise nothing is
+    /// known to work.
     var whyNotReady: String? {
         let problems = compactMap(\.problem)
         if !problems.isEmpty { return problems.joined(separator: "; ") }
@@ -60,7 +61,7 @@ extension [RuntimeCall] {
         return contains { $0.answer == .answered } ? nil : "no runtime could be called: \(notCalled)"
     }
 
-    /// Those of which nothing is known; empty where there are none.
+    /// Says which runtimes could not be called; empty if every runtime was called.
     var notCalled: String {
         let names = filter { $0.answer == .notCalled }.map(\.name)
         return names.isEmpty ? "" : "\(names.joined(separator: " and ")) has no state directory yet, so no container"

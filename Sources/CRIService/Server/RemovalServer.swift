@@ -13,7 +13,7 @@ public final class RemovalServer: Sendable {
     private let socket: ListeningSocket
 
     /// - Parameters:
-    ///   - socket: Is served until the end, and removed then.
+    ///   - socket: Served until the server ends, and then removed.
     public init(
         on socket: consuming ListeningSocket, _ orchestrator: Orchestrator, peers: PeerPolicy,
         limits: ServiceLimits = ServiceLimits(), logger: Logger
@@ -23,11 +23,11 @@ public final class RemovalServer: Sendable {
         let transport = HTTP2ServerTransport.Posix(
             listeningSocketDescriptor: Int(socket.descriptor), transportSecurity: .plaintext,
             config: .defaults { config in
-                // A shim may find out by pings whether the daemon lives, between its calls too.
+                // Lets a shim find out by pings whether the daemon is alive, also between calls.
                 config.connection.keepalive.clientBehavior.allowWithoutCalls = true
                 config.connection.keepalive.clientBehavior.minPingIntervalWithoutCalls = .seconds(10)
                 config.http2.maxConcurrentStreams = 1024
-                // As much as a registration may be.
+                // The largest registration document that is accepted.
                 config.rpc.maxRequestPayloadSize = RegistrationDocument.maximumBytes
                 config.channelDebuggingCallbacks.onAcceptTCPConnection = { channel in
                     peers.check(channel) { peer in
@@ -44,22 +44,23 @@ public final class RemovalServer: Sendable {
         self.socket = socket
     }
 
-    /// Serves until `beginGracefulShutdown`, and then until the last call has its answer.
+    /// Serves until `beginGracefulShutdown` is called, and after that until the last call is answered.
     public func serve() async throws {
         defer { socket.removeFile() }
         try await server.serve()
     }
 
-    /// Returns when calls are taken, or will never be.
+    /// Returns once the server accepts calls, or once it is certain that it never will.
     public func waitUntilServing() async { _ = try? await server.transport.listeningAddress }
 
-    /// Takes no further calls. Those that wait get their answers.
+    /// Accepts no further calls. Calls in flight are answered.
     ///
-    /// - Parameter grace: How long they may wait; those that are left are then told to call again.
+    /// - Parameter grace: How long calls in flight may wait for their jobs. The remaining calls are then told to call
+    ///   again.
     public func beginGracefulShutdown(grace: Duration) {
         daemon.jobs.beginEnding()
         Task { [daemon, server] in
-            // A server that is told to end while it begins neither ends nor begins.
+            // A server that is told to shut down while it is starting neither starts nor ends, so wait for the start.
             _ = try? await server.transport.listeningAddress
             server.beginGracefulShutdown()
             try? await Task.sleep(for: grace)
@@ -67,12 +68,13 @@ public final class RemovalServer: Sendable {
         }
     }
 
-    /// Goes on with all sandboxes whose removal was begun, by whomever, and not finished; how many that are.
+    /// Resumes every removal of a sandbox that any process began and did not finish. Returns their number.
     public func resume() async -> Int {
         await daemon.orchestrator.noteClockNow()
         do {
             let sandboxes = try await daemon.registry { (registry) throws(RegistryError) in try registry.sandboxes() }
-            // Whoever was killed before he had made the mark has left his line in the lock file.
+            // A process that was killed before it marked the sandbox as being removed has left its line in the lock
+            // file.
             let abandoned = try await daemon.registry { (registry) throws(RegistryError) in try registry.abandonedWork()
             }
             let begun = Set(abandoned.filter { $0.work == RemovalPlan.Purpose.remove.rawValue }.map(\.sandbox.id))
@@ -89,10 +91,11 @@ public final class RemovalServer: Sendable {
         }
     }
 
-    /// Waits for what is under way without a caller: false where it takes longer. What is not done then is resumed at the next start.
+    /// Waits until no job is under way; false if that takes longer than `limit`. Removals not done then are resumed at
+    /// the next start.
     public func waitUntilIdle(_ limit: Duration) async -> Bool { await daemon.jobs.waitUntilIdle(limit) }
 
-    /// The sandboxes that this process removes now, or has queued.
+    /// The ids of the sandboxes whose removal is running or queued in this process.
     public var removing: Set<String> { daemon.jobs.ids(of: .removeSandbox) }
 
     /// How many removals and stops are under way.

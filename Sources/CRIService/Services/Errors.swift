@@ -2,8 +2,8 @@ internal import GRPCCore
 internal import SandboxRegistry
 internal import SandboxRemoval
 
-// Codes that tell a client whether to change its call, to call again, or to have somebody look; messages that make
-// sense in a kubelet's log without podreap's own.
+// The codes tell a client whether to change its call, to call again, or to have somebody look. The messages make sense
+// in a kubelet's log without podreap's own log.
 
 extension RPCError {
     init(_ error: RemovalError) {
@@ -29,7 +29,7 @@ extension RPCError {
         self.init(code: code, message: "\(error)")
     }
 
-    /// Of a report that says what is left.
+    /// The error for the report of an incomplete removal or stop, which says what is left.
     init(_ report: RemovalReport, _ id: String) {
         let failures = report.failures.prefix(3).map { record in
             let what = [record.verb, record.target].filter { !$0.isEmpty }.joined(separator: " ")

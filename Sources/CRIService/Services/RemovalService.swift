@@ -62,7 +62,7 @@ struct RemovalService: Podreap_V1_Removal.SimpleServiceProtocol {
         do {
             for await event in events { try await response.write(event) }
         } catch {
-            // Its client is gone: the removal goes on.
+            // The client is gone, but the removal goes on.
             _ = await answer
             throw error
         }

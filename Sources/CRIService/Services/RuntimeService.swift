@@ -5,7 +5,8 @@ internal import SandboxRegistry
 internal import SandboxRemoval
 internal import SwiftProtobuf
 
-/// `runtime.v1.RuntimeService`: what of it concerns stopping and removing. The other methods are in `UnimplementedMethods`.
+/// The methods of `runtime.v1.RuntimeService` that stopping and removing need. `UnimplementedMethods` answers the
+/// others.
 struct RuntimeService: Runtime_V1_RuntimeService.SimpleServiceProtocol {
     let daemon: DaemonContext
 
@@ -42,7 +43,7 @@ struct RuntimeService: Runtime_V1_RuntimeService.SimpleServiceProtocol {
             ready.reason = "PodsCannotBeRemoved"
             ready.message = (error as? RPCError)?.message ?? "\(error)"
         }
-        // A condition that a kubelet needs to be there, and podreap has no say in.
+        // A kubelet requires this condition, although podreap does not manage the network.
         let network = Runtime_V1_RuntimeCondition.with {
             $0.type = "NetworkReady"
             $0.status = true
@@ -122,7 +123,7 @@ struct RuntimeService: Runtime_V1_RuntimeService.SimpleServiceProtocol {
         guard request.timeout >= 0 else {
             throw RPCError(code: .invalidArgument, message: "timeout is \(request.timeout); expected 0 or more seconds")
         }
-        // A day is as good as for ever.
+        // A grace of more than a day is cut to one day.
         let grace = Duration.seconds(min(request.timeout, 86_400))
         let work = try await daemon.stop(ofContainer: request.containerID, grace: grace)
         try await daemon.finish(work, request.containerID)

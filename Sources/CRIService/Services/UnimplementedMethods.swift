@@ -1,6 +1,7 @@
 internal import GRPCCore
 
-/// CRI's methods that are not podreap's: each is answered UNIMPLEMENTED, and says who does it. No message is read for that.
+/// The CRI methods that podreap does not implement. Each is answered UNIMPLEMENTED with a message that says what to
+/// call instead; the request is not decoded.
 struct UnimplementedMethods: RegistrableRPCService {
     private static let makes = "podreap stops and removes pods; it makes none. Call the runtime that makes them"
     private static let measures = "podreap measures nothing. Call the runtime that made the pod, or read its cgroups"
@@ -47,7 +48,7 @@ struct UnimplementedMethods: RegistrableRPCService {
     }
 }
 
-/// A message that nobody looks at.
+/// Ignores the content of a message.
 private struct Unread: MessageSerializer, MessageDeserializer {
     struct Nothing: Sendable {}
 

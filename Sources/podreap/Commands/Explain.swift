@@ -27,7 +27,7 @@ struct Explain: RegistryCommand {
     @Flag(name: .customLong("hand-over"), help: .hidden)
     var handsOver = false
 
-    /// Processes' namespaces, open files and wait channels.
+    /// Only root sees all processes' namespaces, open files and wait channels.
     var staysRoot: Bool { !handsOver }
 
     func run() throws {
@@ -44,10 +44,10 @@ struct Explain: RegistryCommand {
         try show(try records.explain(patience: milliseconds), records.sandbox, Self.state(of: records.sandbox))
     }
 
-    /// nil where all was said or handed over.
+    /// The pod's records; nil if everything was already printed or handed over.
     private func records() throws -> PodRecords? {
         if try needsOwner { return try fromOwner(PodRecords.self, "explain", [pod]) }
-        // Nothing is asked of a helper, so it does not matter which.
+        // No helper is used, so its path does not matter.
         let orchestrator = try Orchestrator(path: common.registryPath, helper: "")
         guard let sandbox = try orchestrator.registry.find(pod) else {
             try tellOfGone(orchestrator.registry)
@@ -94,11 +94,11 @@ struct Explain: RegistryCommand {
         for evidence in finding.evidence {
             page.paragraph(abbreviated(evidence.text), first: "        - ", firstWidth: 10, indent: 10)
         }
-        // Commands stay whole, so that they can be copied.
+        // Commands are not wrapped, so that they can be copied.
         for remedy in finding.remedies { page.line("        \(page.paint.green("->")) \(remedy)") }
     }
 
-    /// A sandbox that is not registered: what the registry still knows of it.
+    /// Prints what the registry still knows of a sandbox that is no longer registered.
     private func tellOfGone(_ registry: Registry) throws {
         guard let last = try registry.reports(of: pod, limit: 1).first else {
             throw RegistryError.unknownSandbox(id: pod)

@@ -26,12 +26,12 @@ struct GC: AsyncParsableCommand, RegistryCommand {
     var handsOver = false
 
     var helpers: HelperOptions? { helper }
-    /// Which process lives in which namespace, and has what open.
+    /// Only root sees which namespaces every process is in, and what it has open.
     var staysRoot: Bool { !handsOver }
 
     func run() async throws {
         guard !handsOver else {
-            // Nothing is asked of a helper, so it does not matter which.
+            // No helper is used, so its path does not matter.
             return handOver(try Orchestrator(path: common.registryPath, helper: "").garbageRecords())
         }
         if remove { Stream.queueAll() }
@@ -64,13 +64,13 @@ struct GC: AsyncParsableCommand, RegistryCommand {
             } catch let error as RegistryError {
                 throw .registry(error)
             } catch {
-                // It has said why.
+                // The owner's process has already printed why.
                 throw .registry(.failed(path: common.registryPath, detail: "its owner's records could not be had"))
             }
         }
     }
 
-    /// What becomes of it, why, and whether something went wrong.
+    /// Removes an item if told to. Returns what became of it, why, and whether something went wrong.
     private func settle(
         _ verdict: GarbageVerdict, _ facts: GarbageFacts, _ garbage: GarbageCollection
     ) async throws -> (done: String, why: String, failed: Bool) {
@@ -85,10 +85,11 @@ struct GC: AsyncParsableCommand, RegistryCommand {
     }
 }
 
-/// The table for people.
+/// The rows of the table that is printed without --json.
 private struct Rows {
     private var rows: [[String]] = []
-    /// Version 1 has a hierarchy for each controller, and the same cgroup in each: one row will do.
+    /// cgroup version 1 has a hierarchy for each controller, with the same cgroup in each; the table shows them in one
+    /// row.
     private var cgroups: [[String]: (row: Int, more: Int)] = [:]
 
     mutating func add(_ verdict: GarbageVerdict, _ done: String, _ why: String) {
@@ -108,7 +109,7 @@ private struct Rows {
     var text: String { rows.isEmpty ? "" : table([["WHAT", "AGE", "", "WHY"]] + rows) }
 }
 
-/// One thing as a JSON line.
+/// One found item as a JSON line.
 private struct Line: Encodable {
     let kind: String
     let path: String

@@ -44,14 +44,14 @@ struct Plan: RegistryCommand {
             }
             throw RegistryError.unknownSandbox(id: id)
         }
-        // No helper is started for a plan, so it does not matter which.
+        // No helper is used, so its path does not matter.
         let orchestrator = try Orchestrator(path: common.registryPath, helper: "")
         let sandbox = try orchestrator.registry.require(id)
         guard let plan = try orchestrator.plan(sandbox.id) else { throw RegistryError.unknownSandbox(id: sandbox.id) }
         return plan
     }
 
-    /// `0-2,5`; `-` for none.
+    /// Formats numbers as `0-2,5`; `-` if there are none.
     private static func list(_ numbers: [Int]) -> String {
         var ranges: [ClosedRange<Int>] = []
         for number in Set(numbers).sorted() {
@@ -87,7 +87,7 @@ struct PlannedStep: Encodable {
 }
 
 extension RemovalPlan {
-    /// The container's name, or `sandbox`.
+    /// The name of the step's container, or `sandbox`.
     func name(of step: Step) -> String {
         guard case .container(let id) = step.subject else { return "sandbox" }
         return containers.first { $0.id == id }?.name ?? shortened(id)

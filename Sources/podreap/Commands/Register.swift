@@ -26,7 +26,7 @@ struct Register: AsyncParsableCommand, RegistryCommand {
         let bytes = try readInput(file, limit: DocumentStream.maximumBytes)
         let entries = try DocumentStream(json: Data(bytes)).entries
         let orchestrator = try helper.orchestrator(common, warm: 1)
-        // A document alone needs no name in what is said about it.
+        // Messages name the document only if there are several.
         let several = entries.count > 1
         var worst = Status.done
         for entry in entries {
@@ -48,7 +48,7 @@ struct Register: AsyncParsableCommand, RegistryCommand {
                 : registration.sandbox.id + "\n")
     }
 
-    /// Says what is wrong with one document, and goes on where the next may fare better.
+    /// Reports what is wrong with one document. Throws if no further document could be registered either.
     private func refuse(_ error: any Error, _ entry: DocumentStream.Entry, _ prefix: String) throws -> Status {
         let status: Status
         let text: String

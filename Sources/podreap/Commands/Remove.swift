@@ -48,7 +48,7 @@ struct Remove: AsyncParsableCommand, RegistryCommand {
     }
 
     var helpers: HelperOptions? { helper }
-    /// Every process with its files.
+    /// Only root sees every process with its files.
     var staysRoot: Bool { assumesDeath && !handsOver }
 
     func run() async throws {
@@ -66,9 +66,11 @@ struct Remove: AsyncParsableCommand, RegistryCommand {
     }
 }
 
-// Root looks, and the registry's owner acts. The owner's process asks when nobody else works on the pod, with the records of then.
+// Root looks at all processes, and a process of the registry's owner acts. That process asks root while nobody else
+// works on the pod, and sends the records of that moment.
 extension Remove {
-    /// Has a process of the registry's owner do it, where that is not this one's user, and looks for it.
+    /// If root is not the registry's owner, starts a process of that owner that removes the sandboxes, and looks at
+    /// processes for it. Returns whether it did.
     private func isDoneByOwner() throws -> Bool {
         if handsOver { return false }
         guard isSuperuser else {
@@ -82,14 +84,14 @@ extension Remove {
             guard let records = try? Self.decoder.decode(PodRecords.self, from: Data(question.utf8)) else {
                 return jsonLine(HoldersSeen.blind("the question is not understood"))
             }
-            // What root sees is told here alone.
+            // What root sees is printed by this process only, and not handed to the owner's process.
             do { return jsonLine(try Self.look(records)) } catch { return jsonLine(HoldersSeen.blind("\(error)")) }
         }
         guard status == 0 else { throw Status(rawValue: status) ?? .unusable }
         return true
     }
 
-    /// As root, in this process.
+    /// Looks for holders as root, in this process.
     private static func look(_ records: PodRecords) throws -> HoldersSeen {
         let seen = try records.lookForHolders()
         if case .held(let holders) = seen {
@@ -99,7 +101,7 @@ extension Remove {
         return seen
     }
 
-    /// As the registry's owner: in the process that has started this one.
+    /// Asks the root process that started this one to look for holders; used as the registry's owner.
     private static func askRoot(_ records: PodRecords) throws -> HoldersSeen {
         Stream.owner.write(jsonLine(records))
         return try decoder.decode(HoldersSeen.self, from: Data(Stream.root.readLine().utf8))

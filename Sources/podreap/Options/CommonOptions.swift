@@ -3,7 +3,7 @@ internal import SandboxRegistry
 internal import SandboxRemoval
 internal import Settings
 
-/// What every command takes.
+/// Options of every command that uses the registry.
 struct CommonOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
@@ -24,7 +24,7 @@ struct CommonOptions: ParsableArguments {
     }
 }
 
-/// What commands that act take beside that.
+/// Further options of commands that use a helper.
 struct HelperOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
@@ -49,12 +49,13 @@ struct HelperOptions: ParsableArguments {
         }
     }
 
-    /// The helper's program.
+    /// The path of the helper's program.
     var path: String {
         helper ?? environmentVariable("PODREAP_HELPER") ?? Configured.settings.helper
     }
 
-    /// The socket that helpers come from instead. The command line comes before the environment, and that before the settings.
+    /// The socket at which helpers are started instead; nil if there is none. The command line overrides the
+    /// environment, which overrides the settings.
     var socket: String? {
         if helperSocket != nil || helper != nil { return helperSocket }
         if let path = environmentVariable("PODREAP_HELPER_SOCKET") { return path }
@@ -74,7 +75,7 @@ struct HelperOptions: ParsableArguments {
         return orchestrator
     }
 
-    /// Without a registry of this process's.
+    /// Makes a garbage collection for a process that does not open the registry itself.
     func garbageCollection(
         _ records: @escaping @Sendable () throws(RemovalError) -> GarbageRecords
     ) -> GarbageCollection {

@@ -2,7 +2,7 @@ internal import Ownership
 internal import SandboxRemoval
 internal import Settings
 
-/// `podreap.toml`, read once: what stands there is the default of the options.
+/// The settings of `podreap.toml`, read once. They are the defaults of the options.
 enum Configured {
     static let result = Result<Settings, any Error> {
         let path = environmentVariable("PODREAP_SETTINGS")
@@ -13,10 +13,10 @@ enum Configured {
         return try Settings(path: place, mustExist: path != nil)
     }
 
-    /// The program has ended by now where the file is wrong.
+    /// If the file is wrong, the program has already ended.
     static var settings: Settings { (try? result.get()) ?? Settings() }
 
-    /// - Parameter extra: What the containers may take beside.
+    /// - Parameter extra: Time that the containers may take in addition to the timeout of the settings.
     static func removal(_ timeout: Seconds?, extra: Duration = .zero) -> RemovalOptions {
         let removal = settings.removal
         var options = RemovalOptions(

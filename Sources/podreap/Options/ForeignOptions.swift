@@ -9,7 +9,7 @@ enum ForeignName: String, CaseIterable, ExpressibleByArgument {
     var runtime: ForeignRuntime { self == .crio ? .crio : .containerd }
 }
 
-/// Where another runtime's pods are looked for.
+/// Options that say where to look for another runtime's pods.
 struct ForeignOptions: ParsableArguments {
     @Option(help: "The runtime whose pods are looked for.")
     var from: ForeignName?
@@ -42,9 +42,9 @@ struct ForeignOptions: ParsableArguments {
         }
     }
 
-    /// Looks for pods: of the runtime that was named, or of all that are known.
+    /// Looks for the pods of the named runtime, or of every known runtime if none is named.
     ///
-    /// - Parameter pod: The one that is meant, for what is said; nil: all.
+    /// - Parameter pod: The pod that the command names, for messages; nil for all pods.
     func discover(_ pod: String? = nil, for command: String) throws -> Discovery {
         guard isSuperuser else {
             let words =

@@ -1,7 +1,7 @@
 import ArgumentParser
 internal import SandboxRemoval
 
-/// A command of the caller's that needs the pod's network namespace: CNI DEL.
+/// A command of the caller that needs the pod's network namespace, such as CNI DEL.
 struct NamespaceHookOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(

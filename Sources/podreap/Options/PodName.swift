@@ -1,8 +1,8 @@
 internal import SandboxRegistry
 
 extension Registry {
-    /// The sandboxes to act on, each once: by whole ids, or by beginnings that cannot be ids. Nothing may be wrong with any before
-    /// work begins with the first.
+    /// The sandboxes to act on, each once, named by whole ids or by beginnings that cannot be ids. Throws if any text
+    /// is wrong, before work begins on the first sandbox.
     func targets(_ texts: [String]) throws(RegistryError) -> [(id: String, sandbox: Sandbox?)] {
         var targets: [(id: String, sandbox: Sandbox?)] = []
         for text in texts {
@@ -14,21 +14,23 @@ extension Registry {
         return targets
     }
 
-    /// What a person who gave an id that is not registered may have meant; nil: nothing that is registered.
+    /// Suggests what the user may have meant by an id that is not registered; nil if no registered id begins with it.
     func hint(instead id: String) -> String? {
         guard let longer = try? sandboxIDs(beginning: id), !longer.isEmpty else { return nil }
         let list = longer.joined(separator: ", ") + (longer.count == Self.maximumCandidates ? ", …" : "")
         return "ids that begin so: \(list). Give the whole one"
     }
 
-    /// The one sandbox to show, by an id, or a beginning that cannot be one. What is gone does not come back as another.
+    /// The one sandbox to show, named by its id or by a beginning that cannot be an id. An id that is gone never stands
+    /// for another sandbox.
     func require(_ text: String) throws(RegistryError) -> Sandbox {
         if let sandbox = try find(id: text) { return sandbox }
         if let hint = hint(instead: text) { complain(hint) }
         throw .unknownSandbox(id: text)
     }
 
-    /// The same, or by a pod's NAMESPACE/NAME; nil where there is none. Throws where the text begins several ids.
+    /// Like `require`, but also accepts a pod's NAMESPACE/NAME, and returns nil if there is none. Throws if several
+    /// sandboxes match.
     func find(_ text: String) throws(RegistryError) -> Sandbox? {
         guard let (namespace, name) = podName(text) else { return try find(id: text) }
         let pods = try sandboxes().filter { $0.metadata.namespace == namespace && $0.metadata.name == name }
@@ -47,8 +49,8 @@ extension Registry {
         return nil
     }
 
-    /// The newest reports, newest first, of the sandboxes that are meant by an id, a pod's name or NAMESPACE/NAME, or any
-    /// beginning of an id that no other has.
+    /// The newest reports, newest first, of the sandboxes that `text` names: by an id, a pod's name, NAMESPACE/NAME, or
+    /// the beginning of only one id. nil names all.
     func reports(of text: String?, limit: Int) throws(RegistryError) -> [StoredReport] {
         guard let text else { return try reports(limit: limit) }
         if let (namespace, name) = podName(text) { return try reports(limit: limit, ofPod: name, in: namespace) }
@@ -64,7 +66,7 @@ extension Registry {
     }
 }
 
-/// Says which sandbox a text stands for that is not its id.
+/// Tells the user which sandbox a text stands for, if the text is not its id.
 func sayWhatWasMeant(_ text: String, _ id: String) {
     if text != id { complain("\(text) means the sandbox \(id)") }
 }

@@ -1,7 +1,7 @@
 internal import SandboxRegistry
 internal import SandboxRemoval
 
-/// An event as a JSON line: `event` says which, and with it which fields are there.
+/// An event as a JSON line. `event` names the event, which decides which fields are there.
 struct EventLine: Encodable {
     let event: String
     let sandbox: String
@@ -35,7 +35,7 @@ struct EventLine: Encodable {
     }
 }
 
-/// The last line for a sandbox: `event` is `report`, or `unknown` where there is none.
+/// The last line for a sandbox: `event` is `report`, or `unknown` if there is no report.
 struct EndLine: Encodable {
     let event: String
     let sandbox: String

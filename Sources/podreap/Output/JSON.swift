@@ -3,7 +3,7 @@ import FoundationEssentials
 /// One JSON object in one line, its keys in alphabetical order.
 func jsonLine(_ value: some Encodable) -> String { json(value, [.sortedKeys, .withoutEscapingSlashes]) }
 
-/// The same for people.
+/// The same object on several lines, for people.
 func jsonText(_ value: some Encodable) -> String {
     json(value, [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted])
 }

@@ -2,7 +2,8 @@ internal import SandboxRegistry
 internal import SandboxRemoval
 internal import Synchronization
 
-/// Shows how a removal goes: lines where steps end, on a terminal with the running steps beneath them, or JSON.
+/// Shows the progress of a removal: a line for each step that ends, followed on a terminal by the running steps, or
+/// JSON.
 final class Progress: Sendable {
     enum Style: Sendable { case live, plain, json }
 
@@ -10,7 +11,7 @@ final class Progress: Sendable {
         var plan: RemovalPlan?
         /// Running steps in the order of their starts, with the entries that each has removed.
         var running: [(step: Step, since: ContinuousClock.Instant, entries: UInt64)] = []
-        /// Lines beneath the last finished step that the next output replaces.
+        /// How many lines beneath the last finished step the next output replaces.
         var drawn = 0
         var ticking = false
     }
@@ -50,7 +51,7 @@ final class Progress: Sendable {
         }
     }
 
-    /// Says how it ended, and what that means for the exit status.
+    /// Prints how the work ended, and returns the exit status.
     func end(_ answer: RemovalAnswer) -> Status {
         clear()
         switch answer {
@@ -73,7 +74,7 @@ final class Progress: Sendable {
         }
     }
 
-    /// Takes the running steps off the terminal.
+    /// Erases the running steps from the terminal.
     func clear() { state.withLock { erase(&$0) } }
 
     private func explain(_ report: RemovalReport) {
@@ -133,7 +134,7 @@ final class Progress: Sendable {
         return state.drawn > 0 ? "\u{1b}[\(state.drawn)A\u{1b}[J" : ""
     }
 
-    /// The running steps, cut to the terminal's width: a line that wraps could not be taken back.
+    /// The running steps, cut to the terminal's width: a line that wraps could not be erased.
     private func drawing(_ state: inout State) -> String {
         let width = Stream.output.columns - 1
         var text = ""
@@ -152,7 +153,7 @@ final class Progress: Sendable {
         return text
     }
 
-    /// Redraws while something runs; most removals are over before the first time.
+    /// Redraws every 100 ms while a step runs; most removals end before the first redraw.
     private func startTicking(_ state: inout State) {
         guard !state.ticking, !state.running.isEmpty else { return }
         state.ticking = true
@@ -168,7 +169,7 @@ final class Progress: Sendable {
         state.withLock { state in
             state.ticking = !state.running.isEmpty
             guard state.ticking else { return false }
-            // A terminal that was halted (^S) is not fed any further.
+            // A terminal that was halted (^S) gets no further output.
             guard Stream.output.isRead else { return true }
             Stream.output.tell(erasure(&state) + drawing(&state))
             return true

@@ -1,4 +1,4 @@
-/// Text for people: wrapped to the terminal's width, in colours where that is wanted.
+/// Writes text for people, wrapped to the terminal's width, in colours if the user wants them.
 struct TerminalWriter {
     let stream: Stream
     let paint: Paint
@@ -7,7 +7,7 @@ struct TerminalWriter {
     init(_ stream: Stream) {
         self.stream = stream
         paint = Paint(enabled: stream.isTerminal && Paint.isWanted)
-        // What reads a pipe wraps by itself.
+        // Text in a pipe is not wrapped: its reader does that.
         width = stream.isTerminal ? max(40, stream.columns) : .max
     }
 
@@ -15,8 +15,8 @@ struct TerminalWriter {
     func title(_ text: String) { line(paint.bold(text)) }
 
     /// - Parameters:
-    ///   - first: What stands before the first line, and how many columns it takes.
-    ///   - indent: Blanks before the others.
+    ///   - first: The prefix of the first line; it takes `firstWidth` columns.
+    ///   - indent: The number of blanks before the other lines.
     func paragraph(_ text: String, first: String, firstWidth: Int, indent: Int) {
         var lines: [String] = []
         var current = ""

@@ -1,14 +1,15 @@
 internal import Synchronization
 
-/// The digits of a runtime's id that tables show: enough to tell thousands apart, and to act on.
+/// How many digits of a runtime's id tables show: enough to tell thousands apart, and to name a sandbox in commands.
 let shortIDLength = 13
 
-/// A runtime's id as tables show it. Of other ids no beginning stands for the whole, so nothing is cut off.
+/// An id as tables show it. An id that is not 64 hexadecimal digits is not shortened, because its beginning would not
+/// stand for it.
 func shortened(_ id: String, _ keepAll: Bool = false) -> String {
     keepAll || id.utf8.count != 64 || !id.allSatisfy(\.isHexDigit) ? id : String(id.prefix(shortIDLength))
 }
 
-/// Milliseconds with one decimal, or seconds where there are many.
+/// A time in milliseconds with one decimal, or in seconds from 10 seconds on.
 enum Milliseconds {
     static func text(_ milliseconds: Double) -> String {
         milliseconds < 10_000 ? "\(decimal(milliseconds)) ms" : "\(decimal(milliseconds / 1000)) s"
@@ -45,7 +46,7 @@ func table(_ rows: [[String]]) -> String {
     }.joined()
 }
 
-/// A text with long ids in it shortened as tables show them: lines of paths stay readable. JSON has them whole.
+/// Shortens the long ids in a text as tables show them, so that lines with paths stay readable. JSON has whole ids.
 func abbreviated(_ text: String) -> String {
     var out = ""
     var id = ""

@@ -27,7 +27,7 @@ struct TimeChart {
         }
         let widths = (0..<3).map { column in min(28, rows.map { $0[column].count }.max() ?? 0) }
         let label = widths.reduce(0, +) + 2 * 3
-        // Beside a bar: the time, and a mark of what did not succeed.
+        // Leaves room beside the bar for the time, and for the mark of a step that did not simply succeed.
         let columns = max(10, min(page.width, 100) - label - 12 - 9)
         for (step, row) in zip(report.steps, rows) {
             let cells = zip(row, widths).map { cell, width in
@@ -58,7 +58,7 @@ struct TimeChart {
             + String(repeating: " ", count: max(0, columns - from - max(1, length)))
     }
 
-    /// The first column of a step's bar and its length, at least one column: within `columns`.
+    /// The first column of a step's bar, and the bar's length: at least one column, and within `columns`.
     private static func span(_ step: StepRecord, _ total: Double, _ columns: Int) -> (from: Int, length: Int) {
         func column(_ time: Double) -> Int {
             let position = (time / total * Double(columns)).rounded()
@@ -77,14 +77,15 @@ struct TimeChart {
         }
     }
 
-    /// The last name of a path, or what is not one. A name that is released is the pod's or the container's again.
+    /// The last component of a path, or a target that is not a path. Empty for a released name, which is the pod's or
+    /// container's own name.
     private func last(_ step: StepRecord) -> String {
         if ["release-name", "forget"].contains(step.verb) { return "" }
         let isPath = step.target.hasPrefix("/")
         return abbreviated(isPath ? String(step.target.split(separator: "/").last ?? "/") : step.target)
     }
 
-    /// Containers are forgotten with their sandbox, but a report has the names that were released.
+    /// The registry forgets containers with their sandbox, but a report has the names that were released.
     private static func names(_ report: RemovalReport) -> [String: String] {
         var names = [report.sandbox: "sandbox"]
         for step in report.steps where step.verb == "release-name" {
