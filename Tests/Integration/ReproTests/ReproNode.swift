@@ -52,11 +52,16 @@ extension PodNode {
 
     /// The container's member whose last argument is this word: not the shell that is about to start it.
     func process(of container: String, with word: String) throws -> Int32 {
-        for cgroup in cgroups(of: container) {
-            for line in try String(contentsOfFile: "\(cgroup)/cgroup.procs", encoding: .utf8).split(separator: "\n") {
-                guard let pid = Int32(line) else { continue }
-                if try NodeProcess(pid).read("cmdline").split(separator: "\0").last == word[...] { return pid }
+        // The runtime returns when init runs, which starts its children after that.
+        for _ in 0..<500 {
+            for cgroup in cgroups(of: container) {
+                let members = try String(contentsOfFile: "\(cgroup)/cgroup.procs", encoding: .utf8)
+                for pid in members.split(separator: "\n").compactMap({ Int32($0) }) {
+                    let arguments = (try? NodeProcess(pid).read("cmdline"))?.split(separator: "\0")
+                    if arguments?.last == word[...] { return pid }
+                }
             }
+            Thread.sleep(forTimeInterval: 0.01)
         }
         throw PodNodeFailure("no process of \(container) has \(word)")
     }
