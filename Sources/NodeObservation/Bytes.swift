@@ -1,14 +1,14 @@
-// Names in the kernel's files are bytes, not text: a container may choose any but NUL and `/`.
+// Names in the kernel's files are bytes, not text: a container may choose any bytes but NUL and `/`.
 
 let slash = UInt8(ascii: "/")
 let space = UInt8(ascii: " ")
 let newline = UInt8(ascii: "\n")
 
 extension Collection<UInt8> {
-    /// For display; bytes that are no UTF-8 become U+FFFD.
+    /// For display; bytes that are not UTF-8 become U+FFFD.
     var text: String { String(decoding: self, as: UTF8.self) }
 
-    /// An unsigned decimal number that fits, with nothing before or after it.
+    /// The value of an unsigned decimal number; nil if it does not fit, or if anything stands before or after it.
     func number<Number: FixedWidthInteger>(as type: Number.Type = Number.self) -> Number? {
         guard !isEmpty else { return nil }
         var value: Number = 0
@@ -29,15 +29,15 @@ extension ArraySlice<UInt8> {
     }
 }
 
-/// A path without the slashes at its end; empty for the root, so that appending `/name` is always right.
+/// A path without trailing slashes; empty for the root, so that `/name` can always be appended.
 func trimmed(_ path: [UInt8]) -> ArraySlice<UInt8> {
     var path = path[...]
     while path.last == slash { path.removeLast() }
     return path
 }
 
-/// What follows `directory` in `path`: empty where they are equal, `/…` where path lies beneath; nil where it does not
-/// (`/a/bc` does not lie beneath `/a/b`).
+/// The part of `path` that follows `directory`: empty if they are equal, `/…` if `path` lies beneath; nil if it does
+/// not (`/a/bc` does not lie beneath `/a/b`).
 func remainder(of path: [UInt8], beneath directory: ArraySlice<UInt8>) -> ArraySlice<UInt8>? {
     let path = trimmed(path)
     guard path.starts(with: directory) else { return nil }

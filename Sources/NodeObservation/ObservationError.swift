@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// Why something on this node could not be observed. Absence is no error: it is what was observed.
+/// Why something on this node could not be observed. Absence is an observation, not an error.
 public enum ObservationError: Error, Equatable, CustomStringConvertible {
     /// A system call failed on a path; `code` is its errno(3).
     case failed(call: String, path: String, code: Int32)
@@ -9,7 +9,7 @@ public enum ObservationError: Error, Equatable, CustomStringConvertible {
     /// A cgroup has processes that this PID namespace cannot name (the kernel lists them as 0).
     case hiddenProcesses(cgroup: String)
 
-    /// Whether this user may not look.
+    /// Whether this user was not permitted to look.
     public var isRefusal: Bool {
         if case .failed(_, _, let code) = self { code == EACCES || code == EPERM } else { false }
     }

@@ -2,12 +2,12 @@ internal import CLinux
 internal import EventLoop
 internal import Glibc
 
-// The only file of this module that touches C. Each function is one system call, or one call until end of file.
+// The only file of this module that calls C. Each function is one system call, or one call repeated until end of file.
 
 struct Descriptor: ~Copyable, Sendable {
     let number: Int32
 
-    /// Takes what a `linux_` function returned; throws the errno that it carries instead.
+    /// Takes what a `linux_` function returned; throws the errno if the result is one.
     init(_ result: Int32, call: String, path: String) throws(ObservationError) {
         guard result >= 0 else { throw .failed(call: call, path: path, code: -result) }
         number = result
@@ -18,10 +18,11 @@ struct Descriptor: ~Copyable, Sendable {
 
 func errorText(_ code: Int32) -> String { unsafe String(cString: strerror(code)) }
 
-/// Nothing is there, or no longer: a name that is gone, a process that ended, a cgroup removed while it was open.
+/// Whether an error means that nothing is there: a name that is gone, a process that ended, a cgroup removed while it
+/// was open.
 private func isAbsence(_ code: Int32) -> Bool { [ENOENT, ENOTDIR, ESRCH, ENODEV].contains(code) }
 
-/// nil where nothing is there. A path with a NUL in it names nothing.
+/// nil if nothing is there. A path that contains NUL names nothing.
 private func open(_ path: [UInt8], _ flags: Int32) throws(ObservationError) -> Descriptor? {
     guard !path.contains(0) else { return nil }
     mayBlock()
@@ -30,10 +31,10 @@ private func open(_ path: [UInt8], _ flags: Int32) throws(ObservationError) -> D
     return try Descriptor(result, call: "open", path: path.text)
 }
 
-/// The whole of a kernel file; nil where it, or the process or cgroup that it is about, is not there.
+/// The whole content of a kernel file; nil if it, or the process or cgroup that it describes, does not exist.
 func contents(of path: [UInt8]) throws(ObservationError) -> [UInt8]? {
     guard let file = try open(path, 0) else { return nil }
-    // mountinfo is consistent within one read(2) only: a piece is large enough for an ordinary node's table.
+    // mountinfo is consistent within one read(2) only, so a piece is large enough for an ordinary node's table.
     return try contents(of: file, path, piece: 64 << 10)
 }
 
@@ -55,7 +56,7 @@ private func contents(
     }
 }
 
-/// The first bytes of a kernel file; nil where it is not there, or is empty.
+/// The first bytes of a kernel file; nil if it does not exist, or is empty.
 func beginning(of path: [UInt8]) throws(ObservationError) -> [UInt8]? {
     guard let file = try open(path, 0) else { return nil }
     var bytes = [UInt8](repeating: 0, count: 256)
@@ -63,30 +64,31 @@ func beginning(of path: [UInt8]) throws(ObservationError) -> [UInt8]? {
     return count > 0 ? Array(bytes[..<count]) : nil
 }
 
-/// The names of the directories in a directory of a filesystem that tells types; none where it is gone.
+/// The names of the subdirectories of a directory, on a filesystem that reports types; empty if it is gone.
 func subdirectories(of path: [UInt8]) throws(ObservationError) -> [[UInt8]] {
     try entries(of: path).filter { $0.type == DT_DIR }.map(\.name)
 }
 
-/// What is in a directory, without `.` and `..`, with the types that the filesystem tells (getdents64(2)); none where it is gone.
+/// The entries of a directory, without `.` and `..`, with the types that the filesystem reports (getdents64(2)); empty
+/// if it is gone.
 func entries(of path: [UInt8]) throws(ObservationError) -> [(name: [UInt8], type: Int)] {
     guard let directory = try open(path, O_DIRECTORY) else { return [] }
     return try entries(of: directory, path)
 }
 
-/// A directory of the kernel's that is looked at more than once: its path is resolved once.
+/// A directory of a kernel filesystem that is read more than once; its path is resolved only once.
 struct KernelDirectory: ~Copyable {
     private let file: Descriptor
     private let path: [UInt8]
 
-    /// nil where there is none.
+    /// nil if there is none.
     init?(_ path: [UInt8]) throws(ObservationError) {
         guard let file = try open(path, O_DIRECTORY) else { return nil }
         self.file = file
         self.path = path
     }
 
-    /// The whole of a small file in it; nil where that, or what it is about, is not there.
+    /// The whole content of a small file in it; nil if the file, or what it describes, does not exist.
     func contents(of name: StaticString) throws(ObservationError) -> [UInt8]? {
         let path = self.path + [slash] + "\(name)".utf8
         mayBlock()
@@ -124,8 +126,8 @@ private func entries(
     }
 }
 
-/// The whole of a regular file of at most `limit` bytes; nil where there is none. A last symbolic link is not followed, and
-/// nothing but a regular file is waited for.
+/// The whole content of a regular file of at most `limit` bytes; nil if there is none. A symbolic link in the last
+/// component is not followed, and opening anything else than a regular file does not wait.
 func regularFile(_ path: [UInt8], limit: Int) throws(ObservationError) -> [UInt8]? {
     guard let file = try open(path, O_NOFOLLOW | O_NONBLOCK) else { return nil }
     var status = linux_status()
@@ -147,8 +149,8 @@ func regularFile(_ path: [UInt8], limit: Int) throws(ObservationError) -> [UInt8
     throw .failed(call: "read", path: path.text, code: EFBIG)
 }
 
-/// statx(2) without following a last symbolic link; nil where nothing is there.
-/// `mountOnly` asks a network or FUSE server nothing, so it returns where the path ends at a dead server's mount.
+/// statx(2) without following a symbolic link in the last component; nil if nothing is there. `mountOnly` asks a
+/// network or FUSE server nothing, so it returns even if the path ends at a dead server's mount.
 func status(of path: [UInt8], mountOnly: Bool) throws(ObservationError) -> linux_status? {
     guard !path.contains(0) else { return nil }
     mayBlock()
@@ -159,14 +161,14 @@ func status(of path: [UInt8], mountOnly: Bool) throws(ObservationError) -> linux
     return status
 }
 
-/// pidfd_open(2); nil where there is no such process.
+/// pidfd_open(2); nil if there is no such process.
 func openProcess(_ pid: Int32) throws(ObservationError) -> Descriptor? {
     let result = linux_pidfd_open(pid)
     if result == -ESRCH { return nil }
     return try Descriptor(result, call: "pidfd_open", path: "\(pid)")
 }
 
-/// A pidfd's inode where it lies on pidfs (Linux 6.9), which gives each process its own; nil where all pidfds share one.
+/// A pidfd's inode on pidfs (Linux 6.9), which gives each process its own; nil if all pidfds share one.
 func pidfdInode(_ process: borrowing Descriptor) throws(ObservationError) -> UInt64? {
     guard linux_filesystem_type(process.number) == pidfsMagic else { return nil }
     var status = linux_status()
@@ -183,7 +185,7 @@ func isReadable(_ descriptor: borrowing Descriptor) -> Bool {
     return unsafe poll(&set, 1, 0) > 0
 }
 
-/// Where a symbolic link leads (readlink(2)); nil where none is there.
+/// The target of a symbolic link (readlink(2)); nil if there is none.
 func linkTarget(_ path: String) throws(ObservationError) -> [UInt8]? {
     mayBlock()
     var buffer = [UInt8](repeating: 0, count: 4096)
@@ -195,8 +197,8 @@ func linkTarget(_ path: String) throws(ObservationError) -> [UInt8]? {
     return Array(buffer[..<count])
 }
 
-/// What a child process hears from a filesystem: 0, or an error number, ETIMEDOUT where nothing came in time; and the
-/// child's pid where it hangs.
+/// Has a child process ask a filesystem. Returns 0 or an error number, ETIMEDOUT if no answer came in time, and the
+/// child's pid if it hangs.
 func askFilesystem(_ path: String, milliseconds: Int32) -> (code: Int32, child: Int32?) {
     mayBlock()
     var child: Int32 = 0
@@ -204,10 +206,10 @@ func askFilesystem(_ path: String, milliseconds: Int32) -> (code: Int32, child: 
     return (-result, child == 0 ? nil : child)
 }
 
-/// Whether a child process has ended; it is reaped then.
+/// Whether a child process has ended; if so, it is reaped.
 func hasEnded(child: Int32) -> Bool { waitpid(child, nil, WNOHANG) != 0 }
 
-/// An extended attribute of a file; nil where it has none, or there is no file.
+/// An extended attribute of a file; nil if it has none, or if there is no file.
 func attribute(_ name: String, of path: String) throws(ObservationError) -> [UInt8]? {
     var value = [UInt8](repeating: 0, count: 256)
     let count = unsafe value.withUnsafeMutableBytes { unsafe observe_attribute(path, name, $0.baseAddress, $0.count) }
@@ -219,19 +221,19 @@ func attribute(_ name: String, of path: String) throws(ObservationError) -> [UIn
     return Array(value[..<count])
 }
 
-/// Whether set-user-id and file capabilities are ignored on the filesystem of a path; nil where there is none.
+/// Whether set-user-id and file capabilities are ignored on the filesystem of a path; nil if there is none.
 func isNoSetUserID(_ path: String) -> Bool? {
     let result = unsafe observe_nosuid(path)
     return result < 0 ? nil : result == 1
 }
 
-/// The error number that executing a file would fail with for this process; nil where it may.
+/// The error number with which executing a file would fail for this process; nil if this process may execute it.
 func refusalToExecute(_ path: String) -> Int32? {
     let result = unsafe observe_execute(path)
     return result == 0 ? nil : -result
 }
 
-/// The error number of connecting to a datagram socket; nil where that works.
+/// The error number of connecting to a datagram socket; nil if that succeeds.
 func refusalToConnect(_ path: String) -> Int32? {
     let result = unsafe observe_log(path)
     return result == 0 ? nil : -result
@@ -253,7 +255,7 @@ func hasOpenat2() -> Bool {
     return result != -ENOSYS
 }
 
-/// The names in a directory that lists types as `subdirectories` needs them; nil where this user may not list it.
+/// The names in a directory such as /proc/PID/fd; empty if it is gone, nil if this user may not list it.
 func linkNames(of path: String) throws(ObservationError) -> [String]? {
     guard let stream = unsafe opendir(path) else {
         if isAbsence(errno) { return [] }
@@ -281,7 +283,7 @@ func credentials() -> (user: UInt32, groups: [UInt32]) {
     return (geteuid(), [getegid()] + groups[..<max(0, Int(count))])
 }
 
-/// Which of these processes live in the network namespace that is pinned at a path; nil: that could not be asked.
+/// Which of these processes live in the network namespace that is pinned at a path; nil if that could not be found out.
 func networkMembers(_ path: String, _ pids: [Int32]) -> [Int32]? {
     var inside = [UInt8](repeating: 0, count: pids.count)
     let result = unsafe observe_network_members(path, pids, &inside, UInt32(pids.count))

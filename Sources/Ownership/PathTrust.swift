@@ -1,32 +1,34 @@
-/// A file or directory, and everybody who can change where the path to it leads.
+/// A file or directory, and every user who can change where the path to it leads.
 ///
-/// Each component of the path, and of each symbolic link on the way, is looked at. Nothing is opened.
+/// Each component of the path, and of each symbolic link on the way, is examined. Nothing is opened.
 public struct PathTrust: Sendable, Equatable {
-    /// Somebody who can put something else in the place of a component, or into the directory at the end.
+    /// A user who can replace a component, or put something else into the directory at the end.
     struct Power: Sendable, Equatable {
         let path: String
-        /// nil: more than one user.
+        /// nil if more than one user can.
         let user: UInt32?
     }
 
-    /// The owner.
+    /// The owner's user id.
     public let user: UInt32
     public let group: UInt32
-    /// Who can exchange a component; not root.
+    /// The users other than root who can replace a component.
     let powers: [Power]
-    /// Whether others than the owner and root can write to what the path names.
+    /// Whether anybody besides the owner and root can write to what the path names.
     let isOpen: Bool
     private let path: String
 
-    /// nil where nothing is at the path, or this process may not look. A path without a first `/` begins at the working directory.
+    /// nil if nothing is at the path, or if this process may not look. A path without a leading `/` begins at the
+    /// working directory.
     public static func of(_ path: String) -> PathTrust? {
         guard let walk = Walk(path), walk.missing == nil else { return nil }
         return PathTrust(walk.walked.last, walk.powers)
     }
 
-    /// The directory in which the file at a path lies, or would lie; nil where there is none.
+    /// The directory in which the file at a path lies, or would lie; nil if there is none.
     ///
-    /// - Parameter followsLink: Whether what is done there follows a link at the path itself, and so is done elsewhere.
+    /// - Parameter followsLink: Whether the operation follows a symbolic link at the path itself, and so takes place
+    ///   elsewhere.
     public static func ofDirectory(holding path: String, followsLink: Bool) -> PathTrust? {
         guard followsLink else {
             guard let slash = path.lastIndex(of: "/") else { return of(".") }
@@ -34,7 +36,8 @@ public struct PathTrust: Sendable, Equatable {
         }
         guard let walk = Walk(path) else { return nil }
         let directory = walk.missing == nil ? walk.walked.dropLast().last : walk.walked.last
-        // Who can exchange the file itself is who can write in the directory, which is told of that.
+        // Only users who can write in the directory can replace the file itself, and the directory's owner and mode
+        // tell who they are.
         return PathTrust(directory, Array(walk.powers.prefix(walk.powersBeforeEnd)))
     }
 
@@ -44,9 +47,9 @@ public struct PathTrust: Sendable, Equatable {
         self.powers = powers
     }
 
-    /// Why somebody beside root and `user` decides what the path leads to; nil where nobody does.
+    /// Why somebody besides root and `user` controls what the path leads to; nil if nobody does.
     ///
-    /// For root alone (0) that includes what others can write to the file, or into the directory, at its end.
+    /// For root alone (0), that includes anybody who can write to the file, or into the directory, at the path's end.
     public func weakness(besides user: UInt32 = 0) -> String? {
         if let power = powers.first(where: { $0.user != user }) {
             return power.user.map { "\(power.path) is the user \($0)'s to exchange" }
@@ -57,17 +60,17 @@ public struct PathTrust: Sendable, Equatable {
     }
 }
 
-/// The way of a path, through each link.
+/// A walk along a path, through each symbolic link.
 private struct Walk {
-    /// The directories from the root to the end, no link among them, and last what is there.
+    /// The directories from the root to the end, without symbolic links, and last what is at the end.
     var walked: [(path: String, status: Status)] = []
     var powers: [PathTrust.Power] = []
-    /// How many are not over the last name alone.
+    /// How many of the powers concern more than the last component.
     var powersBeforeEnd = 0
-    /// The last name, where nothing has it.
+    /// The last component, if nothing has that name.
     var missing: String?
 
-    /// nil where there is no way, or this process may not look.
+    /// nil if the path cannot be followed, or if this process may not look.
     init?(_ path: String) {
         guard !path.isEmpty, !path.utf8.contains(0), let top = Status.of("/") else { return nil }
         var left = Self.components(path)
@@ -92,7 +95,7 @@ private struct Walk {
                 return
             }
             if here.status.isOpen {
-                // In a sticky directory an entry is its owner's.
+                // In a sticky directory, users other than its owner can replace only entries of their own.
                 let isOwn = here.status.isSticky
                 if !isOwn || found.user != 0 {
                     powers.append(PathTrust.Power(path: next, user: isOwn ? found.user : nil))
@@ -103,20 +106,20 @@ private struct Walk {
                 continue
             }
             links += 1
-            // As many as the kernel follows (path_resolution(7)).
+            // The kernel's own limit (path_resolution(7)).
             guard links <= 40, let target = SystemCalls.linkTarget(next) else { return nil }
             if target.hasPrefix("/") { walked = [("/", top)] }
             left += Self.components(target)
         }
     }
 
-    /// The last first.
+    /// The components in reverse order.
     private static func components(_ path: String) -> [String] {
         path.split(separator: "/").map(String.init).filter { $0 != "." }.reversed()
     }
 }
 
-/// What lstat(2) tells.
+/// What lstat(2) reports about a file.
 struct Status {
     let user: UInt32
     let group: UInt32
@@ -125,7 +128,7 @@ struct Status {
     var isLink: Bool { mode & 0o170000 == 0o120000 }
     var isDirectory: Bool { mode & 0o170000 == 0o040000 }
     var isSticky: Bool { mode & 0o1000 != 0 }
-    /// Whether others than the owner may write; root's own group does not count. A link has no mode.
+    /// Whether anybody besides the owner may write; root's own group does not count. A symbolic link has no mode.
     var isOpen: Bool { !isLink && (mode & 0o002 != 0 || mode & 0o020 != 0 && group != 0) }
 
     static func of(_ path: String) -> Status? { SystemCalls.status(path) }

@@ -1,13 +1,14 @@
-/// A user whom a root process can become, for good: before it has threads, so that nothing was done as root meanwhile.
+/// A user that a root process can become permanently, before it starts threads, so that nothing is done as root
+/// meanwhile.
 public struct ProcessUser: Sendable, Equatable {
     public let user: UInt32
     public let group: UInt32
-    /// All groups, the first included.
+    /// All groups, including `group`.
     let groups: [UInt32]
 
-    /// The user as a login would have it, with its groups of group(5).
+    /// The user as after a login, with its groups of group(5).
     ///
-    /// - Parameter directoryGroup: The group of a user that passwd(5) does not know; not root's.
+    /// - Parameter directoryGroup: The group of a user that passwd(5) does not know; it must not be root's.
     public init?(_ user: UInt32, directoryGroup: UInt32) {
         if let account = SystemCalls.account(user) {
             (group, groups) = (account.group, account.groups)
@@ -21,12 +22,13 @@ public struct ProcessUser: Sendable, Equatable {
     /// Whether this process acts as root.
     public static var isRoot: Bool { SystemCalls.effectiveUser == 0 }
 
-    /// Becomes the user: all ids and all groups, without a capability, and with no way back. The user's other processes can signal this one, and
-    /// not trace it: what root has opened in it stays with it (PR_SET_DUMPABLE, prctl(2)).
+    /// Becomes the user permanently: all ids and all groups, without any capability. The user's other processes can
+    /// signal this one but not trace it, so that they cannot reach what root has opened in it (PR_SET_DUMPABLE,
+    /// prctl(2)).
     public func become() throws(BecomingError) { try SystemCalls.become(user, group, groups) }
 }
 
-/// Some ids may have changed: the process is to be ended.
+/// Why a process could not become another user. Some ids may have changed already, so the process has to end.
 public struct BecomingError: Error, Sendable, Equatable, CustomStringConvertible {
     let user: UInt32
     let call: String

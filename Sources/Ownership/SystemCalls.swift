@@ -5,14 +5,14 @@ internal import Glibc
 enum SystemCalls {
     static var effectiveUser: UInt32 { geteuid() }
 
-    /// lstat(2); nil where nothing is there, or this process may not look.
+    /// lstat(2); nil if nothing is there, or if this process may not look.
     static func status(_ path: String) -> Status? {
         var found = stat()
         guard unsafe lstat(path, &found) == 0 else { return nil }
         return Status(user: found.st_uid, group: found.st_gid, mode: found.st_mode)
     }
 
-    /// readlink(2); nil where it is no link, or no text.
+    /// readlink(2); nil if it is not a symbolic link, or if its target is not text.
     static func linkTarget(_ path: String) -> String? {
         var bytes = [UInt8](repeating: 0, count: 4096)
         let count = unsafe bytes.withUnsafeMutableBytes { unsafe readlink(path, $0.baseAddress!, $0.count) }
@@ -25,7 +25,7 @@ enum SystemCalls {
         return unsafe String(validatingCString: path)
     }
 
-    /// A user of passwd(5) with its groups of group(5), the first one first; nil where there is none.
+    /// A user of passwd(5) with its groups of group(5), its own first; nil if there is none.
     static func account(_ user: UInt32) -> (group: UInt32, groups: [UInt32])? {
         var entry = unsafe passwd()
         var found: UnsafeMutablePointer<passwd>?
@@ -40,7 +40,7 @@ enum SystemCalls {
         return (group, Array(groups[..<Int(count)]))
     }
 
-    /// setgroups(2), setresgid(2), setresuid(2), with no way back.
+    /// setgroups(2), setresgid(2) and setresuid(2), permanently.
     static func become(_ user: UInt32, _ group: UInt32, _ groups: [UInt32]) throws(BecomingError) {
         var call: UnsafePointer<CChar>?
         let result = unsafe become_user(user, group, groups, groups.count, &call)

@@ -6,7 +6,7 @@ internal import Glibc
 
 /// The module's only calls into C.
 enum SystemCalls {
-    /// Whether the name of a file is there, and of which kind.
+    /// Whether a file exists, and its kind.
     enum FileKind { case missing, directory, regular, other }
 
     static let readOnlyFilesystem = EROFS
@@ -26,12 +26,12 @@ enum SystemCalls {
         }
     }
 
-    /// access(2): nil, or the errno.
+    /// access(2); nil if access is granted, else the errno.
     static func refusal(toWrite path: String, search: Bool) -> Int32? {
         unsafe access(path, R_OK | W_OK | (search ? X_OK : 0)) == 0 ? nil : errno
     }
 
-    /// Makes an empty file with mode 0600, or leaves the one that is there: nil, or the errno.
+    /// Creates an empty file with mode 0600, or leaves an existing one unchanged; nil on success, else the errno.
     static func createPrivateFile(_ path: String) -> Int32? {
         let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
         if descriptor >= 0 {
@@ -41,8 +41,8 @@ enum SystemCalls {
         return errno == EEXIST ? nil : errno
     }
 
-    /// The level of a context by libselinux's context_new(3): nil where the text is no context, empty where the
-    /// context has none. libselinux only parses here; SELinux need not be enabled.
+    /// The level of a context by libselinux's context_new(3); nil if the text is not a context, empty if the context
+    /// has no level. libselinux only parses here; SELinux need not be enabled.
     static func level(ofContext text: String) -> String? {
         guard let context = unsafe context_new(text) else { return nil }
         defer { unsafe context_free(context) }
@@ -51,7 +51,7 @@ enum SystemCalls {
     }
 }
 
-/// An open file or directory, closed with its owner.
+/// An open file or directory, closed when this value is destroyed.
 struct Descriptor: ~Copyable, Sendable {
     private let number: Int32
 
@@ -61,19 +61,20 @@ struct Descriptor: ~Copyable, Sendable {
 
     borrowing func raw() -> Int32 { number }
 
-    /// Tells a file from every other one that is there at the same time.
+    /// Tells a file from every other file that exists at the same time.
     struct Identity: Sendable, Equatable {
         let device: UInt64
         let inode: UInt64
     }
 
-    /// A directory, only to open what is in it. Throws the errno.
+    /// Opens a directory, only for opening the files in it. Throws the errno.
     static func directory(_ path: String) throws(LockError) -> Descriptor {
-        // Glibc shows O_PATH to C alone.
+        // Glibc makes O_PATH visible to C only.
         try Descriptor(checking: unsafe open(path, 0o10000000 | O_DIRECTORY | O_CLOEXEC))
     }
 
-    /// What can be locked of a file in this directory: to be written where this process may. nil where there is none.
+    /// Opens a file of this directory for locking: for writing if this process may, else for reading. nil if there is
+    /// none.
     borrowing func file(_ name: String) throws(LockError) -> Descriptor? {
         mayBlock()
         for access in [O_RDWR, O_RDONLY] {
@@ -81,14 +82,14 @@ struct Descriptor: ~Copyable, Sendable {
             if file >= 0 { return Descriptor(file) }
             let error = errno
             if error == ENOENT { return nil }
-            // A filesystem that is mounted read-only, or another's file.
+            // The filesystem is mounted read-only, or the file belongs to another user.
             guard access == O_RDWR, [EROFS, EACCES, EPERM].contains(error) else { throw LockError(error) }
         }
         return nil
     }
 
-    /// Makes a file with mode 0600 in this directory, which belongs to whom `owner` belongs, where this process may give it away.
-    /// nil where there is one already.
+    /// Creates a file with mode 0600 in this directory. If this process is root, the file gets the owner and group of
+    /// the file `owner`. nil if the file exists already.
     borrowing func newFile(_ name: String, ownedLike owner: String) throws(LockError) -> Descriptor? {
         let file = unsafe openat(number, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
         guard file >= 0 else {
@@ -100,7 +101,7 @@ struct Descriptor: ~Copyable, Sendable {
         return Descriptor(file)
     }
 
-    /// Removes an empty directory in this one, if it is there and empty.
+    /// Removes an empty directory from this directory; does nothing if it is missing or not empty.
     borrowing func removeDirectory(_ name: String) { _ = unsafe unlinkat(number, name, Int32(AT_REMOVEDIR)) }
 
     var identity: Identity? {
@@ -108,7 +109,7 @@ struct Descriptor: ~Copyable, Sendable {
         return unsafe fstat(number, &found) == 0 ? Identity(found) : nil
     }
 
-    /// Of what a name in this directory means now.
+    /// The identity of the file that has this name in this directory now.
     borrowing func identity(of name: String) -> Identity? {
         var found = stat()
         return unsafe fstatat(number, name, &found, AT_SYMLINK_NOFOLLOW) == 0 ? Identity(found) : nil
@@ -120,7 +121,7 @@ struct Descriptor: ~Copyable, Sendable {
         return Array(bytes[..<max(0, read)])
     }
 
-    /// Whether all of it was written.
+    /// Returns whether all bytes were written.
     @discardableResult
     borrowing func write(_ bytes: [UInt8], at offset: Int64) -> Bool {
         mayBlock()
@@ -129,11 +130,11 @@ struct Descriptor: ~Copyable, Sendable {
 
     // MARK: Locks that belong to the open file, not to the process (fcntl(2), "Open file description locks")
 
-    // Glibc shows these to C alone.
+    // Glibc makes these visible to C only.
     private static let getLock: Int32 = 36
     private static let setLock: Int32 = 37
 
-    /// Locks a byte so that others can do the same, and none can lock it alone. False where somebody has it alone.
+    /// Takes a shared lock on a byte. False if somebody has an exclusive lock on it.
     borrowing func share(_ byte: Int64) throws(LockError) -> Bool {
         if set(F_RDLCK, byte) { return true }
         if errno == EAGAIN || errno == EACCES { return false }
@@ -174,14 +175,13 @@ extension Descriptor.Identity {
     fileprivate init(_ found: stat) { self.init(device: UInt64(found.st_dev), inode: UInt64(found.st_ino)) }
 }
 
-/// An error number of a call on the lock file (errno(3)).
+/// The error number of a failed call on the lock file (errno(3)).
 package struct LockError: Error, Sendable, Equatable {
     package let errno: Int32
     package init(_ errno: Int32) { self.errno = errno }
 }
 
 extension SystemCalls {
-    /// Whether a file has nothing to say.
     static func isMissingOrEmpty(_ path: String) -> Bool {
         var found = stat()
         return unsafe lstat(path, &found) != 0 ? errno == ENOENT : found.st_size == 0
@@ -199,14 +199,14 @@ extension SystemCalls {
 
     static func pause(milliseconds: UInt32) { usleep(milliseconds * 1000) }
 
-    /// The path without symbolic links (realpath(3)); nil where nothing is there.
+    /// The path with symbolic links resolved (realpath(3)); nil if nothing is there.
     static func resolved(_ path: String) -> String? {
         guard let found = unsafe realpath(path, nil) else { return nil }
         defer { unsafe free(found) }
         return unsafe String(cString: found)
     }
 
-    /// A text of the kernel's; nil where it cannot be read.
+    /// The whole content of a file; nil if it cannot be read.
     static func kernelText(_ path: String) -> [UInt8]? {
         let file = unsafe open(path, O_RDONLY | O_CLOEXEC)
         guard file >= 0 else { return nil }
@@ -224,12 +224,12 @@ extension SystemCalls {
 }
 
 extension Database {
-    /// Has SQLite keep its log and the index of that when the last connection is closed (SQLITE_FCNTL_PERSIST_WAL).
+    /// Makes SQLite keep its log and the log's index when the last connection is closed (SQLITE_FCNTL_PERSIST_WAL).
     func keepLog() {
         var isKept: Int32 = 1
         _ = unsafe sqlite3_file_control(sqliteConnection, nil, SQLITE_FCNTL_PERSIST_WAL, &isKept)
     }
 
-    /// Whether SQLite could open the file for reading alone.
+    /// Whether SQLite could open the file for reading only.
     var isReadOnlyFile: Bool { unsafe sqlite3_db_readonly(sqliteConnection, "main") == 1 }
 }

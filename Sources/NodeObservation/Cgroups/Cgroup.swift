@@ -1,11 +1,12 @@
 internal import CLinux
 internal import Glibc
 
-/// Cgroups, version 1 or 2, by their absolute directories. What does not exist has no members.
+/// Cgroups of version 1 or 2, by their absolute directories. A cgroup that does not exist has no members.
 public enum Cgroup {
-    /// The pids of all processes in these cgroups and in every cgroup beneath them: sorted, each once.
+    /// The pids of all processes in these cgroups and in every cgroup beneath them, sorted and without duplicates.
     ///
-    /// Throws `.hiddenProcesses` rather than leave out a process of a PID namespace that cannot be seen from here.
+    /// Throws `.hiddenProcesses` if a process belongs to a PID namespace that cannot be seen from here, rather than
+    /// omit it.
     public static func members(of directories: [String]) throws(ObservationError) -> [Int32] {
         var found: Set<Int32> = []
         for directory in directories {
@@ -21,12 +22,12 @@ public enum Cgroup {
         return found.sorted()
     }
 
-    /// Whether no process is left in these cgroups and beneath them; a zombie does not count.
+    /// Whether no process is left in these cgroups or beneath them; a zombie does not count.
     public static func isEmpty(_ directories: [String]) throws(ObservationError) -> Bool {
         try members(of: directories).isEmpty
     }
 
-    /// Those of these cgroups that there are.
+    /// Those of these cgroups that exist.
     public static func existing(_ directories: [String]) throws(ObservationError) -> [String] {
         var found: [String] = []
         for directory in directories where try status(of: Array(directory.utf8), mountOnly: true) != nil {
@@ -35,16 +36,17 @@ public enum Cgroup {
         return found
     }
 
-    /// Device and inode of a cgroup's directory: the kernel does not use an inode again before the next boot. nil where there is none.
+    /// Device and inode of a cgroup's directory; nil if there is none. The kernel does not reuse the inode before the
+    /// next boot.
     public static func identity(of directory: String) throws(ObservationError) -> (device: UInt64, inode: UInt64)? {
         guard let found = try status(of: Array(directory.utf8), mountOnly: false) else { return nil }
         return (found.device, found.inode)
     }
 
-    /// The cgroups beneath `root`, at most `depth` levels below it, that are called after a container: `ID`, or `PREFIX-ID.scope` as the
-    /// systemd driver calls them.
+    /// The cgroups beneath `root`, at most `depth` levels below it, that are named after a container: `ID`, or
+    /// `PREFIX-ID.scope` with the systemd driver.
     ///
-    /// - Parameter bound: The most directories that are looked into.
+    /// - Parameter bound: The largest number of directories that are searched.
     public static func named(
         _ id: String, beneath root: String, depth: Int, bound: Int = 20_000
     ) throws(ObservationError) -> [String] {
@@ -62,7 +64,7 @@ public enum Cgroup {
         return found.sorted()
     }
 
-    /// Whether a cgroup's name is that of a container's.
+    /// Whether a cgroup's name is that of a container's cgroup.
     static func isName(_ name: [UInt8], of id: String) -> Bool {
         let id = Array(id.utf8)
         if name == id { return true }
@@ -70,13 +72,13 @@ public enum Cgroup {
         guard name.count > id.count + scope.count, name.suffix(scope.count).elementsEqual(scope) else { return false }
         let rest = name.dropLast(scope.count)
         let prefix = rest.dropLast(id.count)
-        // crio-conmon-ID.scope is the monitor's.
+        // crio-conmon-ID.scope is the cgroup of the container's monitor.
         return rest.suffix(id.count).elementsEqual(id) && prefix.last == UInt8(ascii: "-")
             && !prefix.dropLast().suffix(6).elementsEqual("conmon".utf8)
     }
 
-    /// Whether one of these cgroups is frozen, by itself or by a parent, or is being frozen (`freezer.state` of version 1,
-    /// `cgroup.events` of version 2). No signal but KILL on version 2 reaches a process in it.
+    /// Whether one of these cgroups is frozen, itself or by a parent, or is being frozen (`freezer.state` of version 1,
+    /// `cgroup.events` of version 2). No signal reaches a process in a frozen cgroup, except KILL on version 2.
     public static func isFrozen(_ directories: [String]) throws(ObservationError) -> Bool {
         for directory in directories {
             let cgroup = Array(trimmed(Array(directory.utf8)))
@@ -92,16 +94,16 @@ public enum Cgroup {
         return false
     }
 
-    /// Waits until these cgroups are empty, and returns what is left at the deadline (or when the task is cancelled): none
-    /// when all are gone. Processes that are forked meanwhile are waited for too.
+    /// Waits until these cgroups are empty. Returns the processes that are left at the deadline or when the task is
+    /// cancelled; none if all are gone. Processes that are forked meanwhile are waited for too.
     public static func waitUntilEmpty(
         _ directories: [String], until deadline: ContinuousClock.Instant
     ) async throws(ObservationError) -> [Int32] {
         while true {
             let left = try members(of: directories)
             if left.isEmpty || Task.isCancelled || deadline <= .now { return left }
-            // Version 1 has no event for an empty cgroup. A process leaves its cgroup before its pidfd tells, so
-            // each round ends with fewer processes or with new ones.
+            // Version 1 has no event for an empty cgroup. A process leaves its cgroup before its pidfd becomes
+            // readable, so each round ends with fewer processes or with new ones.
             for pid in left {
                 guard let process = try ProcessHandle(pid: pid) else { continue }
                 guard await process.wait(until: deadline) else { break }
@@ -129,7 +131,8 @@ public enum Cgroup {
             guard let read = try cgroup.contents(of: "cgroup.procs") else { return }
             bytes = read
         } catch .failed(_, _, EOPNOTSUPP) {
-            // A threaded cgroup (version 2): its processes are listed by the one above. Where that was not read, its threads tell them.
+            // A threaded cgroup (version 2): the cgroup above lists its processes. If that one was not read, the
+            // threads identify the processes.
             if isFirst { try addThreads(of: cgroup, path, to: &found) }
             return
         }

@@ -1,8 +1,8 @@
-/// The cgroup hierarchies that are mounted, and where in them a process is.
+/// The mounted cgroup hierarchies, and the cgroups of a process in them.
 public struct CgroupHierarchies: Sendable {
     /// One line of /proc/PID/cgroup (cgroups(7)).
     struct Membership: Equatable {
-        /// Of version 1, such as `["cpu", "cpuacct"]` or `["name=systemd"]`; empty for version 2.
+        /// The controllers of version 1, such as `["cpu", "cpuacct"]` or `["name=systemd"]`; empty for version 2.
         let controllers: [String]
         let path: [UInt8]
     }
@@ -20,14 +20,15 @@ public struct CgroupHierarchies: Sendable {
         }
     }
 
-    /// The directories where the hierarchies are mounted whole, in the kernel's order.
+    /// The directories at which whole hierarchies are mounted, in the kernel's order.
     public var roots: [String] {
         mounts.filter { $0.mount.root == [slash] }.map { $0.mount.mountPoint.text }
     }
 
-    /// The absolute directories of a process's cgroups, one for each mounted hierarchy; empty where there is no such process.
+    /// The absolute directories of a process's cgroups, one for each mounted hierarchy; empty if there is no such
+    /// process.
     ///
-    /// A cgroup outside the part of a hierarchy that is mounted here has no directory and is left out.
+    /// A cgroup outside the part of a hierarchy that is mounted here has no directory, and is left out.
     public func directories(of pid: Int32) throws(ObservationError) -> [String] {
         let file = "/proc/\(pid)/cgroup"
         guard pid > 0, let bytes = try contents(of: Array(file.utf8)) else { return [] }

@@ -1,8 +1,8 @@
-/// The names of all cgroups in which processes are, and of those above: for who looks for ids in them.
+/// The names of all cgroups that contain processes, and of the cgroups above them: for finding ids in them.
 public struct CgroupNames: Sendable {
     private var pids: [[UInt8]: Int32] = [:]
 
-    /// Everybody may read them, in whatever hierarchy they are.
+    /// Every user may read them, whatever hierarchy they are in.
     public init() throws(ObservationError) {
         for pid in try ProcessTable.pids() {
             let bytes = (try? contents(of: Array("/proc/\(pid)/cgroup".utf8))) ?? nil
@@ -16,13 +16,14 @@ public struct CgroupNames: Sendable {
         }
     }
 
-    /// What has ended and is not reaped yet still shows its cgroup.
+    /// A process that has ended but is not reaped yet still shows its cgroup.
     private static func isAlive(_ pid: Int32) throws(ObservationError) -> Bool {
         guard let process = try ProcessHandle(pid: pid) else { return false }
         return !process.isGone
     }
 
-    /// A process in a cgroup whose name is one of these ids, or has one in it as runtimes write it, by the ids.
+    /// For each of these ids that is found, a process in a cgroup whose name is the id, or contains it as runtimes
+    /// write it.
     public func processes(of ids: Set<String>) -> [String: Int32] {
         var found: [String: Int32] = [:]
         for (name, pid) in pids {
@@ -36,7 +37,7 @@ public struct CgroupNames: Sendable {
     }
 }
 
-/// An id as CRI runtimes make them.
+/// An id as CRI runtimes generate it.
 public enum ContainerID {
     /// Runs of 64 hexadecimal digits.
     public static func all(in text: String) -> [String] {

@@ -1,7 +1,7 @@
-/// A cgroup that is frozen by itself, not by one above it: thawing it lets go of what is in it and beneath it.
+/// A cgroup that is frozen itself, not only by one above it. Thawing it releases the processes in it and beneath it.
 public struct FrozenCgroup: Sendable, Equatable, Hashable, Codable {
     public var directory: String
-    /// The file that thaws it, and what has to be written there.
+    /// The file that thaws the cgroup, and the text that has to be written to it.
     public var file: String
     public var thaws: String
 
@@ -12,7 +12,7 @@ public struct FrozenCgroup: Sendable, Equatable, Hashable, Codable {
     }
 
     /// The frozen cgroups among a cgroup and those above it, the nearest first (`freezer.self_freezing` of version 1,
-    /// `cgroup.freeze` of version 2). None where it does not exist.
+    /// `cgroup.freeze` of version 2); empty if the cgroup does not exist.
     public static func above(_ directory: String) throws(ObservationError) -> [FrozenCgroup] {
         var found: [FrozenCgroup] = []
         var path = Array(trimmed(Array(directory.utf8)))

@@ -8,7 +8,7 @@ public enum Boot {
         return id.text
     }
 
-    /// Seconds since then, those in suspension too: nobody can set that.
+    /// Seconds since the boot, including time in suspension. Nobody can set this clock.
     public static func age() throws(ObservationError) -> Double {
         let path = "/proc/uptime"
         let text = try contents(of: Array(path.utf8))?.prefix { $0 != UInt8(ascii: " ") } ?? []

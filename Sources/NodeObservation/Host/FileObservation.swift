@@ -1,23 +1,24 @@
 internal import CLinux
 
-/// What tells a file, a directory or a namespace pin from another that takes its name later (statx(2)).
+/// Tells a file, a directory or a namespace pin from a later one of the same name (statx(2)).
 public struct FileObservation: Sendable, Equatable {
     public enum Kind: Sendable, Equatable { case directory, file, symbolicLink, other }
 
     /// The major number in the upper 32 bits, the minor in the lower, as in the helper's replies.
     public let device: UInt64
-    /// Of a namespace pin: the namespace's own number.
+    /// For a namespace pin, the namespace's own number.
     public let inode: UInt64
-    /// Nanoseconds since 1970; 0 where unknown, as for the root of a mount.
+    /// Nanoseconds since 1970; 0 if unknown, as it is for the root of a mount.
     public let birth: UInt64
     public let mountID: UInt64
-    /// Whether something is mounted right here; nil where the kernel does not say (before Linux 5.8).
+    /// Whether something is mounted at exactly this path; nil if the kernel does not tell (before Linux 5.8).
     public let isMountRoot: Bool?
     public let kind: Kind
 
-    /// Observes what a path names; a symbolic link is not followed where it is the last component. nil where nothing is there.
+    /// Observes what a path names, without following a symbolic link in the last component; nil if nothing is there.
     ///
-    /// A mount at the path itself is not asked anything, so that a dead FUSE or NFS server there cannot hang the caller; one further up can.
+    /// A filesystem mounted at the path itself is not asked anything, so that a dead FUSE or NFS server there cannot
+    /// hang the caller; one mounted further up can.
     public static func of(_ path: String) throws(ObservationError) -> FileObservation? {
         let bytes = Array(path.utf8)
         guard var found = try status(of: bytes, mountOnly: true) else { return nil }

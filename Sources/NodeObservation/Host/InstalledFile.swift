@@ -1,6 +1,6 @@
 internal import CLinux
 
-/// A program's file, as far as it decides with which privileges the program runs.
+/// The properties of a program's file that decide with which privileges the program runs.
 public struct InstalledFile: Sendable, Equatable {
     public var path: String
     /// Permission bits, such as 0o750.
@@ -8,10 +8,10 @@ public struct InstalledFile: Sendable, Equatable {
     public var owner: UInt32
     public var group: UInt32
     public var isRegular: Bool
-    /// Mounted so that file capabilities are ignored.
+    /// Whether it lies on a mount that ignores file capabilities.
     public var isNoSetUserID: Bool
     public var capabilities: FileCapabilities?
-    /// The error number with which this process may not execute it; nil where it may.
+    /// The error number with which executing it fails for this process; nil if this process may execute it.
     public var refusal: Int32?
 
     public init(
@@ -28,7 +28,7 @@ public struct InstalledFile: Sendable, Equatable {
         self.refusal = refusal
     }
 
-    /// nil where nothing is there.
+    /// nil if nothing is there.
     public static func of(_ path: String) throws(ObservationError) -> InstalledFile? {
         guard let status = try status(of: Array(path.utf8), mountOnly: false) else { return nil }
         return InstalledFile(
@@ -38,7 +38,7 @@ public struct InstalledFile: Sendable, Equatable {
     }
 }
 
-/// The capabilities of a file (capabilities(7)), a bit each by number.
+/// The capabilities of a file (capabilities(7)), one bit each by number.
 public struct FileCapabilities: Sendable, Equatable {
     public var permitted: UInt64
     public var inheritable: UInt64
@@ -51,7 +51,7 @@ public struct FileCapabilities: Sendable, Equatable {
         self.effective = effective
     }
 
-    /// nil where a file has none.
+    /// nil if the file has none.
     public static func of(_ path: String) throws(ObservationError) -> FileCapabilities? {
         guard let bytes = try attribute("security.capability", of: path) else { return nil }
         guard let found = FileCapabilities(bytes) else {
@@ -60,7 +60,7 @@ public struct FileCapabilities: Sendable, Equatable {
         return found
     }
 
-    /// struct vfs_cap_data, revisions 1 to 3: little-endian words, a flag and the revision in the first.
+    /// Parses struct vfs_cap_data, revisions 1 to 3: little-endian words, with a flag and the revision in the first.
     init?(_ bytes: [UInt8]) {
         func word(_ index: Int) -> UInt64 {
             (0..<4).reduce(0) { $0 | UInt64(bytes[index * 4 + $1]) << UInt64(8 * $1) }

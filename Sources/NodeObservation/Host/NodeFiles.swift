@@ -1,21 +1,23 @@
 internal import FoundationEssentials
 
-/// Files that runtimes leave on a node, by their absolute paths. Nothing is written, and no last symbolic link followed.
+/// Files that runtimes leave on a node, by their absolute paths. Nothing is written, and a symbolic link in the last
+/// component is not followed.
 public struct NodeFiles: Sendable {
     /// The largest file that is read, in bytes; a container's configuration has some kilobytes.
     public static let largest = 8 << 20
 
     private let prefix: String
 
-    /// - Parameter directory: Where the node's root directory lies; empty: this machine's own.
+    /// - Parameter directory: The directory that holds the node's root directory; empty for this machine's own.
     public init(beneath directory: String = "") { prefix = directory }
 
-    /// The names in a directory that are UTF-8, sorted; none where there is no such directory.
+    /// The names in a directory that are UTF-8, sorted; empty if there is no such directory.
     func names(in directory: String) throws(ObservationError) -> [String] {
         try entries(of: bytes(directory)).compactMap { String(validating: $0.name, as: UTF8.self) }.sorted()
     }
 
-    /// nil where there is no regular file. Throws where it is larger than `largest`, or not to be read by this user.
+    /// The content of a regular file; nil if there is none. Throws if it is larger than `largest`, or if this user may
+    /// not read it.
     func contents(of path: String) throws(ObservationError) -> [UInt8]? {
         try regularFile(bytes(path), limit: Self.largest)
     }
@@ -23,7 +25,7 @@ public struct NodeFiles: Sendable {
     /// The same as text.
     func text(of path: String) throws(ObservationError) -> String? { try contents(of: path)?.text }
 
-    /// A file of JSON; nil where there is none. Throws `.malformed` where it does not have the form that is expected.
+    /// Decodes a JSON file; nil if there is none. Throws `.malformed` if it does not have the expected form.
     func json<Value: Decodable>(_ path: String, as type: Value.Type) throws(ObservationError) -> Value? {
         guard let bytes = try contents(of: path) else { return nil }
         guard let value = try? JSONDecoder().decode(type, from: Data(bytes)) else {
@@ -32,12 +34,12 @@ public struct NodeFiles: Sendable {
         return value
     }
 
-    /// What is at a path; nil where nothing is.
+    /// What is at a path; nil if nothing is.
     public func observation(of path: String) throws(ObservationError) -> FileObservation? {
         try FileObservation.of(prefix + path)
     }
 
-    /// The path as the kernel lists it: `/run` for `/var/run`, where that is a symbolic link, as on every node of today.
+    /// The path as the kernel lists it: `/run` for `/var/run` if that is a symbolic link, as it is on every node today.
     public func canonical(_ path: String) -> String {
         let old = "/var/run/"
         guard path.hasPrefix(old), let link = try? observation(of: "/var/run"), link.kind == .symbolicLink else {

@@ -1,19 +1,20 @@
 internal import Glibc
 internal import Synchronization
 
-/// Whether a filesystem answers, found out without being able to hang: a child process asks.
+/// Whether a filesystem answers. A child process asks it, so that the caller cannot hang.
 public enum FilesystemProbe: Sendable, Equatable {
     case answers
-    /// It said nothing within the time. `child`: the pid of who asked, where it hangs for good.
+    /// It did not answer in time. `child` is the pid of the process that asked, if that hangs for good.
     case silent(child: Int32?)
-    /// It answered with an error, such as ENOTCONN of a FUSE server that has died, or ESTALE of NFS.
+    /// It answered with an error, such as ENOTCONN from a FUSE filesystem whose server has died, or ESTALE from NFS.
     case failed(errno: Int32)
     /// This user may not ask it.
     case forbidden
 
-    /// Asks for the status of what is at a path, which a network or FUSE filesystem has to ask its server for. Blocks for at most
-    /// that time and a tenth of a second. Where an earlier child still hangs at that path, its silence is the answer: a daemon
-    /// that is asked again and again leaves one process there, and reaps it when the server is back or gone.
+    /// Asks for the status of what is at a path, which a network or FUSE filesystem has to request from its server.
+    /// Blocks for at most the given time and a tenth of a second. If an earlier child still hangs at that path, the
+    /// result is `.silent` without asking again: a daemon that asks again and again leaves one process there, and reaps
+    /// it when the server is back or gone.
     public static func ask(_ path: String, milliseconds: Int32 = 1000) -> FilesystemProbe {
         let earlier = hanging.withLock { children in
             children.removeAll { hasEnded(child: $0.pid) }
@@ -34,15 +35,15 @@ public enum FilesystemProbe: Sendable, Equatable {
     /// Children that cannot be killed, until they end.
     private static let hanging = Mutex<[(path: String, pid: Int32)]>([])
 
-    /// Whether a type's data come from a server, which may be gone (filesystems(5)).
+    /// Whether the data of a filesystem type come from a server, which may be gone (filesystems(5)).
     public static func isRemote(_ type: String) -> Bool {
         type.hasPrefix("fuse") && type != "fusectl" || type.hasPrefix("nfs") && type != "nfsd"
             || ["cifs", "smb3", "smbfs", "ceph", "9p", "afs", "lustre", "glusterfs", "ocfs2", "gfs2", "gpfs", "beegfs"]
                 .contains(type)
     }
 
-    /// The requests that a FUSE connection's server has not answered, by the minor number of its device; nil where this user
-    /// may not know.
+    /// The number of requests that a FUSE connection's server has not answered, by the minor number of its device; nil
+    /// if this user may not know.
     public static func waitingRequests(ofConnection minor: UInt32) -> Int? {
         guard let bytes = try? contents(of: Array("/sys/fs/fuse/connections/\(minor)/waiting".utf8)) else { return nil }
         return bytes.prefix { $0 != newline }.number()

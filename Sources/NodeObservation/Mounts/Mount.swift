@@ -1,6 +1,7 @@
-/// One line of mountinfo (proc_pid_mountinfo(5)). Names are exact bytes: a container may have chosen any.
+/// One line of mountinfo (proc_pid_mountinfo(5)). Names are exact bytes, because a container may have chosen any.
 ///
-/// It keeps the file's text, of which a node with many pods has much, and takes out of it what is asked for.
+/// A mount keeps the file's text, which is large on a node with many pods, and decodes each field only when it is asked
+/// for.
 public struct Mount: Sendable {
     /// A device's number, as in st_dev.
     public struct Device: Sendable, Hashable {
@@ -9,7 +10,7 @@ public struct Mount: Sendable {
 
     /// Unique among the mounts that exist now; reused when this one is gone.
     public let id: Int
-    /// The mount that this one is mounted on: the one beneath it where mounts are stacked on one point.
+    /// The mount on which this one is mounted; if mounts are stacked on one point, the one beneath it.
     public let parentID: Int
     public let device: Device
     private let file: [UInt8]
@@ -17,21 +18,21 @@ public struct Mount: Sendable {
 
     /// The directory or file of the filesystem that is seen at the mount point; `net:[4026531840]` for a namespace pin.
     public var root: [UInt8] { Self.unescaped(file[rootField]) }
-    /// Where it is mounted, as seen from the root directory of the process that the table was read of.
+    /// The mount point, as seen from the root directory of the process whose table was read.
     public var mountPoint: [UInt8] { Self.unescaped(file[pointField]) }
     /// Per-mount options, such as `rw,nosuid`.
     public var options: String { file[optionsField].text }
     /// The optional fields, such as `shared:2` and `master:1`.
     public var propagation: [String] { file[propagationFields].split(separator: space).map(\.text) }
-    /// Such as `overlay`, `tmpfs`, `nsfs`, `fuse.sshfs`.
+    /// The filesystem's type, such as `overlay`, `tmpfs`, `nsfs`, `fuse.sshfs`.
     public var type: String { Self.unescaped(file[typeField]).text }
-    /// What the filesystem says it comes from; any bytes.
+    /// The source that the filesystem reports; any bytes.
     public var source: [UInt8] { Self.unescaped(file[sourceField]) }
     /// Per-filesystem options, such as an overlay's layers and a cgroup hierarchy's controllers.
     public var superOptions: String { Self.unescaped(file[superField]).text }
 
-    /// The names that lead from `directory` to the mount point: none where they are the same place; nil where the mount
-    /// point does not lie beneath it.
+    /// The names that lead from `directory` to the mount point: empty if they are the same place; nil if the mount
+    /// point does not lie beneath `directory`.
     public func components(beneath directory: [UInt8]) -> [[UInt8]]? {
         guard let rest = remainder(of: mountPoint, beneath: trimmed(directory)) else { return nil }
         return rest.split(separator: slash).map(Array.init)
@@ -46,7 +47,7 @@ public struct Mount: Sendable {
         return rest.isEmpty || rest.first == slash
     }
 
-    /// nil where the line does not have the documented form.
+    /// nil if the line does not have the documented form.
     init?(_ file: [UInt8], line: Range<Int>) {
         var fields = FieldRanges(file, line)
         guard let id = file[fields.next()].number(as: Int.self), let parentID = file[fields.next()].number(as: Int.self)
@@ -65,7 +66,7 @@ public struct Mount: Sendable {
         optionsField = fields.next()
         let start = fields.start
         var optional = fields.next()
-        // A field of a dash alone ends the optional ones.
+        // A field that is a single dash ends the optional ones.
         while optional.count != 1 || file[optional.lowerBound] != UInt8(ascii: "-") {
             if fields.isAtEnd { return nil }
             optional = fields.next()
@@ -75,7 +76,7 @@ public struct Mount: Sendable {
         if fields.isAtEnd { return nil }
         sourceField = fields.next()
         if fields.isAtEnd { return nil }
-        // Some filesystems print options with spaces unescaped: everything that is left belongs to them.
+        // Some filesystems print options with unescaped spaces, so the rest of the line belongs to them.
         superField = fields.start..<line.upperBound
         guard file[pointField].first == slash else { return nil }
     }
@@ -111,11 +112,11 @@ extension Mount: Equatable {
     private var rest: ArraySlice<UInt8> { file[rootField.lowerBound..<superField.upperBound] }
 }
 
-/// The fields of a line, separated by one blank each.
+/// The fields of a line, each separated from the next by one space.
 private struct FieldRanges {
     private let file: [UInt8]
     private let end: Int
-    /// Where the next field begins; beyond the line's end where there is none.
+    /// Where the next field begins; beyond the line's end if there is none.
     private(set) var start: Int
 
     init(_ file: [UInt8], _ line: Range<Int>) {
@@ -126,7 +127,7 @@ private struct FieldRanges {
 
     var isAtEnd: Bool { start > end }
 
-    /// Empty where there is none.
+    /// The range of the next field; empty if there is none.
     mutating func next() -> Range<Int> {
         guard !isAtEnd else { return end..<end }
         var index = start

@@ -1,20 +1,20 @@
-/// The mounts of another mount namespace, as one of its processes sees them. mountinfo is readable by all.
+/// The mounts of another mount namespace, as one of its processes sees them. Every user may read mountinfo.
 public struct MountNamespaceView: Sendable {
-    /// The process with the lowest pid.
+    /// The process with the lowest pid in the namespace.
     public let pid: Int32
     public let name: String
-    /// The namespace's inode; nil where this user may not know.
+    /// The namespace's inode; nil if this user may not know.
     public let inode: UInt64?
     public let table: MountTable
 
     /// The most namespaces that are read.
     public static let limit = 4096
 
-    /// One view of every mount namespace but this process's own, in the order of pids.
+    /// One view of every mount namespace except this process's own, ordered by pid.
     ///
-    /// - Parameter without: Processes that are not taken for it, as a pod's own.
+    /// - Parameter without: Processes whose view is not used, such as a pod's own.
     public static func others(without: Set<Int32> = []) throws(ObservationError) -> [MountNamespaceView] {
-        // A mount's id is unique among all namespaces, so it tells which one a table is of.
+        // A mount's id is unique among all namespaces, so it identifies the namespace of a table.
         var known = Set(try MountTable.current().mounts.map(\.id))
         var found: [MountNamespaceView] = []
         for pid in try ProcessTable.pids() where !without.contains(pid) && found.count < limit {
@@ -28,7 +28,7 @@ public struct MountNamespaceView: Sendable {
         return found
     }
 
-    // A process that has ended, or may not be looked at as with hidepid, is left out.
+    // A process that has ended, or that may not be looked at (as with hidepid), is left out.
 
     private static func table(of pid: Int32) throws(ObservationError) -> MountTable? {
         do throws(ObservationError) { return try MountTable.of(pid: pid) } catch {

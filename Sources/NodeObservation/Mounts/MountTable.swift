@@ -16,25 +16,25 @@ public struct MountTable: Sendable {
         return table
     }
 
-    /// The mounts that another process sees; nil where there is no such process, or it has ended.
+    /// The mounts that another process sees; nil if there is no such process, or if it has ended.
     public static func of(pid: Int32) throws(ObservationError) -> MountTable? {
         guard let table = try read("/proc/\(pid)/mountinfo"), !table.mounts.isEmpty else { return nil }
         return table
     }
 
-    /// The node's mounts: those that a service manager sees, or, without one, this process.
+    /// The node's mounts: those that a service manager sees or, without one, those that this process sees.
     public static func ofNode(serviceManager: Int32?) throws(ObservationError) -> MountTable {
         if let serviceManager, let table = try of(pid: serviceManager) { return table }
         return try current()
     }
 
-    /// The mounts at `directory` and beneath it, in the order in which they can be unmounted: every mount comes after those
-    /// that are mounted on it and, where none depends on the other, the later one first.
+    /// The mounts at `directory` and beneath it, in the order in which they can be unmounted: every mount comes after
+    /// those that are mounted on it and, if neither depends on the other, the later one comes first.
     ///
     /// `directory` is absolute, without symbolic links, `.` and `..`: the form in which the kernel lists mount points.
     public func mounts(beneath directory: String) -> [Mount] { mounts(beneath: Array(directory.utf8)) }
 
-    /// As for text; for a directory whose name is not UTF-8.
+    /// The same for a directory whose name is not UTF-8.
     public func mounts(beneath directory: [UInt8]) -> [Mount] {
         let directory = trimmed(directory)
         let found = mounts.filter { $0.isBeneath(directory) }
@@ -42,8 +42,8 @@ public struct MountTable: Sendable {
         let children = Dictionary(grouping: found.indices, by: { found[$0].parentID })
         var order: [Mount] = []
         var visited = [Bool](repeating: false, count: found.count)
-        // Latest first; each one's children before itself. The stack is explicit, and a place visited once stays so: a
-        // hostile table may be deep, or a cycle.
+        // The latest mount first, and each one's children before itself. The stack is explicit, and a mount that was
+        // visited is not visited again, because a hostile table may be deep, or contain a cycle.
         var stack: [(index: Int, childrenDone: Bool)] = found.indices.map { ($0, false) }
         while let (index, childrenDone) = stack.popLast() {
             if childrenDone {

@@ -2,18 +2,18 @@
 public struct ContainerMonitor: Sendable, Equatable {
     public let pid: Int32
     public let program: String
-    /// The ids on its command line.
+    /// The container ids on its command line.
     public let containers: [String]
 
-    /// conmon ends with its one container; a shim waits to be told.
+    /// conmon ends with its one container; a shim waits until it is told to end.
     public var endsByItself: Bool { program == "conmon" }
 
-    /// All of them on this machine.
+    /// All monitors on this machine.
     public static func all() throws(ObservationError) -> [ContainerMonitor] {
         var found: [ContainerMonitor] = []
         for name in try subdirectories(of: Array("/proc".utf8)) {
             guard let pid = name[...].number(as: Int32.self) else { continue }
-            // The name first: a process that hangs may not let its command line be read.
+            // The name is checked first, because the command line of a process that hangs may not be readable.
             guard let name = try ProcessStatus.of(pid: pid)?.name,
                 name.hasPrefix("conmon") || name.hasPrefix("containerd-shim"),
                 let bytes = try? contents(of: Array("/proc/\(pid)/cmdline".utf8)),

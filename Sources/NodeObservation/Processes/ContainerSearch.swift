@@ -1,16 +1,19 @@
 internal import Glibc
 
-/// What tells a container's processes among all of a node's: its name in their cgroups' paths, and its files as their root.
+/// Finds a container's processes among all of a node's: by the container's name in their cgroups' paths, and by its
+/// files as their root directory.
 public struct ContainerSearch: Sendable {
     private let id: String
     private let hierarchies: CgroupHierarchies
     private let cgroupRoots: [[UInt8]]
-    /// Filesystems, and directories in them, that are the container's: a process that has one as its root is the container's.
+    /// Filesystems, and directories in them, that belong to the container: a process with one of them as its root
+    /// belongs to it too.
     private let roots: [(device: Mount.Device, root: [UInt8])]
 
     /// - Parameters:
-    ///   - directories: The container's own.
-    ///   - cgroupRoots: Directories beneath which pods' cgroups lie: one elsewhere may have the same name, and be another's.
+    ///   - directories: The container's own directories.
+    ///   - cgroupRoots: Directories beneath which pods' cgroups lie. A cgroup elsewhere may have the same name, and
+    ///     belong to something else.
     ///   - table: The node's mounts.
     public init(id: String, directories: [String], cgroupRoots: [String], in table: MountTable) {
         self.id = id
@@ -21,21 +24,21 @@ public struct ContainerSearch: Sendable {
         for directory in directories {
             let path = Array(trimmed(Array(directory.utf8)))
             for mount in table.mounts(beneath: path) { roots.append((mount.device, mount.root)) }
-            // The directory itself, as its filesystem calls it.
+            // The directory itself, by its path in its filesystem.
             let around = table.mounts.filter { remainder(of: path, beneath: trimmed($0.mountPoint)) != nil }
                 .max { $0.mountPoint.count < $1.mountPoint.count }
             if let around, let rest = remainder(of: path, beneath: trimmed(around.mountPoint)), !rest.isEmpty {
                 roots.append((around.device, Array(trimmed(around.root)) + Array(rest)))
             }
         }
-        // A mount of what the node itself has as its root tells nothing: every process of the node has it.
+        // A mount of the node's own root directory tells nothing, because every process of the node has it as its root.
         self.roots = roots.filter { own in
             guard let host, host.device == own.device else { return true }
             return remainder(of: host.root, beneath: trimmed(own.root)) == nil
         }
     }
 
-    /// The container's processes; nil where /proc hides processes, so that a search would prove nothing.
+    /// The container's processes; nil if /proc hides processes, because a search would then prove nothing.
     public func processes() throws(ObservationError) -> [Int32]? {
         guard Self.seesAll() else { return nil }
         var found: [Int32] = []
@@ -49,27 +52,27 @@ public struct ContainerSearch: Sendable {
         return found
     }
 
-    /// Those of these processes whose root is the container's.
+    /// Those of these processes whose root belongs to the container.
     public func owned(of pids: [Int32]) throws(ObservationError) -> [Int32] {
         var found: [Int32] = []
         for pid in pids where try hasOwnRoot(pid) { found.append(pid) }
         return found
     }
 
-    /// Whether /proc shows other users' processes (hidepid of proc(5)), process 1 being one of them.
+    /// Whether /proc shows other users' processes (hidepid of proc(5)), such as process 1.
     public static func seesAll() -> Bool {
         let first = try? contents(of: Array("/proc/1/cgroup".utf8))
         return (first ?? nil)?.isEmpty == false
     }
 
-    /// What has ended and is not reaped yet still shows its cgroup.
+    /// A process that has ended but is not reaped yet still shows its cgroup.
     private func isAlive(_ pid: Int32) throws(ObservationError) -> Bool {
         guard let process = try ProcessHandle(pid: pid) else { return false }
         return !process.isGone
     }
 
     private func isInNamedCgroup(_ pid: Int32) throws(ObservationError) -> Bool {
-        // Most processes have no such name anywhere: only of those that have, it is looked at where.
+        // Most processes have no cgroup with such a name; only for those that have one is it checked where it lies.
         guard let bytes = try ofProcess(pid, "cgroup"), bytes.text.contains(id) else { return false }
         return try hierarchies.directories(of: pid).contains { directory in
             cgroupRoots.contains { root in
@@ -79,7 +82,7 @@ public struct ContainerSearch: Sendable {
         }
     }
 
-    /// mountinfo shows mounts beneath the process's root: the container's own rootfs stands at `/`.
+    /// mountinfo shows the mounts beneath the process's root, where the container's own rootfs is at `/`.
     private func hasOwnRoot(_ pid: Int32) throws(ObservationError) -> Bool {
         guard !roots.isEmpty, let bytes = try ofProcess(pid, "mountinfo"), !bytes.isEmpty else { return false }
         let table = try MountTable.parse(bytes)
@@ -89,12 +92,13 @@ public struct ContainerSearch: Sendable {
         }
     }
 
-    /// nil where the process has ended meanwhile.
+    /// nil if the process has ended meanwhile.
     private func ofProcess(_ pid: Int32, _ file: String) throws(ObservationError) -> [UInt8]? {
         do {
             return try contents(of: Array("/proc/\(pid)/\(file)".utf8))
         } catch .failed(_, _, let code) where code == EINVAL || code == EACCES || code == EPERM {
-            // mountinfo of a process that ends (EINVAL); of one with a security module's protection, which is no container's.
+            // mountinfo of a process that is ending (EINVAL), or of one that a security module protects, which is no
+            // container's.
             return nil
         }
     }

@@ -1,11 +1,11 @@
-/// A running podreapd, as far as it decides what a helper that it starts can do.
+/// The properties of a running podreapd that decide what a helper that it starts can do.
 public struct DaemonProcess: Sendable, Equatable {
     public var pid: Int32
-    /// File capabilities are ignored (PR_SET_NO_NEW_PRIVS of prctl(2)).
+    /// Whether file capabilities are ignored (PR_SET_NO_NEW_PRIVS of prctl(2)).
     public var noNewPrivileges: Bool
-    /// Whether it has another mount namespace than process 1; nil where that cannot be seen.
+    /// Whether it is in another mount namespace than process 1; nil if that cannot be seen.
     public var hasPrivateMounts: Bool?
-    /// The socket that its environment names for helpers, empty where it names none; nil where that cannot be seen.
+    /// The socket for helpers that its environment names, empty if it names none; nil if that cannot be seen.
     public var helperSocket: String?
 
     public init(pid: Int32, noNewPrivileges: Bool, hasPrivateMounts: Bool?, helperSocket: String?) {
@@ -15,11 +15,12 @@ public struct DaemonProcess: Sendable, Equatable {
         self.helperSocket = helperSocket
     }
 
-    /// Those that are running now, in the order of pids. One in a container is another installation's.
+    /// The daemons that are running now, ordered by pid. A daemon in a container belongs to another installation, and
+    /// is left out.
     public static func running() throws(ObservationError) -> [DaemonProcess] {
         var found: [DaemonProcess] = []
         for pid in try ProcessTable.pids() {
-            // One that has ended meanwhile is left out.
+            // A process that has ended meanwhile is left out.
             guard let status = try? ProcessStatus.of(pid: pid), status.name == "podreapd", status.state != "Z",
                 (try? ProcessStatus.namespacePIDs(of: pid).count) == 1,
                 let fields = try? contents(of: Array("/proc/\(pid)/status".utf8))
@@ -33,14 +34,14 @@ public struct DaemonProcess: Sendable, Equatable {
         return found
     }
 
-    /// A mount's id is unique among all namespaces, and mountinfo is readable by all; /proc/1/ns/mnt is not.
+    /// A mount's id is unique among all namespaces, and every user may read mountinfo, but not /proc/1/ns/mnt.
     private static func hasOtherMounts(_ pid: Int32) -> Bool? {
         guard let first = try? MountTable.of(pid: 1), let own = try? MountTable.of(pid: pid) else { return nil }
         let ids = Set(first.mounts.map(\.id))
         return !own.mounts.contains { ids.contains($0.id) }
     }
 
-    /// Only root and the daemon's own user may read it.
+    /// Only root and the daemon's own user may read its environment.
     private static func helperSocket(_ pid: Int32) -> String? {
         guard let bytes = try? contents(of: Array("/proc/\(pid)/environ".utf8)) else { return nil }
         let key = Array("PODREAP_HELPER_SOCKET=".utf8)
@@ -48,7 +49,7 @@ public struct DaemonProcess: Sendable, Equatable {
     }
 }
 
-/// A field of /proc/PID/status (proc_pid_status(5)) without the space before it; nil where there is none.
+/// The value of a field of /proc/PID/status (proc_pid_status(5)), without leading blanks; nil if there is none.
 func statusField(_ key: String, in status: [UInt8]) -> ArraySlice<UInt8>? {
     let line = status.split(separator: newline).first { $0.starts(with: (key + ":").utf8) }
     return line?.dropFirst(key.utf8.count + 1).drop { $0 == space || $0 == UInt8(ascii: "\t") }

@@ -1,8 +1,9 @@
-/// Which processes share a network namespace, as far as everybody may know: the file /proc/PID/net/dev has an inode of its own in each.
+/// Which processes share a network namespace, from what every user may read: the file /proc/PID/net/dev has an inode of
+/// its own in each network namespace.
 public struct NetworkMarks: Sendable {
     private var members: [UInt64: [Int32]] = [:]
 
-    /// Of all processes.
+    /// The marks of all processes.
     public static func all() throws(ObservationError) -> NetworkMarks {
         var marks = NetworkMarks()
         for pid in try ProcessTable.pids() {
@@ -14,12 +15,12 @@ public struct NetworkMarks: Sendable {
     static func mark(of pid: Int32) -> UInt64? { (try? FileObservation.of("/proc/\(pid)/net/dev"))?.inode }
 }
 
-/// A network namespace in which a process lived at a moment.
+/// A network namespace in which a process lived at a known moment.
 public struct NetworkTrace: Sendable {
     private let mark: UInt64
     private let ticks: UInt64
 
-    /// nil where there is no such process, or it lives in this process's own.
+    /// nil if there is no such process, or if it lives in this process's own network namespace.
     public init?(of pid: Int32, startTime: UInt64) throws(ObservationError) {
         guard let mark = NetworkMarks.mark(of: pid), mark != NetworkMarks.mark(of: ProcessTable.own),
             let ticks = try Boot.ticks(), try ProcessStatus.startTime(of: pid) == startTime
@@ -28,7 +29,8 @@ public struct NetworkTrace: Sendable {
         self.ticks = ticks
     }
 
-    /// Who lives in it now. The kernel may use the mark again once nobody does, so who began later is another's.
+    /// The processes that live in the namespace now. The kernel may reuse the mark once no process lives in it, so a
+    /// process that started after this trace was made is left out.
     public func inhabitants(_ marks: NetworkMarks) throws(ObservationError) -> [ProcessStatus] {
         var found: [ProcessStatus] = []
         for pid in marks.processes(with: mark) {
@@ -46,10 +48,11 @@ extension NetworkMarks {
 }
 
 extension Boot {
-    /// How long ago it was, in the clock ticks of processes' start times, of which there are 100 a second (times(2)); nil: /proc hides it.
+    /// The time since boot in the clock ticks of processes' start times, 100 a second (times(2)); nil if /proc hides
+    /// it.
     static func ticks() throws(ObservationError) -> UInt64? {
         guard let text = try contents(of: Array("/proc/uptime".utf8)) else { return nil }
-        // Seconds with two digits after the point.
+        // The file has seconds with two digits after the point.
         return text.prefix { $0 != space }.filter { $0 != UInt8(ascii: ".") }.number()
     }
 }

@@ -1,18 +1,19 @@
-/// The processes that live in a network namespace, also those of other users.
+/// The processes that live in a network namespace, including those of other users.
 public struct NetworkNamespace: Sendable {
-    /// A process that lived in it.
+    /// A process that lived in the namespace.
     private struct Member: Sendable {
         var pid: Int32
         var startTime: UInt64
-        /// Of a file in /proc/PID/net: all processes of one network namespace have the same, and no others while one of them lives.
+        /// The inode of a file in /proc/PID/net: all processes of one network namespace have the same inode, and no
+        /// others have it while one of them is alive.
         var mark: UInt64
     }
 
     public let path: String
     private let members: [Member]
 
-    /// Looks at all processes for those in the namespace that is pinned at a path, where a namespace must be mounted. nil where
-    /// this user cannot find out: neither may it look into processes, nor have a user namespace.
+    /// Looks at all processes for those in the namespace that is pinned at a path, where a namespace must be mounted.
+    /// nil if this user cannot find out, because it may neither look into processes nor have a user namespace.
     public init?(pinnedAt path: String) throws(ObservationError) {
         let pids = try ProcessTable.pids()
         guard let inside = networkMembers(path, pids) ?? Self.seen(path, pids) else { return nil }
@@ -27,7 +28,8 @@ public struct NetworkNamespace: Sendable {
 
     public var pids: [Int32] { members.map(\.pid) }
 
-    /// Who lives in it now, whether it is still pinned or not: it lives on as long as one who did.
+    /// The processes that live in the namespace now, whether or not it is still pinned. It is recognised as long as one
+    /// of the recorded processes lives in it.
     public func inhabitants() throws(ObservationError) -> [ProcessStatus] {
         var marks: Set<UInt64> = []
         for member in members where Self.mark(member.pid) == member.mark {
@@ -46,7 +48,7 @@ public struct NetworkNamespace: Sendable {
 
     private static func mark(_ pid: Int32) -> UInt64? { NetworkMarks.mark(of: pid) }
 
-    /// For who may look into processes.
+    /// For a user that may look into processes.
     private static func seen(_ path: String, _ pids: [Int32]) -> [Int32]? {
         guard (try? OwnProcess.current().seesInside) == true, let pin = try? FileObservation.of(path) else {
             return nil

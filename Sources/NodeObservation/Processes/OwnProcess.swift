@@ -1,22 +1,22 @@
 internal import CLinux
 internal import Glibc
 
-/// What this process is, as far as it decides what a helper that it starts can do, and what it sees of the node.
+/// The properties of this process that decide what a helper that it starts can do, and what it sees of the node.
 public struct OwnProcess: Sendable, Equatable {
     public var user: UInt32
     public var groups: [UInt32]
-    /// File capabilities are ignored (PR_SET_NO_NEW_PRIVS of prctl(2)).
+    /// Whether file capabilities are ignored (PR_SET_NO_NEW_PRIVS of prctl(2)).
     public var noNewPrivileges: Bool
-    /// Whether other users' open files, namespaces and wait channels can be seen (CAP_SYS_PTRACE); not those of a process with
-    /// capabilities that this one lacks.
+    /// Whether other users' open files, namespaces and wait channels can be seen (CAP_SYS_PTRACE), except those of a
+    /// process with capabilities that this one lacks.
     public var seesInside: Bool
-    /// The pid of who traces this process; 0: nobody.
+    /// The pid of the process that traces this one; 0 if there is none.
     public var tracer: Int32
-    /// The capabilities that a program started from here can have at most, a bit each.
+    /// The most capabilities that a program started from here can have, one bit each.
     public var bounding: UInt64
-    /// Whether this is another mount namespace than that of process 1; nil where that cannot be seen.
+    /// Whether this process is in another mount namespace than process 1; nil if that cannot be seen.
     public var hasPrivateMounts: Bool?
-    /// Whether this is the machine's own PID namespace.
+    /// Whether this process is in the machine's own PID namespace.
     public var isInHostPIDNamespace: Bool
     /// Whether other users' processes can be seen (hidepid of proc(5)).
     public var seesOthers: Bool
@@ -43,7 +43,7 @@ public struct OwnProcess: Sendable, Equatable {
         let status = try contents(of: Array("/proc/self/status".utf8)) ?? []
         func value(_ key: String) -> ArraySlice<UInt8>? { statusField(key, in: status) }
         let capabilities = value("CapEff").flatMap { UInt64($0.text, radix: 16) } ?? 0
-        // Kernel threads are seen in the machine's own PID namespace only; the first is always process 2.
+        // Kernel threads can be seen only in the machine's own PID namespace; the first one is always process 2.
         let second = try? ProcessStatus.of(pid: 2)
         return OwnProcess(
             user: user, groups: groups, noNewPrivileges: value("NoNewPrivs")?.first == UInt8(ascii: "1"),
@@ -53,7 +53,7 @@ public struct OwnProcess: Sendable, Equatable {
             seesOthers: (try? ProcessStatus.of(pid: 1)) != nil)
     }
 
-    /// A mount's id is unique among all namespaces, and mountinfo is readable by all; /proc/1/ns/mnt is not.
+    /// A mount's id is unique among all namespaces, and every user may read mountinfo, but not /proc/1/ns/mnt.
     private static func privateMounts() throws(ObservationError) -> Bool? {
         guard let first = try? MountTable.of(pid: 1) else { return nil }
         let ids = Set(first.mounts.map(\.id))
@@ -61,9 +61,9 @@ public struct OwnProcess: Sendable, Equatable {
     }
 }
 
-/// A resource limit of this process (getrlimit(2)), and what the helper needs of it at least.
+/// A resource limit of this process (getrlimit(2)), and the least value that the helper needs.
 public struct ResourceLimit: Sendable, Equatable {
-    /// As ulimit and systemd call it, such as `NOFILE`.
+    /// The limit's name in ulimit and systemd, such as `NOFILE`.
     public var name: String
     public var hard: UInt64
     public var least: UInt64
@@ -74,7 +74,7 @@ public struct ResourceLimit: Sendable, Equatable {
         self.least = least
     }
 
-    /// Those that the helper checks when it starts, with the same bounds.
+    /// The limits that the helper checks when it starts, with the same bounds.
     public static func current() throws(ObservationError) -> [ResourceLimit] {
         let needs: [(String, __rlimit_resource, UInt64)] = [
             ("NOFILE", RLIMIT_NOFILE, 256), ("FSIZE", RLIMIT_FSIZE, 4 << 20), ("AS", RLIMIT_AS, 2 << 30),
@@ -89,20 +89,20 @@ public struct ResourceLimit: Sendable, Equatable {
     }
 }
 
-/// What the kernel has of what podreap builds on.
+/// Which of the features that podreap uses the kernel has.
 public struct KernelFeatures: Sendable, Equatable {
     public var release: String
     /// Linux 5.6.
     public var openat2: Bool
-    /// Linux 5.8; statx(2) tells where mounts begin.
+    /// Linux 5.8: statx(2) tells whether a path is the root of a mount.
     public var mountRoots: Bool
-    /// Linux 5.12; mount_setattr(2) keeps an unmount from spreading.
+    /// Linux 5.12: mount_setattr(2) keeps an unmount from propagating.
     public var mountAttributes: Bool
-    /// Linux 6.8; mount ids are never used again.
+    /// Linux 6.8: mount ids are never reused.
     public var uniqueMountIDs: Bool
-    /// The versions of cgroup hierarchies that are mounted.
+    /// The versions of the cgroup hierarchies that are mounted.
     public var cgroupVersions: [Int]
-    /// The error number of connecting to the system log at /dev/log; nil where that works.
+    /// The error number of connecting to the system log at /dev/log; nil if that succeeds.
     public var systemLogRefusal: Int32?
 
     public init(

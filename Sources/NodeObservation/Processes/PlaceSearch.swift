@@ -1,14 +1,14 @@
-/// Something of a directory in the hands of a process, or mounted elsewhere.
+/// Something in a directory that a process uses, or that is mounted elsewhere.
 public struct FileUse: Sendable, Equatable {
-    /// Which of the search's places.
+    /// The index of the place among the search's places.
     public var place: Int
-    /// 0: a mount in the node's mount namespace, whoever uses it.
+    /// 0 for a mount in the node's mount namespace, whichever process uses it.
     public var pid: Int32
-    /// The process's name; empty for a mount here.
+    /// The process's name; empty for a mount in the node's mount namespace.
     public var name: String
     /// `cwd`, `root`, `exe`, a descriptor's number, or `mount`.
     public var how: String
-    /// As the process's mount namespace calls it.
+    /// The path in the process's mount namespace.
     public var path: [UInt8]
 }
 
@@ -16,14 +16,15 @@ public struct FileUse: Sendable, Equatable {
 public struct HiddenProcess: Sendable, Equatable {
     public var pid: Int32
     public var name: String
-    /// What was not to be seen, and why.
+    /// What could not be seen, and why.
     public var problem: String
 }
 
-/// Who has something of certain directories as working directory, root, program, open file or mount, in whatever mount namespace and
-/// under whatever name. Links and tables of /proc are read, which asks no filesystem anything.
+/// Finds the processes that have certain directories, or anything in them, as working directory, root, program, open
+/// file or mount, in any mount namespace and under any name. Only links and tables of /proc are read, so no filesystem
+/// is asked anything.
 public struct PlaceSearch: Sendable {
-    /// A part of a filesystem that is a place's.
+    /// A part of a filesystem that belongs to a place.
     private struct Part: Sendable {
         var root: [UInt8]
         var place: Int
@@ -31,18 +32,18 @@ public struct PlaceSearch: Sendable {
 
     private var parts: [Mount.Device: [Part]] = [:]
     private let table: MountTable
-    /// How that mount namespace calls the places.
+    /// The places' names in the mount namespace of `table`.
     private let here: PlaceNames
 
     /// - Parameters:
     ///   - places: Absolute paths, without symbolic links, `.` and `..`.
-    ///   - table: The mounts of the mount namespace that calls them so: the node's.
+    ///   - table: The mounts of the mount namespace in which the places have these names: the node's.
     public init(_ places: [[UInt8]], in table: MountTable) {
         self.table = table
         let places = places.map { Array(trimmed($0)) }
         here = PlaceNames(places.enumerated().map { ($1, $0) })
         let points = table.mounts.map { (mount: $0, path: Array(trimmed($0.mountPoint))) }
-        // A filesystem that is also mounted outside of the places is not theirs alone.
+        // A filesystem that is also mounted outside the places does not belong to them alone.
         var common: Set<Mount.Device> = []
         for (mount, path) in points where here.places(of: path).isEmpty { common.insert(mount.device) }
         for (mount, path) in points where !common.contains(mount.device) {
@@ -50,7 +51,7 @@ public struct PlaceSearch: Sendable {
         }
         let tops = PlaceNames(points.enumerated().map { ($1.path, $0) })
         for (place, path) in places.enumerated() {
-            // The mount that the directory lies in: the last of those with the longest way.
+            // The mount in which the directory lies: the last one among those with the longest mount point.
             let around = tops.places(of: path).filter { points[$0].path.count < path.count }
             guard let top = around.max(by: { (points[$0].path.count, $0) < (points[$1].path.count, $1) }) else {
                 continue
@@ -60,10 +61,10 @@ public struct PlaceSearch: Sendable {
         }
     }
 
-    /// All uses, and the processes that this user may not look into: they may have any. Process 1 is not among these: it is no pod's,
-    /// and may have capabilities that root elsewhere lacks.
+    /// All uses, and the processes that this user may not look into, which may have any use. Process 1 is not among
+    /// those: it belongs to no pod, and may have capabilities that root elsewhere lacks.
     ///
-    /// - Parameter besides: Processes that do not count. This one never does.
+    /// - Parameter besides: Processes that are ignored. This process is always ignored.
     public func uses(besides: Set<Int32> = []) throws(ObservationError) -> (uses: [FileUse], hidden: [HiddenProcess]) {
         var (found, hidden): ([FileUse], [HiddenProcess]) = ([], [])
         var views: [Int: View] = [:]
@@ -93,22 +94,23 @@ public struct PlaceSearch: Sendable {
         return (found, hidden)
     }
 
-    /// The most uses of one place that are told of one process.
+    /// The most uses of one place that are reported of one process.
     public static let limitOfProcess = 8
 
     // MARK: Mount namespaces
 
-    /// How a mount namespace calls the places, and where it has them mounted beside where they are here.
+    /// The places' names in a mount namespace, and where it has them mounted in addition to where they are in the
+    /// node's.
     private struct View {
         var names: PlaceNames
         var mounts: [(place: Int, path: [UInt8])]
     }
 
-    /// nil where there is no such process any more, or it may not be looked at.
+    /// nil if there is no such process any more, or if it may not be looked at.
     private func view(
         of pid: Int32, _ views: inout [Int: View]
     ) throws(ObservationError) -> (view: View, isNew: Bool)? {
-        // A mount's id is unique among all namespaces, so the first one tells which table it is.
+        // A mount's id is unique among all namespaces, so the first one identifies the table.
         let bytes = try? beginning(of: Array("/proc/\(pid)/mountinfo".utf8))
         guard let first: Int = (bytes ?? nil)?.prefix(while: { $0 != space }).number() else { return nil }
         if let known = views[first] { return (known, false) }
@@ -127,7 +129,7 @@ public struct PlaceSearch: Sendable {
             for part in parts {
                 if let rest = remainder(of: part.root, beneath: trimmed(root)), !part.root.isEmpty {
                     names.append((point + rest, part.place))
-                    // The directory itself, and not what holds it, is mounted there.
+                    // The directory itself is mounted there, not one that contains it.
                     if rest.isEmpty { add(point, part.place, to: &mounts) }
                 } else if remainder(of: root, beneath: part.root[...]) != nil {
                     names.append((point, part.place))
@@ -138,7 +140,7 @@ public struct PlaceSearch: Sendable {
         return View(names: PlaceNames(names), mounts: mounts)
     }
 
-    /// A copy at the same path, as in each service's namespace, keeps nothing.
+    /// A copy at the same path, as in each service's mount namespace, keeps nothing in use, and is left out.
     private func add(_ point: [UInt8], _ place: Int, to mounts: inout [(place: Int, path: [UInt8])]) {
         guard here.places(of: point).isEmpty, !mounts.contains(where: { $0 == (place, point) }) else { return }
         mounts.append((place, point))
@@ -146,7 +148,8 @@ public struct PlaceSearch: Sendable {
 
     // MARK: Links
 
-    /// A thread that shows what the process has: the first one, or another where that has ended alone. nil: all have.
+    /// A thread that shows what the process uses: the first, or another one if the first has ended alone; nil if all
+    /// have ended.
     private static func livingThread(_ status: ProcessStatus) throws(ObservationError) -> Int32? {
         guard "ZX".contains(status.state) else { return status.pid }
         for name in try subdirectories(of: Array("/proc/\(status.pid)/task".utf8)) {
@@ -184,10 +187,10 @@ public struct PlaceSearch: Sendable {
     }
 }
 
-/// What the kernel appends to the path of a file that is removed.
+/// What the kernel appends to the path of a file that was removed.
 private let deleted = Array(" (deleted)".utf8)
 
-/// Directories, found by what lies at or beneath them.
+/// Values of directories, looked up by a path at or beneath the directory.
 private struct PlaceNames {
     private var values: [ArraySlice<UInt8>: [Int]] = [:]
 
@@ -195,7 +198,7 @@ private struct PlaceNames {
         for (path, value) in names { values[trimmed(path), default: []].append(value) }
     }
 
-    /// The values of all directories that a path lies in, itself included; each once.
+    /// The values of all directories in which a path lies, including the path itself, without duplicates.
     func places(of path: [UInt8]) -> [Int] {
         if values.isEmpty { return [] }
         var found: [Int] = []

@@ -1,13 +1,14 @@
-/// A process that cannot be mistaken for another: a pidfd (pidfd_open(2)), opened first and compared after.
+/// A process that cannot be mistaken for another: its pidfd (pidfd_open(2)) is opened first, and its identity compared
+/// afterwards.
 public struct ProcessHandle: ~Copyable, Sendable {
     public let pid: Int32
-    /// Clock ticks after boot; nil where /proc hides the process (hidepid of proc(5)).
+    /// Clock ticks after boot; nil if /proc hides the process (hidepid of proc(5)).
     public let startTime: UInt64?
     /// The pidfd's inode, which no other process has before the next boot (Linux 6.9); nil on an older kernel.
     public let inode: UInt64?
     private let descriptor: Descriptor
 
-    /// nil where no process has this pid.
+    /// nil if no process has this pid.
     public init?(pid: Int32) throws(ObservationError) {
         try self.init(pid, where: { _, _ in true })
     }
@@ -18,7 +19,8 @@ public struct ProcessHandle: ~Copyable, Sendable {
         guard pid > 0, let descriptor = try openProcess(pid) else { return nil }
         let startTime = try ProcessStatus.startTime(of: pid)
         let inode = try pidfdInode(descriptor)
-        // Without a start time it has ended and was reaped meanwhile, unless it is hidden: then the pidfd is not readable.
+        // Without a start time, the process has ended and was reaped meanwhile, unless /proc hides it: then its pidfd
+        // is not readable.
         guard startTime != nil || !isReadable(descriptor), isWanted(startTime, inode) else { return nil }
         self.startTime = startTime
         self.inode = inode
@@ -26,10 +28,10 @@ public struct ProcessHandle: ~Copyable, Sendable {
         self.descriptor = descriptor
     }
 
-    /// nil where the process that had this pid and start time is gone, though another may have its pid now; also where that cannot be
-    /// told, because /proc hides the one that has it.
+    /// nil if the process that had this pid and start time is gone, even if another process has the pid now; also if
+    /// that cannot be told, because /proc hides the process that has the pid.
     ///
-    /// A start time is worth nothing after a reboot: compare `Boot.id()` with the record's first.
+    /// A start time means nothing after a reboot: compare `Boot.id()` with the record's boot id first.
     public init?(pid: Int32, startTime: UInt64, inode: UInt64? = nil) throws(ObservationError) {
         try self.init(
             pid,
@@ -38,12 +40,14 @@ public struct ProcessHandle: ~Copyable, Sendable {
             })
     }
 
-    /// Whether the process has ended with all its threads. A zombie has: its parent alone is late.
+    /// Whether the process has ended with all its threads. This is true of a zombie, which only its parent has not
+    /// reaped yet.
     public var isGone: Bool { isReadable(descriptor) }
 
-    /// Waits until the process has ended: true; false where the deadline came first or the task was cancelled.
+    /// Waits until the process has ended, and returns true; false if the deadline passed or the task was cancelled
+    /// first.
     ///
-    /// Blocks no thread of Swift's concurrency pool, and wakes only for the process's end or the deadline.
+    /// Blocks no thread of Swift's concurrency pool, and wakes only when the process ends or the deadline passes.
     public func wait(until deadline: ContinuousClock.Instant) async -> Bool {
         if isGone { return true }
         await waitReadable(descriptor, until: deadline)
@@ -51,15 +55,16 @@ public struct ProcessHandle: ~Copyable, Sendable {
     }
 }
 
-/// Whether a process lives, as its pidfd tells: a first thread that has ended proves nothing, nor does a /proc that shows nothing.
+/// Whether a process is alive, as its pidfd shows. An ended first thread does not prove that it is gone, nor does a
+/// /proc that shows nothing.
 public enum ProcessLife: Sendable, Equatable {
     case gone, alive
-    /// A process has the pid, and /proc hides whether it is that one.
+    /// A process has the pid, but /proc hides whether it is the recorded one.
     case hidden
 
     /// - Parameters:
     ///   - startTime: Clock ticks after this boot.
-    ///   - inode: The pidfd's inode, where it was recorded.
+    ///   - inode: The pidfd's inode, if it was recorded.
     public static func of(pid: Int32, startTime: UInt64, inode: UInt64? = nil) throws(ObservationError) -> ProcessLife {
         guard let process = try ProcessHandle(pid: pid) else { return .gone }
         if let inode, let found = process.inode {

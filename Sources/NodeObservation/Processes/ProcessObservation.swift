@@ -1,27 +1,27 @@
 internal import Glibc
 
-/// A process as people have to see it who look for what keeps something: world-readable facts, and more as root.
+/// A process as shown to people who look for what blocks a removal: facts that every user may read, and more as root.
 public struct ProcessObservation: Sendable, Equatable, Codable {
     public var pid: Int32
-    /// The name that it chose, at most 15 bytes; for display.
+    /// The name that the process chose, at most 15 bytes; for display.
     public var name: String
-    /// Its command line, cut at 200 bytes; the name where it has none, or where reading it might hang.
+    /// The command line, cut at 200 bytes; the name if the process has none, or if reading it might hang.
     public var command: String
-    /// A letter as in `ProcessStatus.state`; `D` also where any of its threads is in uninterruptible sleep.
+    /// A letter as in `ProcessStatus.state`; also `D` if any of its threads is in uninterruptible sleep.
     public var state: String
     public var parent: Int32
     public var startTime: UInt64
-    /// The kernel's function that it waits in; nil where unknown, as for other users than root.
+    /// The kernel's function in which it waits; nil if unknown, as it is to users other than root.
     public var waitChannel: String?
-    /// Its cgroups' absolute directories.
+    /// The absolute directories of its cgroups.
     public var cgroups: [String]
-    /// Its pids from this PID namespace to its own.
+    /// Its pids, from the one in this PID namespace to the one in its own.
     public var namespacePIDs: [Int32]
-    /// The inode of its PID namespace; nil where this user may not know.
+    /// The inode of its PID namespace; nil if this user may not know.
     public var pidNamespace: UInt64?
-    /// It has let go of its memory: it has ended, but for what it waits for.
+    /// Whether it has released its memory: it has ended, except for what it still waits for.
     public var isExiting: Bool
-    /// The process that traces it, or one of its threads (ptrace(2)); nil: none.
+    /// The process that traces it, or one of its threads (ptrace(2)); nil if there is none.
     public var tracer: Int32?
 
     public init(
@@ -44,10 +44,10 @@ public struct ProcessObservation: Sendable, Equatable, Codable {
     }
 
     public var isZombie: Bool { state == "Z" || state == "X" }
-    /// It waits in the kernel, and no signal but in some cases KILL wakes it.
+    /// Whether it waits in the kernel, where no signal wakes it, except KILL in some cases.
     public var isWaiting: Bool { state == "D" }
 
-    /// nil where there is no such process.
+    /// nil if there is no such process.
     public static func of(
         pid: Int32, _ hierarchies: CgroupHierarchies
     ) throws(ObservationError) -> ProcessObservation? {
@@ -59,12 +59,12 @@ public struct ProcessObservation: Sendable, Equatable, Codable {
             namespacePIDs: try ProcessStatus.namespacePIDs(of: pid), pidNamespace: namespace("pid", of: pid),
             isExiting: try hasNoMemory(pid), tracer: try ProcessStatus.tracer(of: pid))
         found.waitChannel = waitChannel(of: waiting ?? pid, in: pid)
-        // The command line is in the process's memory, whose lock a thread that hangs may hold.
+        // The command line is in the process's memory, whose lock may be held by a thread that hangs.
         if waiting == nil, let command = commandLine(of: pid) { found.command = command }
         return found
     }
 
-    /// The inode of one of a process's namespaces; nil where this user may not know, or there is no such process.
+    /// The inode of one of a process's namespaces; nil if this user may not know, or if there is no such process.
     public static func namespace(_ kind: String, of pid: Int32) -> UInt64? {
         guard let target = try? linkTarget("/proc/\(pid)/ns/\(kind)") else { return nil }
         return target.split(separator: UInt8(ascii: "[")).last?.dropLast().number()
@@ -100,9 +100,9 @@ public struct ProcessObservation: Sendable, Equatable, Codable {
     }
 }
 
-/// All processes.
+/// The processes of this machine.
 public enum ProcessTable {
-    /// This process.
+    /// The pid of this process.
     public static var own: Int32 { getpid() }
 
     /// The pids that this user can see, in order.

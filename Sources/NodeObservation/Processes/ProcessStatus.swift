@@ -1,4 +1,4 @@
-/// What /proc/PID/stat says of a process (proc_pid_stat(5)).
+/// What /proc/PID/stat says about a process (proc_pid_stat(5)).
 public struct ProcessStatus: Sendable, Equatable {
     public let pid: Int32
     /// The name that the process chose, at most 15 bytes; for display.
@@ -6,10 +6,10 @@ public struct ProcessStatus: Sendable, Equatable {
     /// `R` running, `S` sleeping, `D` in uninterruptible sleep, `T` stopped, `t` traced, `Z` zombie, `X` dead, `I` idle.
     public let state: Character
     public let parent: Int32
-    /// Clock ticks after boot (field 22). Together with the boot id and the pid it tells a process from a later one.
+    /// Clock ticks after boot (field 22). Together with the boot id and the pid it tells the process from a later one.
     public let startTime: UInt64
 
-    /// nil where there is no such process.
+    /// nil if there is no such process.
     public static func of(pid: Int32) throws(ObservationError) -> ProcessStatus? {
         let path = "/proc/\(pid)/stat"
         guard pid > 0, let bytes = try contents(of: Array(path.utf8)), !bytes.isEmpty else { return nil }
@@ -19,11 +19,11 @@ public struct ProcessStatus: Sendable, Equatable {
         return status
     }
 
-    /// Clock ticks after boot; nil where there is no such process.
+    /// Clock ticks after boot; nil if there is no such process.
     public static func startTime(of pid: Int32) throws(ObservationError) -> UInt64? { try of(pid: pid)?.startTime }
 
-    /// The process's pids, in this PID namespace first and in its own last (`NSpid` of proc_pid_status(5)); empty where there is
-    /// no such process. More than one: it lives in a PID namespace beneath this one.
+    /// The process's pids, in this PID namespace first and in its own last (`NSpid` of proc_pid_status(5)); empty if
+    /// there is no such process. More than one means that it lives in a PID namespace beneath this one.
     public static func namespacePIDs(of pid: Int32) throws(ObservationError) -> [Int32] {
         guard let bytes = try contents(of: Array("/proc/\(pid)/status".utf8)) else { return [] }
         let key = Array("NSpid:".utf8)
@@ -33,13 +33,14 @@ public struct ProcessStatus: Sendable, Equatable {
         return line.dropFirst(key.count).split(separator: UInt8(ascii: "\t")).compactMap { $0.number() }
     }
 
-    /// The process that a thread belongs to (`Tgid` of proc_pid_status(5)); nil where there is no such thread.
+    /// The process that a thread belongs to (`Tgid` of proc_pid_status(5)); nil if there is no such thread.
     public static func process(ofThread thread: Int32) throws(ObservationError) -> Int32? {
         guard let bytes = try contents(of: Array("/proc/\(thread)/status".utf8)) else { return nil }
         return statusField("Tgid", in: bytes)?.number()
     }
 
-    /// The process that traces one of its threads (`TracerPid` of proc_pid_status(5)); nil: none, or no such process.
+    /// The process that traces one of its threads (`TracerPid` of proc_pid_status(5)); nil if there is none, or no such
+    /// process.
     public static func tracer(of pid: Int32) throws(ObservationError) -> Int32? {
         let key = Array("TracerPid:".utf8)
         for thread in try subdirectories(of: Array("/proc/\(pid)/task".utf8)) {
@@ -52,7 +53,8 @@ public struct ProcessStatus: Sendable, Equatable {
         return nil
     }
 
-    /// The name stands in parentheses and may itself hold any byte, parentheses and spaces too: the last one ends it.
+    /// The name is in parentheses and may itself contain any byte, including parentheses and spaces, so the last
+    /// parenthesis ends it.
     init?(pid: Int32, stat bytes: [UInt8]) {
         guard let opening = bytes.firstIndex(of: UInt8(ascii: "(")),
             let closing = bytes.lastIndex(of: UInt8(ascii: ")")),

@@ -1,6 +1,7 @@
-/// What the config.json of an OCI bundle says, as far as a removal needs it (OCI runtime specification, "Configuration").
+/// The parts of an OCI bundle's config.json that a removal needs (OCI runtime specification, "Configuration").
 ///
-/// Every member may be absent or null, also where the specification requires it: a bundle that no runtime takes has to be removed too.
+/// Every member may be absent or null, even if the specification requires it, because a bundle that no runtime accepts
+/// has to be removed too.
 struct BundleSpec: Decodable, Sendable {
     struct Root: Decodable { let path: String? }
     struct Process: Decodable { let selinuxLabel: String? }
@@ -26,12 +27,13 @@ struct BundleSpec: Decodable, Sendable {
     let hooks: Hooks?
     let annotations: [String: String?]?
 
-    /// Where the container's `/dev/shm` comes from; nil where it has one of its own. The last mount there is the one that is seen.
+    /// The source of the container's `/dev/shm`; nil if it has one of its own. The last mount there is the visible one.
     var shm: String? {
         mounts?.last { $0.destination == "/dev/shm" }?.source.flatMap { $0.first == "/" ? $0 : nil }
     }
 
-    /// The paths of namespaces that are pinned, by their types in the specification. One beneath /proc is a process's own.
+    /// The paths of pinned namespaces, by their types in the specification. A path beneath /proc is a process's own
+    /// namespace, not a pin.
     var pins: [String: String] {
         let pins = (linux?.namespaces ?? []).compactMap { space -> (String, String)? in
             guard let type = space.type, let path = space.path else { return nil }

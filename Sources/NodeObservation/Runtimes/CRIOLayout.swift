@@ -1,17 +1,18 @@
 internal import FoundationEssentials
 
-/// Where CRI-O keeps pods: in containers-storage, which podman uses too, so that annotations tell whose a container is.
+/// Where CRI-O keeps pods: in containers-storage. podman uses that too, so annotations tell whether a container is
+/// CRI-O's.
 public struct CRIOLayout: Sendable {
     /// The storage's `runroot` and `root`.
     public var state = "/run/containers/storage"
     public var root = "/var/lib/containers/storage"
-    /// The runtimes' roots; each container's state is in one of them.
+    /// The runtimes' root directories; each container's state is in one of them.
     public var runtimeRoots = ["/run/runc", "/run/crun"]
     private let files: NodeFiles
 
     public init(_ files: NodeFiles = NodeFiles()) { self.files = files }
 
-    /// Reads what there is. The runtime's state alone is enough to know a container, and so is its bundle.
+    /// Reads what exists. Either the runtime's state or the bundle alone is enough to identify a container.
     public func observe() throws(ObservationError) -> ObservedNode {
         var node = ObservedNode()
         var states: [String: (file: RuntimeStateFile, root: String)] = [:]
@@ -21,7 +22,7 @@ public struct CRIOLayout: Sendable {
             }
         }
         var traces: [String: Found] = [:]
-        // `overlay-containers`, or another storage driver's.
+        // `overlay-containers`, or the folder of another storage driver.
         for folder in try folders() {
             let (runFolder, dataFolder) = ("\(state)/\(folder)", "\(root)/\(folder)")
             for id in Set(try files.names(in: runFolder) + files.names(in: dataFolder)).sorted() {
@@ -65,7 +66,7 @@ public struct CRIOLayout: Sendable {
         Set(try files.names(in: state) + files.names(in: root)).filter { $0.hasSuffix("-containers") }.sorted()
     }
 
-    /// The run folder is emptied by a reboot; the other one has a copy.
+    /// A reboot empties the run folder; the data folder has a copy.
     private func bundle(
         _ id: String, _ folders: [String]
     ) throws(ObservationError) -> (path: String, spec: BundleSpec)? {
@@ -96,7 +97,7 @@ public struct CRIOLayout: Sendable {
             namespace: metadata?.namespace ?? labels["io.kubernetes.pod.namespace"] ?? fallbackName.dropFirst().first
                 ?? "",
             uid: metadata?.uid ?? labels["io.kubernetes.pod.uid"] ?? fallbackName.dropFirst(2).first ?? "",
-            // Left out where it is 0.
+            // The attempt is omitted if it is 0.
             attempt: metadata.map { $0.attempt ?? 0 } ?? fallbackAttempt,
             directory: ObservedDirectory("\(source.runFolder)/\(id)", beneath: source.runFolder),
             shm: infra?.trace.annotations[Key.shm].flatMap { $0.isEmpty ? nil : $0 } ?? source.trace.spec?.shm,
@@ -134,8 +135,8 @@ public struct CRIOLayout: Sendable {
         return container
     }
 
-    /// `ROOT/DRIVER` where a mount point is `ROOT/DRIVER/LAYER/NAME`: what is mounted there is the container's, and the layer
-    /// the storage's.
+    /// `ROOT/DRIVER` if a mount point is `ROOT/DRIVER/LAYER/NAME`. What is mounted there belongs to the container, and
+    /// the layer to the storage.
     private static func layers(_ mountPoint: String, beneath root: String) -> String? {
         guard mountPoint.hasPrefix(root + "/") else { return nil }
         let names = mountPoint.dropFirst(root.count + 1).split(separator: "/", omittingEmptySubsequences: false)
@@ -143,7 +144,8 @@ public struct CRIOLayout: Sendable {
         return "\(root)/\(names[0])"
     }
 
-    /// The parts of `k8s_POD_NAMESPACE_UID_ATTEMPT` or `k8s_CONTAINER_POD_NAMESPACE_UID_ATTEMPT`, without the first and the last.
+    /// The parts of `k8s_POD_NAMESPACE_UID_ATTEMPT` or `k8s_CONTAINER_POD_NAMESPACE_UID_ATTEMPT`, without the first and
+    /// the last.
     private static func kubeletName(_ text: String?) -> (parts: [String], attempt: UInt32?) {
         let parts = (text ?? "").split(separator: "_", omittingEmptySubsequences: false).map(String.init)
         guard parts.count >= 5, parts[0] == "k8s" else { return ([], nil) }

@@ -1,14 +1,14 @@
-/// What a container's bundle and its runtime's state say of it; one of them may be gone.
+/// What a container's bundle and its runtime's state say about it; one of the two may be gone.
 struct ContainerTrace {
     let id: String
     let bundle: String?
     let spec: BundleSpec?
     let state: RuntimeStateFile?
     var runtime: ObservedRuntime
-    /// The program that runs it, where that is no runc's or crun's.
+    /// The program that runs the container, if it is not a shim of runc or crun.
     var foreignShim: String?
 
-    /// The bundle's; the runtime keeps a copy.
+    /// The bundle's annotations, or else the copy that the runtime keeps.
     var annotations: [String: String] {
         if let annotations = spec?.annotations?.compactMapValues({ $0 }), !annotations.isEmpty { return annotations }
         return state?.annotations ?? [:]
@@ -18,7 +18,7 @@ struct ContainerTrace {
     var processLabel: String { spec?.process?.selinuxLabel ?? state?.processLabel ?? "" }
     var mountLabel: String { spec?.linux?.mountLabel ?? state?.mountLabel ?? "" }
 
-    /// - Parameter places: Directories that go with it, where they are there.
+    /// - Parameter places: The container's directories; those that do not exist are left out.
     func container(
         isInfra: Bool, name: String, image: String, places: [ObservedDirectory], _ files: NodeFiles
     ) throws(ObservationError) -> ObservedContainer {
@@ -31,7 +31,7 @@ struct ContainerTrace {
             container.pid = process.pid
             container.startTime = process.startTime
         }
-        // One that it shares with others is not its own, and would not be empty before they have ended.
+        // A cgroup shared with others is not the container's own, and would not be empty before the others have ended.
         for cgroup in state?.cgroups ?? [] where cgroup.split(separator: "/").last?.contains(id) == true {
             if try files.observation(of: cgroup) != nil { container.cgroups.append(cgroup) }
         }
@@ -53,7 +53,7 @@ extension BundleSpec {
 }
 
 extension ObservedPod {
-    /// The infra container first, then the oldest: in a stable order.
+    /// Sorts the infra container first, then the oldest, in a stable order.
     mutating func sortContainers() {
         containers.sort { left, right in
             if left.isInfra != right.isInfra { return left.isInfra }

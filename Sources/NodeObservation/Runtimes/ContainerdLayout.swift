@@ -5,9 +5,10 @@ public struct ContainerdLayout: Sendable {
     /// containerd's `state` and `root`.
     public var state = "/run/containerd"
     public var root = "/var/lib/containerd"
-    /// runc's root; nil: `/run/containerd/runc/NAMESPACE`, where it is whatever the state's folder is, or what a bundle's options say.
+    /// runc's root directory. If nil, it is what a bundle's options say, or else `/run/containerd/runc/NAMESPACE`,
+    /// which does not depend on `state`.
     public var runtimeRoot: String?
-    /// containerd's own namespace of the kubelet's containers.
+    /// containerd's own namespace for the kubelet's containers.
     public var namespace = "k8s.io"
     private let files: NodeFiles
 
@@ -18,7 +19,7 @@ public struct ContainerdLayout: Sendable {
     private static let plugin = "io.containerd.grpc.v1.cri"
     private var defaultRuntimeRoot: String { runtimeRoot ?? "/run/containerd/runc/\(namespace)" }
 
-    /// Reads what there is. The runtime's state alone is enough to know a container, and so is its bundle.
+    /// Reads what exists. Either the runtime's state or the bundle alone is enough to identify a container.
     public func observe() throws(ObservationError) -> ObservedNode {
         var node = ObservedNode()
         var states: [String: RuntimeStateFile] = [:]
@@ -45,7 +46,8 @@ public struct ContainerdLayout: Sendable {
             }
             pods[pod, default: []].append(trace)
         }
-        // Their containers are no runc's or crun's: what those do not know of them proves nothing.
+        // The containers of these pods belong to a runtime other than runc and crun: what those do not know about them
+        // proves nothing.
         for (id, traces) in pods {
             guard let shim = traces.compactMap(\.foreignShim).first else { continue }
             pods[id] = nil
@@ -58,7 +60,7 @@ public struct ContainerdLayout: Sendable {
         return node
     }
 
-    /// Takes the container's state out of `states`, unless its shim's options name another root.
+    /// Removes the container's state from `states`, unless its shim's options name another root directory.
     private func trace(
         _ id: String, _ states: inout [String: RuntimeStateFile]
     ) throws(ObservationError) -> ContainerTrace {
@@ -70,7 +72,7 @@ public struct ContainerdLayout: Sendable {
         var runtime = ObservedRuntime(name: "runc", root: defaultRuntimeRoot)
         let options = try? files.json("\(bundle)/options.json", as: ShimOptions.self)
         if let root = options?.root, !root.isEmpty, runtimeRoot == nil { runtime.root = "\(root)/\(namespace)" }
-        // Older shims keep the program's name in a file of its own.
+        // Older shims store the program's name in a file of its own.
         let program = [options?.binary, (try? files.text(of: "\(bundle)/runtime")) ?? nil].compactMap { $0 }
             .first { !$0.isEmpty }
         if let program { runtime.setProgram(program) }
@@ -83,7 +85,8 @@ public struct ContainerdLayout: Sendable {
         return trace
     }
 
-    /// The shim that runs a bundle, where it is not one of runc's: every bundle of a pod's first container names its shim.
+    /// The shim that runs a bundle; nil if it is one of runc's. The bundle of a pod's first container always names its
+    /// shim.
     private func foreignShim(_ bundle: String) throws(ObservationError) -> String? {
         guard let text = try files.text(of: "\(bundle)/shim-binary-path") else { return nil }
         let program = String(text.prefix { $0 != "\n" })
@@ -127,8 +130,8 @@ public struct ContainerdLayout: Sendable {
             image: trace.annotations[Key.image] ?? "", places: places, files)
     }
 
-    /// Directories of pods and containers that neither a bundle nor the runtime knows: those that have ended, of which only
-    /// containerd's own database says more.
+    /// Directories of pods and containers that neither a bundle nor the runtime knows: their containers have ended, and
+    /// only containerd's own database says more about them.
     private func strays(known: Set<String>) throws(ObservationError) -> [String] {
         var found: [String] = []
         for folder in [state, root].flatMap({ ["\($0)/\(Self.plugin)/sandboxes", "\($0)/\(Self.plugin)/containers"] }) {

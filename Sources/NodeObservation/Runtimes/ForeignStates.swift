@@ -1,14 +1,14 @@
-/// Containers that runtimes know in the directories where they keep states unless they are told otherwise.
+/// Containers that runtimes know in their default state directories.
 public enum ForeignStates {
-    /// `*`: each directory that is there.
+    /// `*` stands for each directory that exists.
     private static let roots = [
         "/run/runc", "/run/crun", "/run/youki", "/run/runsc", "/run/vc/sbs", "/run/containerd/runc/*",
         "/run/containerd/io.containerd.runtime.v2.task/*", "/run/docker/runtime-runc/*",
     ]
 
-    /// The ids, each with the directory of its state. A root that this user may not list has none.
+    /// The ids, each with the directory of its state. A root directory that this user may not list counts as empty.
     ///
-    /// - Parameter besides: Whether a root is one that is looked at by other means.
+    /// - Parameter besides: Whether a root directory is examined by other means, and therefore skipped here.
     public static func containers(besides isKnown: (String) -> Bool) -> [String: String] {
         var found: [String: String] = [:]
         for root in roots.flatMap(expanded) where !isKnown(root) {

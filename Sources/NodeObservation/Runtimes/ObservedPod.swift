@@ -1,4 +1,4 @@
-/// A pod as a container runtime's remains describe it. What they do not say is nil or empty.
+/// A pod as described by what a container runtime has left on the node. What is unknown is nil or empty.
 public struct ObservedPod: Sendable, Equatable {
     public var id: String
     public var name: String
@@ -6,7 +6,7 @@ public struct ObservedPod: Sendable, Equatable {
     public var uid: String
     public var attempt: UInt32?
     public var directory: ObservedDirectory
-    /// `/dev/shm` where the pod uses the node's.
+    /// `/dev/shm` if the pod uses the node's.
     public var shm: String?
     /// Pinned namespaces by their types in an OCI bundle (`network`, `ipc`, `uts`, `user`, …).
     public var pins: [String: String]
@@ -16,11 +16,11 @@ public struct ObservedPod: Sendable, Equatable {
     public var annotations: [String: String] = [:]
     /// RFC 3339.
     public var created: String?
-    /// The infra container first, where there is one.
+    /// The infra container comes first, if there is one.
     public var containers: [ObservedContainer]
 }
 
-/// A container of such a pod.
+/// A container of an observed pod.
 public struct ObservedContainer: Sendable, Equatable {
     public var id: String
     public var isInfra: Bool
@@ -29,13 +29,13 @@ public struct ObservedContainer: Sendable, Equatable {
     public var created: String?
     public var image = ""
     public var runtime: ObservedRuntime
-    /// Those that are there.
+    /// The container's directories that exist.
     public var directories: [ObservedDirectory]
     public var stopSignal: String?
-    /// The init and its start time in clock ticks after boot, where it lives.
+    /// The init process and its start time in clock ticks after boot, if it is alive.
     public var pid: Int32?
     public var startTime: UInt64 = 0
-    /// Its own cgroups that are there.
+    /// The container's own cgroups that exist.
     public var cgroups: [String] = []
     public var labels: [String: String] = [:]
     public var annotations: [String: String] = [:]
@@ -45,11 +45,11 @@ public struct ObservedContainer: Sendable, Equatable {
 public struct ObservedRuntime: Sendable, Equatable, Hashable {
     /// The program's name, such as `runc`.
     public var name: String
-    /// Its absolute path; nil: to be searched for.
+    /// The program's absolute path; nil if it has to be searched for.
     public var path: String?
-    /// Where it keeps its containers' state.
+    /// The directory in which the runtime keeps its containers' state.
     public var root: String
-    /// Whether the bundle has poststop hooks, which a delete would run.
+    /// Whether the bundle has poststop hooks, which deleting the container would run.
     public var hooks: Bool
 
     public init(name: String, path: String? = nil, root: String, hooks: Bool = false) {
@@ -60,7 +60,7 @@ public struct ObservedRuntime: Sendable, Equatable, Hashable {
     }
 }
 
-/// A directory that goes with a pod, and the one beneath which the runtime keeps those of all its pods.
+/// A directory that is removed with a pod, and the directory beneath which the runtime keeps those of all its pods.
 public struct ObservedDirectory: Sendable, Equatable, Hashable {
     public var path: String
     public var root: String
@@ -70,13 +70,14 @@ public struct ObservedDirectory: Sendable, Equatable, Hashable {
         self.root = root
     }
 
-    /// How many components the path has beneath the root.
+    /// The number of components that the path has beneath the root.
     public var depth: Int { path.dropFirst(root.count).split(separator: "/").count }
 }
 
-/// All that was found of one container runtime on a node.
+/// Everything that was found of one container runtime on a node.
 public struct ObservedNode: Sendable {
     public var pods: [ObservedPod] = []
-    /// Directories and files that look like a pod's and say too little to be one's, and what could not be read.
+    /// Directories and files that look like a pod's but say too little to be assigned to one, and what could not be
+    /// read.
     public var problems: [String] = []
 }

@@ -1,26 +1,27 @@
-/// What runc or crun keeps of a container: `ROOT/ID/state.json`, or `ROOT/ID/status`.
+/// What runc or crun stores about a container: `ROOT/ID/state.json`, or `ROOT/ID/status`.
 public struct RuntimeStateFile: Sendable, Equatable {
     public let id: String
-    /// `runc` or `crun`: whose form the file has.
+    /// The runtime in whose format the file is: `runc` or `crun`.
     public let format: String
-    /// 0 where it was never started.
+    /// 0 if the container was never started.
     public let pid: Int32
     /// Clock ticks after boot.
     public let startTime: UInt64
-    /// RFC 3339; nil where the file does not say.
+    /// RFC 3339; nil if the file does not tell.
     public let created: String?
     public let bundle: String?
-    /// crun keeps none here.
+    /// Empty for crun, which stores none in this file.
     public let annotations: [String: String]
-    /// Absolute directories, sorted; crun keeps none here.
+    /// Absolute directories, sorted; empty for crun, which stores none in this file.
     public let cgroups: [String]
-    /// Of its namespaces that are pinned, the paths by types as in an OCI bundle (`network`, `ipc`, …).
+    /// The paths of the container's pinned namespaces, by their types in an OCI bundle (`network`, `ipc`, …).
     public let pins: [String: String]
     public let rootfs: String?
     public let processLabel: String
     public let mountLabel: String
 
-    /// Of all containers in a runtime's root directory, sorted by id. Those that cannot be read are handed to `problem`.
+    /// The state files of all containers in a runtime's root directory, sorted by id. The errors of unreadable ones are
+    /// passed to `problem`.
     static func all(
         in root: String, _ files: NodeFiles, problem: (ObservationError) -> Void
     ) throws(ObservationError) -> [RuntimeStateFile] {
@@ -35,7 +36,7 @@ public struct RuntimeStateFile: Sendable, Equatable {
         return found
     }
 
-    /// nil where the runtime does not know the container.
+    /// nil if the runtime does not know the container.
     static func read(_ id: String, in root: String, _ files: NodeFiles) throws(ObservationError) -> RuntimeStateFile? {
         if let runc = try files.json("\(root)/\(id)/state.json", as: RuncState.self) {
             return RuntimeStateFile(id, runc)
@@ -43,7 +44,7 @@ public struct RuntimeStateFile: Sendable, Equatable {
         return try files.json("\(root)/\(id)/status", as: CrunStatus.self).map { RuntimeStateFile(id, $0) }
     }
 
-    /// Whether its init is this very process and lives.
+    /// The container's init process; nil if exactly that process is no longer alive.
     func livingProcess() throws(ObservationError) -> (pid: Int32, startTime: UInt64)? {
         guard let status = try ProcessStatus.of(pid: pid), status.startTime == startTime, status.state != "Z" else {
             return nil
@@ -62,7 +63,7 @@ public struct RuntimeStateFile: Sendable, Equatable {
         pid = state.initPID ?? 0
         startTime = state.initStart ?? 0
         created = state.created
-        // libcontainer's own, beside the bundle's annotations.
+        // libcontainer adds this label itself, beside the bundle's annotations.
         bundle = annotations.removeValue(forKey: "bundle")
         self.annotations = annotations
         cgroups = (state.cgroups ?? [:]).values.compactMap { $0 }.filter { $0.first == "/" }.sorted()
@@ -97,12 +98,12 @@ public struct RuntimeStateFile: Sendable, Equatable {
     ]
 }
 
-/// `state.json` of libcontainer. Which members are left out where they are empty differs by version.
+/// `state.json` of libcontainer. Which empty members are omitted differs by version.
 private struct RuncState: Decodable {
     struct Config: Decodable {
         struct Namespace: Decodable {
             let type: String?
-            /// Left out since runc 1.4 where it is empty.
+            /// Omitted if empty, since runc 1.4.
             let path: String?
         }
         let rootfs: String?

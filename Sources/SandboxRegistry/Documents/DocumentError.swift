@@ -1,8 +1,8 @@
 /// What is wrong with a registration document, and where.
 public struct DocumentError: Error, Sendable, Equatable, CustomStringConvertible {
-    /// The field's path, such as `containers[1].metadata.name`; empty where the text as a whole is wrong.
+    /// The field's path, such as `containers[1].metadata.name`; empty if the text as a whole is wrong.
     public let field: String
-    /// What is wrong with it and what is expected.
+    /// What is wrong with the field, and what was expected.
     public let problem: String
 
     init(_ field: String, _ problem: String) {

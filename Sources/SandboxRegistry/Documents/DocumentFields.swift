@@ -1,5 +1,5 @@
-/// The fields of one object in a document. Making one refuses duplicate and unknown fields; taking a value out
-/// refuses missing and ill-typed ones.
+/// The fields of one object in a document. The initialiser refuses duplicate and unknown fields; reading a value
+/// refuses missing and ill-typed fields.
 struct DocumentFields {
     let path: String
     private var values: [String: JSONValue] = [:]
@@ -16,7 +16,7 @@ struct DocumentFields {
         }
     }
 
-    /// The members of an object, each key once.
+    /// The members of an object. Throws if the value is not an object, or if a key occurs twice.
     private static func members(_ value: JSONValue, at path: String) throws(DocumentError) -> [JSONValue.Member] {
         guard case .object(let members) = value else {
             throw DocumentError(path.isEmpty ? "document" : path, "is \(value.kind); expected an object")
@@ -30,7 +30,7 @@ struct DocumentFields {
 
     func field(_ key: String) -> String { Self.join(path, key) }
 
-    /// A key that is no plain word is quoted and escaped: it may hold anything.
+    /// A key that is not a plain word is quoted and escaped, because it may contain anything.
     private static func join(_ path: String, _ key: String) -> String {
         let plain =
             !key.isEmpty && key.utf8.count <= 64
@@ -73,7 +73,7 @@ struct DocumentFields {
         return try Self.integer(value, in: range, at: field(key))
     }
 
-    /// Strings by any key; absent is empty.
+    /// A map of strings with any keys; empty if the field is absent.
     func map(_ key: String) throws(DocumentError) -> [String: String] {
         guard let value = values[key] else { return [:] }
         var map: [String: String] = [:]
@@ -83,7 +83,7 @@ struct DocumentFields {
         return map
     }
 
-    /// Values with their paths; absent is empty.
+    /// The array's values, each with its path; empty if the field is absent.
     func array(_ key: String) throws(DocumentError) -> [(field: String, value: JSONValue)] {
         guard let value = values[key] else { return [] }
         guard case .array(let elements) = value else {

@@ -2,7 +2,7 @@ import FoundationEssentials
 
 extension RegistrationDocument {
     init(_ value: JSONValue, now: Date) throws(DocumentError) {
-        // The version first: a later document may well have fields that this one does not know.
+        // Reads the version first, because a later version of the document may have fields that this one does not know.
         if case .object(let members) = value, let version = members.first(where: { $0.key == "version" })?.value {
             let number = try DocumentFields.integer(version, in: 1...Int.max, at: "version")
             guard number == Self.version else {

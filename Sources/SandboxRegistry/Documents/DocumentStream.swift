@@ -1,24 +1,24 @@
 public import FoundationEssentials
 
-/// Several registration documents in one text, as `podreap discover` prints them: one after the other, one on each line, or
-/// as the elements of an array.
+/// Several registration documents in one text, as `podreap discover` prints them: one after the other, one on each
+/// line, or as the elements of an array.
 public struct DocumentStream: Sendable {
-    /// The longest stream, in bytes: some thousand pods.
+    /// The longest stream, in bytes: enough for some thousand pods.
     public static let maximumBytes = 64 << 20
 
-    /// One document, or what is wrong with it.
+    /// One document, or the error that was found in it.
     public struct Entry: Sendable {
-        /// From 1, in the order of the text.
+        /// The document's position in the text, from 1.
         public let number: Int
-        /// The sandbox's id, if it is given; so that a wrong document can be told from the others.
+        /// The sandbox's id if the document has a valid one, to tell an invalid document from the others.
         public let id: String?
         public let document: Result<RegistrationDocument, DocumentError>
     }
 
-    /// At least one.
+    /// At least one entry.
     public let entries: [Entry]
 
-    /// Reads a stream. Throws where it is not JSON: then it is not known where its documents end, and none is given.
+    /// Reads a stream. Throws if it is not JSON: the ends of its documents are then unknown, so none is returned.
     public init(json: Data, now: Date = Date()) throws(DocumentError) {
         guard json.count <= Self.maximumBytes else {
             throw DocumentError("", "the stream has \(json.count) bytes; expected at most \(Self.maximumBytes)")
@@ -33,7 +33,8 @@ public struct DocumentStream: Sendable {
         var entries: [Entry] = []
         for (value, length) in values {
             if case .array(let elements) = value {
-                // One document's bound holds for its compact text, where only that can be told.
+                // The length of an element's own text is not known, so the bound for one document applies to its
+                // compact text.
                 for element in elements { entries.append(Self.entry(entries.count + 1, element, nil, now)) }
             } else {
                 entries.append(Self.entry(entries.count + 1, value, length, now))

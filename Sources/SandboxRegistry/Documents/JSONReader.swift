@@ -1,13 +1,13 @@
-/// Where and why a text is not JSON (RFC 8259). Line and column count from 1, columns in bytes.
+/// Where and why a text is not JSON (RFC 8259). Lines and columns count from 1, columns in bytes.
 struct JSONSyntaxError: Error, Equatable {
     var line: Int
     var column: Int
     var problem: String
 }
 
-/// A strict reader of one JSON text in UTF-8; see `JSONValue` for why there is one.
+/// A strict reader of JSON in UTF-8; `JSONValue` explains why Foundation's is not used.
 struct JSONReader {
-    /// More than any document needs; a bound on recursion.
+    /// The deepest nesting that is accepted. It bounds the recursion; no document needs as much.
     static let depth = 16
 
     private let bytes: [UInt8]
@@ -21,7 +21,8 @@ struct JSONReader {
         return value
     }
 
-    /// Several texts one after the other, with or without space or newlines between them, and each one's length in bytes.
+    /// Reads several texts, with or without space or newlines between them. Returns each value with the length of its
+    /// text in bytes.
     static func readAll(_ bytes: [UInt8]) throws(JSONSyntaxError) -> [(value: JSONValue, length: Int)] {
         var reader = JSONReader(bytes: bytes)
         var values: [(value: JSONValue, length: Int)] = []

@@ -1,7 +1,7 @@
-/// A JSON text as it was written: members in order, duplicate keys kept, numbers as their digits.
+/// A JSON value as it was written: members in order, duplicate keys kept, numbers as their digits.
 ///
-/// Foundation's `JSONDecoder` and `JSONSerialization` keep one of two members with the same key and say nothing,
-/// and turn numbers into doubles; a document that decides what is deleted must not be read so.
+/// Foundation's `JSONDecoder` and `JSONSerialization` silently keep only one of two members with the same key, and
+/// convert numbers to doubles. That is not acceptable for a document that decides what is deleted.
 enum JSONValue: Sendable, Equatable {
     case null
     case bool(Bool)
@@ -16,7 +16,7 @@ enum JSONValue: Sendable, Equatable {
         var value: JSONValue
     }
 
-    /// "a string": what an error calls it.
+    /// How an error names this kind of value, such as "a string".
     var kind: String {
         switch self {
         case .null: "null"
@@ -28,7 +28,7 @@ enum JSONValue: Sendable, Equatable {
         }
     }
 
-    /// A string map in the order of its keys' bytes, so that equal maps have equal text.
+    /// A string map, sorted by the bytes of its keys, so that equal maps have equal text.
     init(_ map: [String: String]) {
         let keys = map.keys.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
         self = .object(keys.map { Member(key: $0, value: .string(map[$0] ?? "")) })

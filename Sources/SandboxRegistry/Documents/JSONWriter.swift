@@ -1,12 +1,12 @@
 extension JSONValue {
-    /// On one line, as the registry keeps it.
+    /// The value on one line, as the registry stores it.
     var compact: String {
         var text = ""
         write(to: &text, indent: nil)
         return text
     }
 
-    /// For people: two spaces a level, one value a line.
+    /// The value for people to read: one value a line, indented by two spaces a level.
     var pretty: String {
         var text = ""
         write(to: &text, indent: 0)
@@ -56,7 +56,7 @@ extension JSONValue {
             case "\n": text += "\\n"
             case "\r": text += "\\r"
             case "\t": text += "\\t"
-            // C1 too: valid in JSON, but it steers terminals.
+            // C1 control characters too: they are valid in JSON, but terminals act on them.
             case "\u{0}"..<"\u{20}", "\u{7f}"..<"\u{a0}":
                 let digits = String(scalar.value, radix: 16)
                 text += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits

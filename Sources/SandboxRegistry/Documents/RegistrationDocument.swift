@@ -20,29 +20,31 @@ public import FoundationEssentials
 ///       "labels": {}, "annotations": {} } ] }
 /// ```
 ///
-/// Required are `version`; the sandbox's `id`, `metadata` (all of it), `runtime` and `directory`; a container's `id`
-/// and `metadata`. An infra container without `metadata` is `POD` with the sandbox's attempt. `createdAt` (RFC 3339)
-/// defaults to now, a container's to its sandbox's; a container's `runtime` to its sandbox's; `stopSignal` (a name or
-/// a number) to SIGTERM. A namespace without a path is the host's or the infra container's own; so is `shm`.
-/// Missing, duplicate, ill-typed and unknown fields are errors.
+/// Required fields: `version`; the sandbox's `id`, `metadata` (all of it), `runtime` and `directory`; a container's
+/// `id` and `metadata`. An infra container without `metadata` gets the name `POD` and the sandbox's attempt.
+/// `createdAt` (RFC 3339) defaults to the current time for a sandbox, and to the sandbox's for a container; a
+/// container's `runtime` defaults to the sandbox's; `stopSignal` (a name or a number) defaults to SIGTERM. A namespace
+/// without a path is the host's or the infra container's own; so is the shared memory if `shm` is absent. Missing,
+/// duplicate, ill-typed and unknown fields are errors.
 public struct RegistrationDocument: Sendable, Equatable {
-    /// The document's version that this module reads and writes.
+    /// The version of the document that this module reads and writes.
     public static let version = 1
     /// The longest document, in bytes.
     public static let maximumBytes = 1 << 20
 
     public var sandbox: Sandbox
-    /// The infra container first, where there is one.
+    /// The infra container comes first, if there is one.
     public var containers: [Container]
 
-    /// A document of records; only what a document can say is written: no state, identities, boot id or start times.
+    /// A document of records. Only what a document can express is written: no state, identities, boot id or start
+    /// times.
     public init(sandbox: Sandbox, containers: [Container]) {
         self.sandbox = sandbox
         self.containers = containers
     }
 
-    /// Reads one document. `now` stands for a `createdAt` that is absent. A `pid` becomes a process with start
-    /// time 0: who registers it looks at the process and says which one it is.
+    /// Reads one document. `now` is used if `createdAt` is absent. A `pid` becomes a process with start time 0: the
+    /// caller that registers it must look at the process to identify it.
     public init(json: Data, now: Date = Date()) throws(DocumentError) {
         guard json.count <= Self.maximumBytes else {
             throw DocumentError("", "the document has \(json.count) bytes; expected at most \(Self.maximumBytes)")
@@ -62,10 +64,10 @@ public struct RegistrationDocument: Sendable, Equatable {
         do { try RecordCheck(sandbox, containers).run() } catch { throw DocumentError(error.field, error.problem) }
     }
 
-    /// The document as UTF-8 text with its fields in the order above; equal records give equal bytes. Namespaces
-    /// that are closed are left out.
+    /// The document as UTF-8 text with its fields in the order above; equal records give equal bytes. Closed namespaces
+    /// are left out.
     public func json() -> Data { Data(value.pretty.utf8) }
 
-    /// The same on one line, which a newline ends.
+    /// The same on one line, with a newline at its end.
     public func line() -> Data { Data((value.compact + "\n").utf8) }
 }

@@ -1,16 +1,17 @@
 /// A lock of an open file as the kernel lists it (proc_locks(5)).
 struct KernelLock: Equatable {
-    /// Device and inode in the kernel's own words: `fe:00:16225130`. They are not always those of stat(2).
+    /// Device and inode as the kernel prints them: `fe:00:16225130`. They are not always those of stat(2).
     let file: String
-    /// The first byte.
+    /// The first locked byte.
     let start: Int64
 
     var inode: UInt64? { file.split(separator: ":").last.flatMap { UInt64($0) } }
 
-    /// Every such lock of the machine; nil where they cannot be seen.
+    /// All such locks of the machine; nil if they cannot be read.
     static func all() -> [KernelLock]? { SystemCalls.kernelText("/proc/locks").map(parse) }
 
-    /// `1: OFDLCK ADVISORY  READ -1 fe:00:16225130 1099511627776 1099511627776`; `->` before the kind of one that waits.
+    /// An example: `1: OFDLCK ADVISORY  READ -1 fe:00:16225130 1099511627776 1099511627776`. A lock that waits has `->`
+    /// before its kind.
     static func parse(_ text: [UInt8]) -> [KernelLock] {
         let kind = Array(" OFDLCK ".utf8)
         return text.split(separator: UInt8(ascii: "\n")).compactMap { line in

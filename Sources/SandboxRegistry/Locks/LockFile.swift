@@ -1,11 +1,12 @@
 internal import Synchronization
 
-/// The file by which processes keep each other from working on one sandbox at once. It lies beside the registry, is made once,
-/// and stays.
+/// The file with which processes keep each other from working on one sandbox at the same time. It lies beside the
+/// registry, is created once, and stays.
 ///
-/// There is one rule, whatever the filesystem lets a process do. Who wants a sandbox locks the byte of its range so that others
-/// can (which a descriptor that is only read allows), and then looks whether others have. If so he lets go. So of two at once
-/// at least one sees the other. Each lock has a descriptor of its own; the kernel lets go when its process dies.
+/// One rule holds, whatever the filesystem allows a process to do. A process that wants a sandbox takes a shared lock
+/// on the sandbox's byte, which also works on a descriptor that is opened read-only, and then checks whether another
+/// process has locked the byte too. If so, it releases its lock. Of two processes that try at once, at least one
+/// therefore sees the other. Each lock has a descriptor of its own; the kernel releases the lock when the process dies.
 package final class LockFile: Sendable {
     static let suffix = "-lock"
 
@@ -13,7 +14,7 @@ package final class LockFile: Sendable {
     private let directory: Descriptor
     private let registryName: String
     private let name: String
-    /// To look whether locks are held, without the noise that opening and closing makes.
+    /// A descriptor that stays open for checking locks, so that a check need not open and close the file.
     private let probe = Mutex<Descriptor?>(nil)
 
     /// - Parameter registry: The registry's path, without symbolic links.
@@ -26,19 +27,20 @@ package final class LockFile: Sendable {
         directory = try Descriptor.directory(parent)
     }
 
-    /// Makes the file if it is not there: true then.
+    /// Creates the file if it does not exist; returns true if it was created.
     @discardableResult
     func make() throws(LockError) -> Bool {
         if directory.identity(of: name) != nil { return false }
-        // Releases up to 0.1 kept their locks there.
+        // Releases up to 0.1 kept their locks in this directory.
         directory.removeDirectory(registryName + ".locks")
         guard let made = try directory.newFile(name, ownedLike: registryName) else { return false }
-        // So that there is room for lines when the disk is full. Without them a holder has no name, and that is all.
+        // Reserves space for the lines, in case the disk is full later. Without that space only the holder's name is
+        // lost.
         made.write(Array((0..<LockSlots.count).map { _ in LockSlots.blank }.joined()), at: 0)
         return true
     }
 
-    /// Calls `body` with a byte of the file locked that nobody minds: so the kernel lists the file.
+    /// Calls `body` with a byte of the file locked that nothing else uses, so that the kernel lists the file.
     func shown(_ body: (LockedFile) throws(LockError) -> Void) throws(LockError) {
         let file = try open()
         let byte = LockSlots.byte(LockSlots.count)
@@ -46,9 +48,10 @@ package final class LockFile: Sendable {
         try body(LockedFile(identity: identity, byte: byte))
     }
 
-    /// Locks a sandbox; nil where another has it.
+    /// Locks a sandbox; nil if it is locked already.
     ///
-    /// - Parameter isOfRegistry: Whether a file is the one to lock: that of its path, and no other of this registry is still in use.
+    /// - Parameter isOfRegistry: Whether a file is the one to lock: it is the file at the lock file's path, and no
+    ///   other lock file of this registry is still in use.
     func attempt(
         _ range: LockRange, _ holder: LockHolder, isOfRegistry: (LockedFile) throws(LockError) -> Bool
     ) throws(LockError) -> SandboxHold? {
@@ -61,16 +64,16 @@ package final class LockFile: Sendable {
             let slot = Self.sign(file, range, holder)
             return SandboxHold(file: file, range: range, slot: slot)
         }
-        // Somebody replaces it all the time.
+        // The file is being replaced again and again.
         throw LockError(Self.stale)
     }
 
-    /// Whether somebody works on a sandbox, as far as this file tells.
+    /// Whether somebody works on a sandbox, as far as this file shows.
     func isHeld(_ range: LockRange) throws(LockError) -> Bool {
         try looking { (file) throws(LockError) in try file.isLockedByOther(range.work) }
     }
 
-    /// Who works on a sandbox; nil where nobody does, or he could not write his line.
+    /// The holder of a sandbox's lock; nil if nobody works on the sandbox, or if the holder could not write its line.
     func holder(_ range: LockRange) throws(LockError) -> LockHolder? {
         try looking { (file) throws(LockError) in
             guard try file.isLockedByOther(range.work) else { return nil }
@@ -82,7 +85,7 @@ package final class LockFile: Sendable {
         }
     }
 
-    /// The hashes of the sandboxes whose work ended with its process, and what each was.
+    /// The work that was cut short by the end of its process, by the hash of the sandbox's id.
     func abandoned() throws(LockError) -> [UInt64: String] {
         try looking { (file) throws(LockError) in
             let text = file.read(LockSlots.count * LockSlots.size, at: 0)
@@ -96,13 +99,14 @@ package final class LockFile: Sendable {
         }
     }
 
-    /// A wish that whoever works on a sandbox gives no grace, until it is let go.
+    /// Asks the holder of a sandbox's lock to give no grace, until the returned hold is released.
     func wish(_ range: LockRange) throws(LockError) -> SandboxHold? {
         let file = try open()
         return try file.share(range.hurry) ? SandboxHold(file: file, range: range, slot: nil) : nil
     }
 
-    /// The turn to do what is done before a sandbox's namespaces go; nil while a program that was given another turn still runs.
+    /// The turn to do what precedes the removal of a sandbox's namespaces; nil if a program that was given another turn
+    /// is still running.
     func turn(_ range: LockRange) throws(LockError) -> SandboxHold? {
         let file = try open()
         return try Self.take(file, range.hook) ? SandboxHold(file: file, range: range, slot: nil) : nil
@@ -122,7 +126,7 @@ package final class LockFile: Sendable {
     private func looking<Value>(_ body: (borrowing Descriptor) throws(LockError) -> Value) throws(LockError) -> Value {
         let result = probe.withLock { probe -> Result<Value, LockError> in
             do throws(LockError) {
-                // It is opened again where the file was replaced.
+                // Opens the file again if it was replaced.
                 if let known = probe?.identity, known == directory.identity(of: name) {
                 } else {
                     probe = try open()
@@ -135,13 +139,13 @@ package final class LockFile: Sendable {
         return try result.get()
     }
 
-    /// Locks a byte alone, by the rule above.
+    /// Locks a byte so that no other holder has it, by the rule above.
     private static func take(_ file: borrowing Descriptor, _ byte: Int64) throws(LockError) -> Bool {
         for _ in 0..<3 {
             guard try file.share(byte) else { return false }
             if try !file.isLockedByOther(byte) { return true }
             file.unlock(byte)
-            // Who only tries as this one does has let go by now.
+            // A competitor that was only trying, like this call, has released its lock by now.
             if try file.isLockedByOther(byte) { return false }
         }
         return false
@@ -162,7 +166,8 @@ package final class LockFile: Sendable {
         }
     }
 
-    /// Writes who holds the lock into a slot that nobody uses, and blanks what an earlier holder has left in another.
+    /// Writes the holder into a slot that nobody uses, and blanks the lines that earlier holders of the same lock left
+    /// in other slots.
     private static func sign(
         _ file: borrowing Descriptor, _ range: LockRange, _ holder: LockHolder
     ) -> Int? {
@@ -185,13 +190,13 @@ package final class LockFile: Sendable {
     }
 }
 
-/// A file on which a byte is locked, before it is known whether that is the registry's file.
+/// A file in which a byte is locked, before it is known whether it is the registry's lock file.
 struct LockedFile: Sendable {
     let identity: Descriptor.Identity
     let byte: Int64
 }
 
-/// A sandbox's lock, or a wish of who waits for it, until it is let go.
+/// A sandbox's lock, a request to the lock's holder, or a turn; held until it is released.
 package final class SandboxHold: Sendable {
     private let file: Mutex<Descriptor?>
     private let range: LockRange
@@ -205,18 +210,19 @@ package final class SandboxHold: Sendable {
 
     deinit { release() }
 
-    /// Lets go, once.
+    /// Releases the lock; further calls do nothing.
     package func release() {
         guard let held = file.withLock({ $0.take() }) else { return }
         if let slot { held.write(LockSlots.blank, at: LockSlots.offset(slot)) }
-        // A child that has not executed its program yet has the descriptor too: closing it would not be enough.
+        // A child process that has not executed its program yet also has the descriptor, so closing it would not be
+        // enough.
         for byte in [range.work, range.hurry, range.hook] { held.unlock(byte) }
     }
 
-    /// Leaves it to the programs that were given its descriptor: it is held until the last of them has ended.
+    /// Leaves the lock to the programs that inherited its descriptor: it is held until the last of them has ended.
     package func leaveToPrograms() { _ = file.withLock { $0.take() } }
 
-    /// For a program to inherit, while this is held; nil where it was let go.
+    /// The descriptor for a program to inherit; nil if the lock was released.
     package var descriptor: Int32? {
         file.withLock { file in
             guard file != nil else { return nil }
@@ -224,7 +230,7 @@ package final class SandboxHold: Sendable {
         }
     }
 
-    /// Whether somebody waits who wants no grace given.
+    /// Whether a process that waits has asked for no grace to be given.
     package var isHurried: Bool {
         file.withLock { file in
             guard file != nil else { return false }

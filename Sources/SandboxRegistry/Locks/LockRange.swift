@@ -1,33 +1,34 @@
-/// The bytes of the lock file that belong to one sandbox. None of them is ever read or written: they are only locked.
+/// The bytes of the lock file that belong to one sandbox. They are only locked, never read or written.
 ///
-/// Every range lies beyond the slots, at a hash of the sandbox's id. Two ids with the same hash, of which a node has none in
-/// practice, would wait for each other.
+/// Every range lies beyond the slots, at a hash of the sandbox's id. Two ids with the same hash would wait for each
+/// other; in practice a node has no such pair.
 struct LockRange: Sendable, Equatable {
-    /// A hash of the id (FNV-1a, 64 bits), which is the same in every release.
+    /// The id's hash (FNV-1a, 64 bits), which is the same in every release.
     let hash: UInt64
 
     init(_ sandbox: String) {
         hash = sandbox.utf8.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x0000_0100_0000_01b3 }
     }
 
-    /// Whoever works on the sandbox has this byte locked.
+    /// Locked by the process that works on the sandbox.
     var work: Int64 { base }
-    /// Whoever waits for the sandbox and wants no grace given has this byte locked.
+    /// Locked by a process that waits for the sandbox and wants no grace given.
     var hurry: Int64 { base + 1 }
-    /// A program that was started before the sandbox's namespaces go has this byte locked for as long as it runs.
+    /// Locked by a program that runs before the sandbox's namespaces are removed, for as long as it runs.
     var hook: Int64 { base + 2 }
 
     private var base: Int64 { 1 << 40 + Int64((hash ^ hash >> 56) & (1 << 56 - 1)) << 3 }
 }
 
-/// Who holds a sandbox's lock, and for what: a line of fixed length in the lock file.
+/// Who holds a sandbox's lock, and for what work: a line of fixed length in the lock file.
 ///
-/// A lock alone tells no pid. The line stays when its writer is killed, and then tells what was not finished.
+/// A lock itself does not tell its holder's pid. The line stays if its writer is killed, and then shows what was left
+/// unfinished.
 package struct LockHolder: Sendable, Equatable {
     package var pid: Int32
-    /// Clock ticks after boot, as in /proc/PID/stat: tells the process from a later one with its pid.
+    /// Clock ticks after boot, as in /proc/PID/stat. Tells the process from a later one with the same pid.
     package var startTime: UInt64
-    /// Such as `remove`: at most 15 bytes.
+    /// The kind of work, such as `remove`: at most 15 bytes.
     package var work: String
 
     package init(pid: Int32, startTime: UInt64, work: String) {
@@ -37,12 +38,12 @@ package struct LockHolder: Sendable, Equatable {
     }
 }
 
-/// The part of the lock file that has content: lines of `LockHolder`.
+/// The part of the lock file that has content: one `LockHolder` a line.
 enum LockSlots {
-    /// Bytes of a line, its newline included.
+    /// Bytes of a line, including its newline.
     static let size = 64
     static let count = 1024
-    /// How many slots, from the one of its hash on, a sandbox's line can be in.
+    /// How many consecutive slots, from the one at its hash, can hold a sandbox's line.
     static let candidates = 16
     static let blank = [UInt8](repeating: UInt8(ascii: " "), count: size - 1) + [UInt8(ascii: "\n")]
 
@@ -50,7 +51,7 @@ enum LockSlots {
         (Int(range.hash % UInt64(count)) + candidate) % count
     }
     static func offset(_ slot: Int) -> Int64 { Int64(slot * size) }
-    /// Whoever uses the slot has this byte locked.
+    /// Locked by the process that uses the slot.
     static func byte(_ slot: Int) -> Int64 { 1 << 20 + Int64(slot) }
 
     static func line(_ holder: LockHolder, _ range: LockRange) -> [UInt8] {
@@ -60,7 +61,7 @@ enum LockSlots {
         return text + blank[text.count...]
     }
 
-    /// nil where the slot is blank, or holds something else.
+    /// nil if the slot is blank, or its content is not a holder's line.
     static func read(_ line: ArraySlice<UInt8>) -> (hash: UInt64, holder: LockHolder)? {
         let fields = line.split { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\n") || $0 == 0 }
             .map { String(decoding: $0, as: UTF8.self) }

@@ -2,31 +2,31 @@ internal import GRDB
 internal import Synchronization
 
 extension Registry {
-    /// Keeps everybody else from working on a sandbox until it is let go; nil where another works on it.
+    /// Locks a sandbox until the hold is released; nil if somebody else works on it.
     ///
-    /// It may have to wait for the disk, not for who holds it.
+    /// This may wait for the disk, but never for the holder.
     package func lock(_ sandbox: String, as holder: LockHolder) throws(LockError) -> SandboxHold? {
         try lockFile.attempt(LockRange(sandbox), holder) { (file) throws(LockError) in try isToBeUsed(file) }
     }
 
-    /// Whether somebody works on a sandbox. The answer may be old when it comes.
+    /// Whether somebody works on a sandbox. The answer may be outdated when it arrives.
     package func isLocked(_ sandbox: String) throws(LockError) -> Bool { try lockFile.isHeld(LockRange(sandbox)) }
 
-    /// Who works on a sandbox; nil where nobody does, or he could not write down who he is.
+    /// The holder of a sandbox's lock; nil if nobody works on the sandbox, or if the holder could not write its line.
     package func lockHolder(of sandbox: String) throws(LockError) -> LockHolder? {
         try lockFile.holder(LockRange(sandbox))
     }
 
-    /// Tells whoever works on a sandbox to give no more grace, until it is let go.
+    /// Asks the holder of a sandbox's lock to give no more grace, until the returned hold is released.
     package func hurry(_ sandbox: String) throws(LockError) -> SandboxHold? { try lockFile.wish(LockRange(sandbox)) }
 
-    /// The turn to do what is done before a sandbox's namespaces go; nil while a program that was started in another turn still runs,
-    /// by whomever, and even where that process is dead.
+    /// The turn to do what precedes the removal of a sandbox's namespaces; nil if a program that any process started in
+    /// another turn is still running, even if that process is dead.
     package func programTurn(_ sandbox: String) throws(LockError) -> SandboxHold? {
         try lockFile.turn(LockRange(sandbox))
     }
 
-    /// The registered sandboxes on which somebody worked who was killed, and what that was: `remove` and the like.
+    /// The registered sandboxes whose lock's holder was killed at work, each with the kind of work, such as `remove`.
     package func abandonedWork() throws(RegistryError) -> [(sandbox: Sandbox, work: String)] {
         guard let abandoned = try? lockFile.abandoned(), !abandoned.isEmpty else { return [] }
         return try sandboxes().compactMap { sandbox in
@@ -39,14 +39,15 @@ extension Registry {
 
     // MARK: A lock file that was deleted
 
-    /// Makes the lock file, and notes which it is. Where there is no room for it now, there may be when it is needed.
+    /// Creates the lock file, and records its identity. If there is no space for it now, there may be when it is
+    /// needed.
     func makeLockFile() {
         guard (try? lockFile.make()) == true else { return }
         try? lockFile.shown { (file) throws(LockError) in _ = try isToBeUsed(file) }
     }
 
-    /// Somebody may have deleted the lock file while a sandbox was being worked on, so that there is another by now. The registry
-    /// knows every file that may still be in use; the kernel says which is.
+    /// The lock file may have been deleted and created again while a sandbox was being worked on. The registry records
+    /// every lock file that may still be in use; the kernel's list of locks shows which of them are.
     private func isToBeUsed(_ file: LockedFile) throws(LockError) -> Bool {
         if onlyLockFile.withLock({ $0 }) == file.identity { return true }
         let known = (try? knownLockFiles()) ?? []
@@ -62,7 +63,7 @@ extension Registry {
         let others = known.map(\.file).filter { $0 != own?.file }
         if locks.contains(where: { $0.start == file.byte && others.contains($0.file) }) { return false }
         let inUse = others.filter { other in locks.contains { $0.file == other } }
-        // Where it cannot be written, this is asked again the next time.
+        // If this cannot be written, it is checked again the next time.
         if let own, (try? keepLockFiles(inUse, own: own.file, file.identity)) != nil, inUse.isEmpty {
             onlyLockFile.withLock { $0 = file.identity }
         }

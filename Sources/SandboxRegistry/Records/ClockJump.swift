@@ -1,9 +1,9 @@
 public import FoundationEssentials
 internal import GRDB
 
-/// That the machine's clock was set forward: what was made before looks older than it is.
+/// A jump forward of the machine's clock: what was created before it looks older than it is.
 public struct ClockJump: Codable, Sendable, Equatable {
-    /// What was made up to then, by the clock as it was, was made before the jump.
+    /// Timestamps up to this one, by the clock as it was, are from before the jump.
     public var before: Date
     public var seconds: Double
 
@@ -13,7 +13,7 @@ public struct ClockJump: Codable, Sendable, Equatable {
     }
 }
 
-/// The clock, and the time since the boot, which nobody can set, at one moment.
+/// The clock, and the time since boot, which nobody can set, read at one moment.
 package struct ClockReading: Sendable {
     package var bootID: String
     package var wall: Date
@@ -28,11 +28,11 @@ package struct ClockReading: Sendable {
 }
 
 extension Registry {
-    /// What a clock may be corrected by without anybody having set it, in seconds.
+    /// The largest change, in seconds, that counts as an ordinary correction and not as somebody setting the clock.
     private static let slack = 2.0
 
-    /// Notes how the clock runs, and gives all jumps forward in this boot that were noted: the more often it is called, the more exactly.
-    /// What cannot be written is known to this call alone.
+    /// Records how the clock runs, and returns all recorded jumps forward in this boot. The more often it is called,
+    /// the more exact the jumps are. A jump that cannot be written is known to this call only.
     package func noteClock(_ now: ClockReading) throws(RegistryError) -> [ClockJump] {
         let offset = now.wall.timeIntervalSince1970 - now.sinceBoot
         let known = try read { database in
@@ -50,7 +50,7 @@ extension Registry {
         }
         let change = known.last.map { offset - $0 } ?? 0
         let jump = change > Self.slack ? ClockJump(before: now.wall - change, seconds: change) : nil
-        // The small ones add up to none.
+        // Small changes are recorded too, so that they do not add up to a jump.
         if known.last == nil || abs(change) > 0.1 {
             try? write { database in
                 try database.execute(sql: "DELETE FROM clock WHERE boot_id <> ?", arguments: [now.bootID])

@@ -1,12 +1,12 @@
 import FoundationEssentials
 
-/// What is wrong with a record, by the field's path in the registration document.
+/// A problem in a record, with the field's path in the registration document.
 struct RecordProblem: Error, Equatable {
     var field: String
     var problem: String
 }
 
-/// The rules that a sandbox and its containers keep, however they came: from a document or from a library's caller.
+/// The rules for a sandbox and its containers, whether they come from a document or from a caller of the library.
 struct RecordCheck {
     let sandbox: Sandbox
     let containers: [Container]
@@ -23,13 +23,13 @@ struct RecordCheck {
         }
     }
 
-    /// Throws the first problem of the sandbox, then of its containers, then between them.
+    /// Throws the first problem found: in the sandbox, then in its containers, then between them.
     func run() throws(RecordProblem) {
         try checkSandbox()
         try checkContainers()
     }
 
-    /// The same for containers that join a sandbox which is registered already.
+    /// The same for containers that are added to a registered sandbox.
     func checkContainers() throws(RecordProblem) {
         for (field, container) in zip(fields, containers) { try check(container, field) }
         try rule("infra", containers.count(where: \.isInfra) > 1 ? "is given twice; a pod has one" : nil)
@@ -110,7 +110,7 @@ struct RecordCheck {
 }
 
 extension Sandbox {
-    /// The SELinux levels that its processes and files carry: one, where both labels have the same.
+    /// The SELinux levels of the sandbox's processes and files: one, if both labels have the same level.
     var levels: [String] {
         let levels = [processLabel, mountLabel].compactMap { $0.isEmpty ? nil : SystemCalls.level(ofContext: $0) }
         return Set(levels).filter { !$0.isEmpty }.sorted()

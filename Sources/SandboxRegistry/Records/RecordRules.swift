@@ -1,5 +1,5 @@
-/// What ids, names and paths of records may look like. One place, because the document, the registry and
-/// the command line's arguments must agree with what the helper accepts.
+/// The rules for ids, names and paths of records. They are in one place because the document, the registry and the
+/// command line's arguments must agree with what the helper accepts.
 public enum RecordRules {
     /// The longest sandbox or container id, in bytes; the helper's own bound.
     public static let idBytes = 128
@@ -12,7 +12,7 @@ public enum RecordRules {
     /// The longest SELinux context, in bytes (a page, as in `/proc/PID/attr/current`).
     public static let contextBytes = 4095
 
-    /// The rule for ids, as a sentence's end: "expected …".
+    /// The rule for ids, as the end of a sentence: "expected …".
     public static let idRule =
         "1 to 128 of A-Z a-z 0-9 _ . + -, the first a letter, a digit or _"
 
@@ -28,8 +28,8 @@ public enum RecordRules {
         }
     }
 
-    /// What is wrong with the path of something to remove, or nil. It must be absolute and normalised, so that
-    /// equal places have equal paths, and never `/` itself.
+    /// What is wrong with the path of something to remove, or nil. The path must be absolute and normalised, so that
+    /// equal places have equal paths, and must not be `/` itself.
     public static func problem(path: String) -> String? {
         let rule = "; expected an absolute, normalised path without . and .."
         if path.isEmpty { return "is empty\(rule)" }
@@ -55,24 +55,24 @@ public enum RecordRules {
         return hasControl(name) ? "has a control character\(rule)" : nil
     }
 
-    /// C0, DEL and C1: none belongs in a name, and some steer the terminal that shows it.
+    /// C0, DEL and C1 characters: none belongs in a name, and terminals act on some of them.
     static func hasControl(_ text: String) -> Bool {
         text.unicodeScalars.contains { $0.value < 0x20 || (0x7f...0x9f).contains($0.value) }
     }
 
-    /// At most 64 characters, in quotes, everything but printable ASCII escaped: input that comes back in an error
-    /// must not steer a terminal or flood a log.
+    /// At most 64 characters, in quotes, with everything but printable ASCII escaped: input that is repeated in an
+    /// error must not control a terminal or flood a log.
     static func quoted(_ text: String) -> String {
         let shown = text.unicodeScalars.prefix(64).map { $0.escaped(asASCII: true) }.joined()
         return "\"\(shown)\"" + (text.unicodeScalars.count > 64 ? "…" : "")
     }
 
-    /// Whether it is an id as runtimes give: 64 lowercase hexadecimal digits.
+    /// Whether it is an id as runtimes generate them: 64 lowercase hexadecimal digits.
     static func isWholeHexID(_ id: String) -> Bool {
         id.utf8.count == 64 && id.utf8.allSatisfy(isLowercaseHexDigit)
     }
 
-    /// Whether it is an id that can be taken for the beginning of one of 64 digits, in either case.
+    /// Whether it is an id that could be mistaken for the beginning of a 64-digit id. Digits of either case count.
     static func isShortHexID(_ id: String) -> Bool {
         1...63 ~= id.utf8.count && id.utf8.allSatisfy { isLowercaseHexDigit($0) || 0x41...0x46 ~= $0 }
     }

@@ -1,6 +1,6 @@
 public import FoundationEssentials
 
-/// Where a sandbox is in its life. `removing` is durable and final: nothing leads back from it.
+/// The state of a sandbox. `removing` is durable and final: no other state can follow it.
 public enum SandboxState: String, Codable, Sendable {
     case ready, notReady, removing
 }
@@ -19,15 +19,17 @@ public struct PodMetadata: Codable, Sendable, Equatable, Hashable {
         self.attempt = attempt
     }
 
-    /// The name that the sandbox holds until it is forgotten. Different pods have different ones: an underscore within a part is `%5f`.
+    /// The name that the sandbox reserves until it is forgotten. Different pods have different reserved names: an
+    /// underscore within a part is written `%5f`.
     public var reservedName: String { [name, namespace, uid].map(Self.escaped).joined(separator: "_") + "_\(attempt)" }
 
-    /// A part of a reserved name. Names of Kubernetes have neither of the two characters, and stay as they are.
+    /// Escapes a part of a reserved name. Names of Kubernetes contain neither of the two characters, and stay
+    /// unchanged.
     static func escaped(_ part: String) -> String {
         part.replacing("%", with: "%25").replacing("_", with: "%5f")
     }
 
-    /// The pod's name and namespace from what is reserved; nil where it is no such name.
+    /// The pod's name and namespace from a reserved name; nil if it is not a pod's reserved name.
     public static func names(reserved: String) -> (name: String, namespace: String)? {
         let parts = reserved.split(separator: "_", omittingEmptySubsequences: false)
             .map { String($0.replacing("%5f", with: "_").replacing("%25", with: "%")) }
@@ -35,11 +37,12 @@ public struct PodMetadata: Codable, Sendable, Equatable, Hashable {
     }
 }
 
-/// What tells a file, directory or namespace from another that later has the same path.
+/// Tells a file, directory or namespace from a later one at the same path.
 public struct FileIdentity: Codable, Sendable, Equatable, Hashable {
     public var device: UInt64
     public var inode: UInt64
-    /// Nanoseconds since 1970; 0 where the filesystem keeps none. Of a namespace: its nsfs file's mtime, as its inode is used again.
+    /// Nanoseconds since 1970; 0 if the filesystem keeps no birth time. For a namespace, the mtime of its nsfs file,
+    /// because its inode is reused.
     public var birth: UInt64
 
     public init(device: UInt64, inode: UInt64, birth: UInt64) {
@@ -49,7 +52,7 @@ public struct FileIdentity: Codable, Sendable, Equatable, Hashable {
     }
 }
 
-/// The kinds of namespaces that a runtime pins beneath a path (namespaces(7)).
+/// The kinds of namespaces that a runtime pins at a path (namespaces(7)).
 public enum NamespaceKind: String, Codable, Sendable, CaseIterable {
     case network, ipc, uts
 }
@@ -58,7 +61,7 @@ public enum NamespaceKind: String, Codable, Sendable, CaseIterable {
 public struct NamespacePin: Codable, Sendable, Equatable {
     public var kind: NamespaceKind
     public var path: String
-    /// Deleted: its path may be another sandbox's by now and is not touched again.
+    /// Whether it was deleted. Its path may belong to another sandbox by now, and is not touched again.
     public var closed: Bool
     public var identity: FileIdentity?
 
@@ -70,34 +73,35 @@ public struct NamespacePin: Codable, Sendable, Equatable {
     }
 }
 
-/// A pod sandbox and all that must be gone before its name may be given again.
+/// A pod sandbox and everything that must be gone before its name can be reused.
 public struct Sandbox: Codable, Sendable, Equatable {
     public var id: String
     public var metadata: PodMetadata
-    /// In whole microseconds, which is what the registry keeps.
+    /// In whole microseconds, which is the registry's precision.
     public var createdAt: Date
     public var state: SandboxState
     /// The OCI runtime's name in the helper's policy.
     public var runtime: String
     public var directory: String
-    /// Of the directory itself, also where something was mounted over it when it was recorded; nil: there was none.
+    /// The identity of the directory itself, even if something was mounted over it when it was recorded; nil if there
+    /// was none.
     public var directoryIdentity: FileIdentity?
     /// The unique id of the mount that covered the directory then (STATX_MNT_ID_UNIQUE of statx(2), Linux 6.8).
     public var directoryMountID: UInt64?
-    /// The pod's own tmpfs, or `/dev/shm` where it uses the host's; nil where it has none.
+    /// The pod's own tmpfs, or `/dev/shm` if it uses the host's; nil if it has none.
     public var shm: String?
-    /// Of the directory that the shm covers; its birth is not known beneath a mount, and 0.
+    /// The identity of the directory that the shm covers. Its birth time cannot be read beneath a mount, and is 0.
     public var shmIdentity: FileIdentity?
-    /// The shm's own unique mount id.
+    /// The unique id of the shm's own mount.
     public var shmMountID: UInt64?
-    /// The namespaces that are pinned; none of a kind: the host's, or one that ends with the infra container.
+    /// The pinned namespaces. A kind that is missing is the host's, or ends with the infra container.
     public var namespaces: [NamespacePin]
     /// SELinux contexts (`user:role:type:level`), or empty.
     public var processLabel: String
     public var mountLabel: String
     public var labels: [String: String]
     public var annotations: [String: String]
-    /// The boot (`/proc/sys/kernel/random/boot_id`) that the processes and identities belong to; nil unknown.
+    /// The boot (`/proc/sys/kernel/random/boot_id`) to which the processes and identities belong; nil if unknown.
     public var bootID: String?
 
     public init(
@@ -126,12 +130,12 @@ public struct Sandbox: Codable, Sendable, Equatable {
         self.bootID = bootID
     }
 
-    /// The sandbox's directory with what tells it from another.
+    /// The sandbox's directory with its identity.
     public var ownDirectory: Container.Directory {
         Container.Directory(path: directory, identity: directoryIdentity, mountID: directoryMountID)
     }
 
-    /// Whether `shm` is the host's, which is nobody's to unmount.
+    /// Whether `shm` is the host's, which no removal may unmount.
     public var usesHostShm: Bool { shm == Sandbox.hostShm }
     /// The host's shared memory mount (shm_overview(7)).
     public static let hostShm = "/dev/shm"

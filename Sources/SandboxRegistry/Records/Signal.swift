@@ -5,7 +5,7 @@ public enum Signal {
     /// The numbers that a process can be sent.
     public static let range: ClosedRange<UInt8> = 1...64
 
-    /// The number of `SIGTERM`, `TERM`, `SIGRTMIN+3` or `15`; nil for what is no signal.
+    /// The number of `SIGTERM`, `TERM`, `SIGRTMIN+3` or `15`; nil if the text is not a signal.
     public static func number(named text: String) -> UInt8? {
         if let number = UInt8(text), text.utf8.first != UInt8(ascii: "+") {
             return range.contains(number) ? number : nil
@@ -24,7 +24,7 @@ public enum Signal {
         return nil
     }
 
-    /// `SIGTERM`, `SIGRTMIN+3`; the number itself where it has no name (32, 33: the C library's own).
+    /// `SIGTERM`, `SIGRTMIN+3`; the number itself if it has no name (32 and 33, which the C library uses itself).
     public static func name(of number: UInt8) -> String {
         switch number {
         case 1...31: "SIG\(names[Int(number) - 1])"

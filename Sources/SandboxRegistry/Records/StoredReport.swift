@@ -4,7 +4,7 @@ public import FoundationEssentials
 public struct StoredReport: Sendable, Equatable {
     public var sandboxID: String
     public var podName: String
-    /// In whole microseconds, which is what the registry keeps.
+    /// In whole microseconds, which is the registry's precision.
     public var startedAt: Date
     /// Seconds.
     public var duration: Double

@@ -1,16 +1,16 @@
 package import FoundationEssentials
 
 extension Date {
-    /// The nearest whole microsecond, so that a record reads back equal to what was written.
+    /// The nearest whole microsecond, so that a stored record reads back equal to what was written.
     var inMicroseconds: Date { Date(microseconds: microseconds) }
 
-    /// Microseconds since 1970, at most ±100,000 years: a date from elsewhere must not trap here.
+    /// Microseconds since 1970, limited to ±100,000 years, because a date from outside must not trap here.
     var microseconds: Int64 { Int64((timeIntervalSince1970.clamped * 1_000_000).rounded()) }
 
     init(microseconds: Int64) { self.init(timeIntervalSince1970: Double(microseconds) / 1_000_000) }
 
-    /// RFC 3339. Foundation's parser alone takes February 30, hour 25 and trailing text, so only the calendar's
-    /// arithmetic is left to it, and its answer has to read like the question.
+    /// Parses RFC 3339. Foundation's parser alone accepts February 30, hour 25 and trailing text, so only the
+    /// calendar's arithmetic is left to it, and its result must format back to the input.
     package init?(rfc3339 text: String) {
         var rest = Array(text.utf8)[...]
         guard rest.count >= 20, rest.allSatisfy({ $0 < 0x80 }) else { return nil }
@@ -31,7 +31,7 @@ extension Date {
         self.init(microseconds: whole.microseconds + micros - offset * 1_000_000)
     }
 
-    /// RFC 3339 in UTC, with six digits of a second where it is not whole.
+    /// RFC 3339 in UTC, with six digits after the point if the second is not whole.
     var rfc3339: String {
         let fraction = ((microseconds % 1_000_000) + 1_000_000) % 1_000_000
         let whole = Date(microseconds: microseconds - fraction)

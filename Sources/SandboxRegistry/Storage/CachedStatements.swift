@@ -1,6 +1,6 @@
 internal import GRDB
 
-// Preparing a statement takes longer than most of these take to run, so a connection keeps those that it has prepared.
+// Preparing a statement takes longer than running most of these, so a connection caches the statements it has prepared.
 
 extension Database {
     func perform(sql: String, arguments: StatementArguments = StatementArguments()) throws {

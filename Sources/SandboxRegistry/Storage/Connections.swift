@@ -4,17 +4,17 @@ internal import Foundation
 internal import GRDB
 internal import Synchronization
 
-/// SQLite's connections of one registry: one that writes at a time, and some that read and wait for no writer.
+/// The SQLite connections of one registry: one at a time writes, and several read without waiting for a writer.
 ///
-/// In a process that has the registry open nothing but SQLite opens or closes its file: closing any descriptor of it drops all
-/// locks of the process on it (fcntl(2)).
+/// While a process has the registry open, nothing but SQLite may open or close its file: closing any descriptor of it
+/// drops all locks that the process has on it (fcntl(2)).
 final class Connections: Sendable {
     /// How a file was opened.
     enum Access: Sendable, Equatable {
-        /// As usual.
+        /// The file can be read and written.
         case full
-        /// Without room for SQLite's two other files, or on a filesystem that is mounted read-only. Each transaction opens it anew: the
-        /// next may find it better.
+        /// There is no space for SQLite's two other files, or the filesystem is mounted read-only. Each transaction
+        /// opens the file anew, because the next one may find full access.
         case reduced
     }
 
@@ -30,14 +30,14 @@ final class Connections: Sendable {
     }
 
     private static let most = 5
-    /// Without symbolic links.
+    /// The path with symbolic links resolved.
     private let path: String
-    /// The one used last is used next: most processes need no other.
+    /// The connections not in use. The most recently used one is taken first; most processes need no other.
     private let idle = Mutex<[Connection]>([])
     private let places = DispatchSemaphore(value: most)
     private let writing = DispatchSemaphore(value: 1)
 
-    /// Opens the file, makes what is missing in it, and throws what is wrong with it.
+    /// Opens the file, creates what is missing in it, and throws if something is wrong with it.
     init(_ path: String) throws {
         self.path = path
         let first = try Self.open(path)
@@ -46,7 +46,7 @@ final class Connections: Sendable {
 
     func read<Value>(_ body: (Database) throws -> Value) throws -> Value {
         try using { connection in
-            // GRDB's own would have SQLite refuse to write, which takes longer than most of what is read here.
+            // GRDB's own read makes SQLite refuse to write, which takes longer than most of the reads here.
             try connection.database.unsafeRead { try Self.transaction(.deferred, $0, body) }
         }
     }
@@ -57,8 +57,8 @@ final class Connections: Sendable {
         return try using { connection in
             guard connection.access == .full else { throw Self.refusal(path) }
             return try connection.database.writeWithoutTransaction { database in
-                // Synchronous FULL syncs the log when a transaction commits, and with it all that were before.
-                // It cannot be set inside a transaction.
+                // With synchronous FULL, SQLite syncs the log when a transaction commits, and with it all earlier
+                // transactions. It cannot be set inside a transaction.
                 if connection.durability.withLock({ $0 }) != durability {
                     try database.execute(sql: "PRAGMA synchronous = \(durability == .processes ? "NORMAL" : "FULL")")
                     connection.durability.withLock { $0 = durability }
@@ -70,7 +70,8 @@ final class Connections: Sendable {
         }
     }
 
-    /// Has what is in the log be in the file too, whatever becomes of the log. Readers are in its way, and each only for a moment.
+    /// Copies the log into the file, so that its content survives whatever happens to the log. Readers block this, each
+    /// only for a moment.
     private static func copyLog(_ database: Database) {
         let deadline = ContinuousClock.now + .seconds(1)
         while let row = try? Row.fetchOne(database, sql: "PRAGMA wal_checkpoint(PASSIVE)") {
@@ -103,7 +104,7 @@ final class Connections: Sendable {
         return try value.get()
     }
 
-    /// Why nothing can be written.
+    /// Why the registry cannot be written.
     private static func refusal(_ path: String) -> RegistryError {
         let directory = (path as NSString).deletingLastPathComponent
         let refusal =
@@ -113,8 +114,8 @@ final class Connections: Sendable {
 
     // MARK: Opening
 
-    /// SQLite waits for a lock as long as it was told, but not where processes that open a new file both want to
-    /// change its journal mode: then one is refused at once, and has only to try again.
+    /// SQLite waits for a lock up to its timeout, except if processes that open a new file change its journal mode at
+    /// the same time: one of them then fails at once, and only has to try again.
     private static func open(_ path: String) throws -> Connection {
         let clock = ContinuousClock()
         let deadline = clock.now + .seconds(Registry.busyTimeout)
@@ -127,26 +128,27 @@ final class Connections: Sendable {
         }
     }
 
-    /// A removal must be able to read its records whatever has become of the disk, and may be what makes room.
+    /// A removal must be able to read its records whatever the state of the disk, because the removal may be what frees
+    /// space.
     private static func openOnce(_ path: String) throws -> Connection {
         do {
             let database = try make(path)
             let isReadOnly = try database.unsafeRead { (database) throws in database.isReadOnlyFile }
             return Connection(database, isReadOnly ? .reduced : .full)
         } catch let error as DatabaseError where lacksRoom(error) {
-            // Nothing beside the file itself says anything: then it is all, and needs no lock while nobody can write.
+            // The log is missing or empty, so the file itself is complete, and needs no lock because nobody can write.
             if SystemCalls.isMissingOrEmpty(path + "-wal") {
                 let name = path.addingPercentEncoding(withAllowedCharacters: .urlPathAllowed) ?? path
                 do {
                     return Connection(try make(path, as: "file:\(name)?immutable=1"), .reduced)
                 } catch is DatabaseError {}
             }
-            // Without shared memory it is read by one process at a time, for the time of a transaction.
+            // Without shared memory, one process at a time can read the file, for the length of a transaction.
             do { return Connection(try make(path, alone: true), .reduced) } catch is DatabaseError { throw error }
         }
     }
 
-    /// Whether SQLite's two other files, or room in them, could not be had.
+    /// Whether SQLite could not get its two other files, or space in them.
     private static func lacksRoom(_ error: DatabaseError) -> Bool {
         [.SQLITE_CANTOPEN, .SQLITE_READONLY, .SQLITE_FULL, .SQLITE_IOERR].contains(error.resultCode)
     }
@@ -155,13 +157,14 @@ final class Connections: Sendable {
         var configuration = Configuration()
         configuration.prepareDatabase { database in
             if alone { try database.execute(sql: "PRAGMA locking_mode = EXCLUSIVE") }
-            // The two files stay, empty, so that they need no inode when none is left, and nobody who could not make them.
+            // Keeps the two files, empty, so that they need not be created when no inode is left, or by a user who may
+            // not create them.
             database.keepLog()
             try database.execute(sql: "PRAGMA journal_size_limit = 0")
         }
         configuration.busyMode = .timeout(Registry.busyTimeout)
         configuration.label = "podreap.registry"
-        // Not GRDB's pool: that writes to the file each time it is opened.
+        // Not GRDB's pool, because that writes to the file each time it is opened.
         let database = try DatabaseQueue(path: name ?? path, configuration: configuration)
         let version = try database.writeWithoutTransaction { database -> Int in
             switch try Schema.look(database) {
@@ -179,7 +182,7 @@ final class Connections: Sendable {
         return version == Schema.version ? database : try migratedCopy(of: database)
     }
 
-    /// An earlier podreap's registry where nothing can be written: in memory.
+    /// A migrated copy in memory of an earlier podreap's registry that cannot be written.
     private static func migratedCopy(of database: DatabaseQueue) throws -> DatabaseQueue {
         let copy = try DatabaseQueue()
         try database.backup(to: copy)

@@ -1,6 +1,6 @@
-/// Finds what SQLite says nothing of: it reads its log up to the first frame with a wrong checksum, and takes what lies behind for never
-/// written. That is right where a process or the power was lost while it wrote; but where whole transactions of the same log follow,
-/// the log was damaged after it had been written.
+/// Finds damage that SQLite does not report. SQLite reads its log up to the first frame with a wrong checksum, and
+/// treats what follows as never written. That is correct if a process or the power was lost while the log was being
+/// written; but if whole transactions of the same log follow, the log was damaged after it had been written.
 ///
 /// The format: https://www.sqlite.org/fileformat.html#the_write_ahead_log
 struct LogCheck {
@@ -10,7 +10,7 @@ struct LogCheck {
     private static let headerSize = 32
     private static let frameHeaderSize = 24
 
-    /// How many transactions lie behind damage, where SQLite does not read them.
+    /// How many transactions follow the damage, so that SQLite does not read them.
     static func unreadable(in log: [UInt8]) -> Int {
         guard log.count > headerSize + frameHeaderSize else { return 0 }
         return LogCheck(log).unreadable
@@ -21,7 +21,7 @@ struct LogCheck {
         let magic = Self.bigEndian(log, 0)
         isBigEndian = magic == 0x377f_0683
         let size = Int(Self.bigEndian(log, 8))
-        // Every registry has pages of 4 KiB: SQLite's default, where the log's own word is lost.
+        // If the log's page size is lost, 4 KiB is right: SQLite's default, which every registry has.
         pageSize = (512...65536).contains(size) && size & (size - 1) == 0 ? size : 4096
     }
 
@@ -31,7 +31,7 @@ struct LogCheck {
         let count = (log.count - Self.headerSize) / frameSize
         guard count > 0 else { return 0 }
         let isHeaderRight = sum(of: 0..<24, after: Sum(0, 0)) == stored(at: 24)
-        // Frames of an earlier use of the file have other salts.
+        // Frames from an earlier use of the file have other salts.
         let salts = isHeaderRight ? self.salts(at: 16) : self.salts(at: Self.headerSize + 8)
         var isRead = isHeaderRight
         var transactions = 0
@@ -42,7 +42,7 @@ struct LogCheck {
             found = sum(of: start + Self.frameHeaderSize..<start + frameSize, after: found)
             let isRight = self.salts(at: start + 8) == salts && found == stored(at: start + 16)
             if !isRight { isRead = false }
-            // The last frame of a transaction has the file's size after it.
+            // The last frame of a transaction holds the file's size after the transaction.
             if isRight, !isRead, Self.bigEndian(log, start + 4) != 0 { transactions += 1 }
         }
         return transactions
@@ -78,16 +78,16 @@ struct LogCheck {
 }
 
 extension Registry {
-    /// Looks at SQLite's log before SQLite does, which would say nothing. A damaged one is kept beside the registry, so that everybody
-    /// hears of it until somebody has seen to it.
+    /// Checks SQLite's log before SQLite opens it, because SQLite does not report damage. A damaged log is copied
+    /// beside the registry, and every user of the registry is warned until somebody removes the copy.
     ///
-    /// What `register` has acknowledged is in the registry's file itself, so that it does not go with the log.
+    /// What `register` has acknowledged is in the registry's file itself, so it is not lost with the log.
     static func keepDamagedLog(of registry: String) {
         let path = registry + "-wal"
         guard !SystemCalls.isMissingOrEmpty(path), !KernelLock.isOpenedBySQLite(registry + "-shm"),
             let log = SystemCalls.kernelText(path), LogCheck.unreadable(in: log) > 0
         else { return }
-        // Somebody may have begun to write it meanwhile.
+        // Another process may have begun to write the log, so it is read again.
         SystemCalls.pause(milliseconds: 20)
         guard SystemCalls.kernelText(path) == log else { return }
         let slash = registry.lastIndex(of: "/")
@@ -101,7 +101,7 @@ extension Registry {
 
     private static let damagedSuffix = "-wal-damaged"
 
-    /// What whoever uses the registry should hear: a sentence each.
+    /// Warnings for every user of the registry, one sentence each.
     public var warnings: [String] {
         let kept = resolvedPath + Self.damagedSuffix
         guard !SystemCalls.isMissing(kept) else { return [] }
@@ -115,7 +115,8 @@ extension Registry {
 }
 
 extension KernelLock {
-    /// Whether some process has a SQLite database open whose shared memory this file is: each has a lock on its byte 128.
+    /// Whether some process has the SQLite database open to which this shared-memory file belongs: each such process
+    /// locks byte 128.
     static func isOpenedBySQLite(_ sharedMemory: String) -> Bool {
         guard let inode = SystemCalls.inode(of: sharedMemory), let text = SystemCalls.kernelText("/proc/locks") else {
             return false

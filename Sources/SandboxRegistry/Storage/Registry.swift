@@ -2,35 +2,36 @@ internal import Foundation
 internal import GRDB
 internal import Synchronization
 
-/// What podreap knows of the sandboxes of a node: one SQLite file, which several processes may have open.
+/// What podreap records about the sandboxes of a node: one SQLite file, which several processes may have open at once.
 ///
-/// Each call is one transaction: it happens as a whole or not at all, and what it returns was true at one instant.
-/// Calls block for the time of that transaction, at most `busyTimeout` longer where another process writes.
+/// Each call is one transaction: it happens as a whole or not at all, and what it returns was true at one instant. A
+/// call blocks for the time of its transaction, and at most `busyTimeout` longer if another process writes.
 public final class Registry: Sendable {
     /// Seconds that a call waits for another process's transaction.
     public static let busyTimeout = 5.0
     /// The most ids that an error lists.
     public static let maximumCandidates = 16
-    /// The newest reports that are kept, and of one pod so many: one that is stuck does not push out all others'.
+    /// How many of the newest reports are kept in all and of one pod; a stuck pod does not displace the others'
+    /// reports.
     public static let keptReports = 1000
     public static let keptReportsOfPod = 20
 
     public let path: String
-    /// The same without symbolic links.
+    /// The path with symbolic links resolved.
     let resolvedPath: String
-    /// Keeps two from working on one sandbox.
+    /// Keeps two processes from working on one sandbox at once.
     let lockFile: LockFile
-    /// The lock file, once it is known that no other of this registry is in use.
+    /// The lock file's identity, once it is known that no other lock file of this registry is in use.
     let onlyLockFile = Mutex<Descriptor.Identity?>(nil)
     private let connections: Connections
 
-    /// Opens the registry at `path`, or makes it with mode 0600 in a directory that must exist. SQLite keeps two
-    /// files beside it (`-wal`, `-shm`), so its directory must be writable too. On a full filesystem, and on one that is mounted
-    /// read-only, the registry can be read, and what would be written throws `.full` or `.notWritable`.
+    /// Opens the registry at `path`, or creates it with mode 0600; its directory must exist. SQLite keeps two files
+    /// beside it (`-wal`, `-shm`), so the directory must be writable too. On a full filesystem, or one that is mounted
+    /// read-only, the registry can still be read, and writing throws `.full` or `.notWritable`.
     public init(path: String) throws(RegistryError) {
         try Self.prepareFile(path)
         self.path = path
-        // Whatever name it is opened by, SQLite's two files and the lock file lie beside the file itself.
+        // SQLite's two files and the lock file lie beside the file itself, whatever name it is opened by.
         let resolved = SystemCalls.resolved(path) ?? path
         resolvedPath = resolved
         Self.keepDamagedLog(of: resolved)
@@ -45,17 +46,17 @@ public final class Registry: Sendable {
         makeLockFile()
     }
 
-    /// How much a transaction must outlive.
+    /// What a transaction must survive.
     enum Durability {
-        /// The end of this process and of every other. After a power loss it may be undone, in order with the later ones.
+        /// The end of this process and of every other. A power loss may undo it, together with the later ones.
         case processes
-        /// A power loss, too: waits for the disk once.
+        /// A power loss too: waits for the disk once.
         case power
-        /// Damage of SQLite's log as well: waits for the disk twice more.
+        /// Damage to SQLite's log as well: waits for the disk twice more.
         case medium
     }
 
-    /// One transaction that `body` writes nothing in.
+    /// Runs `body` in one transaction; `body` writes nothing.
     func read<Value>(_ body: (Database) throws -> Value) throws(RegistryError) -> Value {
         do { return try connections.read(body) } catch { throw RegistryError(error, path: path) }
     }
@@ -66,18 +67,18 @@ public final class Registry: Sendable {
         do { return try connections.write(durability, body) } catch { throw RegistryError(error, path: path) }
     }
 
-    /// Closing a descriptor of the file drops every lock that this process has on it (fcntl(2)), SQLite's too;
-    /// so none may be open but SQLite's when another thread comes to open the registry.
+    /// Closing any descriptor of the file drops every lock that this process has on it (fcntl(2)), including SQLite's.
+    /// This lock makes sure that only SQLite has the file open when another thread opens the registry.
     private static let creating = Mutex(())
 
-    /// SQLite opens what it may not write read-only and says so only later; so this looks first.
+    /// SQLite opens a file that it may not write as read-only and reports this only later, so it is checked here first.
     private static func prepareFile(_ path: String) throws(RegistryError) {
         let parent = (path as NSString).deletingLastPathComponent
         let directory = parent.isEmpty ? "." : parent
         guard SystemCalls.kind(of: directory) == .directory else {
             throw .noDirectory(path: path, directory: directory)
         }
-        // What is on a filesystem that cannot be written can be read.
+        // A registry on a filesystem that cannot be written can still be read.
         let isThere = SystemCalls.kind(of: path) == .regular
         func isInTheWay(_ errno: Int32) -> Bool { !(isThere && errno == SystemCalls.readOnlyFilesystem) }
         if let errno = SystemCalls.refusal(toWrite: directory, search: true), isInTheWay(errno) {
@@ -96,7 +97,7 @@ public final class Registry: Sendable {
         }
     }
 
-    /// Reads the whole file and throws `.corrupt` with SQLite's first finding where it is damaged.
+    /// Reads the whole file; throws `.corrupt` with SQLite's first finding if it is damaged.
     public func verify() throws(RegistryError) {
         try read { database in
             let finding = try String.fetchOne(database, sql: "PRAGMA integrity_check(1)")

@@ -7,11 +7,12 @@ public enum RegistryError: Error, Sendable, Equatable, CustomStringConvertible {
 
     /// The registry's directory does not exist.
     case noDirectory(path: String, directory: String)
-    /// This process is root, and others decide what is in the registry's directory, or where the path to it leads.
+    /// This process is root, and other users control what is in the registry's directory, or where the path to it
+    /// leads.
     case exposed(path: String, problem: String)
-    /// The path names something that is no regular file.
+    /// The path names something that is not a regular file.
     case notAFile(path: String)
-    /// A file or its directory cannot be written; `errno` is 0 where only SQLite knows more.
+    /// A file or its directory cannot be written; `errno` is 0 if only SQLite knows the reason.
     case notWritable(path: String, errno: Int32)
     /// Not a database, or a damaged one.
     case corrupt(path: String, detail: String)
@@ -28,12 +29,12 @@ public enum RegistryError: Error, Sendable, Equatable, CustomStringConvertible {
 
     /// No sandbox or container can have this id.
     case invalidID(String, problem: String)
-    /// Several sandboxes' ids begin so; at most `Registry.maximumCandidates` of them.
+    /// Several sandboxes' ids have this beginning; at most `Registry.maximumCandidates` of them are listed.
     case ambiguous(prefix: String, candidates: [String])
     case unknownSandbox(id: String)
-    /// A field of a record breaks a rule; the field is given as in the registration document.
+    /// A field of a record breaks a rule; `field` is its path in the registration document.
     case invalidRecord(field: String, problem: String)
-    /// The id is registered already, in that pod.
+    /// The id is already registered, in that pod.
     case idHeld(Kind, id: String, pod: String)
     /// The name is reserved by the sandbox or container `holder`.
     case nameHeld(Kind, name: String, holder: String)
@@ -41,7 +42,7 @@ public enum RegistryError: Error, Sendable, Equatable, CustomStringConvertible {
     case pathHeld(path: String, by: String, holder: String)
     /// Nothing can be registered into this sandbox any more.
     case beingRemoved(id: String)
-    /// The sandbox has no namespace that is pinned there.
+    /// The sandbox has no namespace that is pinned at this path.
     case unknownNamespace(path: String, sandbox: String)
     /// The sandbox still has these workload containers and cannot be forgotten.
     case containersLeft(sandbox: String, containers: [String])
@@ -68,7 +69,7 @@ public enum RegistryError: Error, Sendable, Equatable, CustomStringConvertible {
             "the registry \(path) was locked by another process for more than \(Int(Registry.busyTimeout)) s; try again"
         case .full(let path): "the registry \(path) cannot be written: no space is left on its filesystem; free some"
         case .failed(let path, let detail): "the registry \(path) failed: \(detail)"
-        // What a problem is about is quoted in it already, where that may be short.
+        // Some problems begin with the id already, quoted and possibly shortened.
         case .invalidID(let id, let problem):
             "invalid id: " + (problem.hasPrefix("\"") ? problem : "\(RecordRules.quoted(id)) \(problem)")
         case .ambiguous(let prefix, let candidates):
@@ -88,7 +89,7 @@ public enum RegistryError: Error, Sendable, Equatable, CustomStringConvertible {
         }
     }
 
-    /// Exactly `limit` may have been cut: then it says so.
+    /// A list of exactly `limit` ids may have been cut, so it ends with an ellipsis.
     private static func list(_ ids: [String], of limit: Int) -> String {
         ids.prefix(limit).joined(separator: ", ") + (ids.count >= limit ? ", …" : "")
     }
@@ -104,7 +105,8 @@ public enum RegistryError: Error, Sendable, Equatable, CustomStringConvertible {
         }
     }
 
-    /// From what a transaction threw: an error of ours, a record's, or SQLite's (https://www.sqlite.org/rescode.html).
+    /// Converts what a transaction threw: this module's own error, a record's, or SQLite's
+    /// (https://www.sqlite.org/rescode.html).
     init(_ error: any Error, path: String) {
         if let error = error as? RecordProblem {
             self = .invalidRecord(field: error.field, problem: error.problem)

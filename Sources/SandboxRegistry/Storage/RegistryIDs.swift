@@ -1,21 +1,23 @@
 internal import GRDB
 
-/// Which beginnings of ids are taken for the ids themselves. An id always stands for itself, before any longer one.
+/// Which beginnings of ids are accepted in place of whole ids. A whole id always takes precedence over longer ids.
 ///
-/// A caller that keeps ids may name one that was removed long ago, and must not mean a longer one that begins so. Only where no
-/// id can look like a beginning is a beginning no id: among ids of 64 lowercase hexadecimal digits, as runtimes give them, on a
-/// node where no shorter id of hexadecimal digits was ever registered.
+/// A caller that stores ids may name a sandbox that was removed long ago, which must not select a longer id with the
+/// same beginning. A beginning is therefore accepted only where no whole id can look like one: among ids of 64
+/// lowercase hexadecimal digits, as runtimes generate them, on a node where no shorter id of hexadecimal digits was
+/// ever registered.
 public enum Beginnings: Sendable {
-    /// None: the text is an id.
+    /// No beginnings: the text is a whole id.
     case none
-    /// For what acts, and is called by people and by programs: 12 to 63 lowercase hexadecimal digits of an id of 64.
+    /// For operations that change something, called by people and by programs: 12 to 63 lowercase hexadecimal digits of
+    /// a 64-digit id.
     case forActing
-    /// For what only looks, and is called by people and by programs: the same from the first digit on.
+    /// For operations that only read, called by people and by programs: the same, from the first digit on.
     case forLooking
-    /// Any that only one id has: to ask which id somebody means, and nothing else.
+    /// Any beginning that only one id has: only for asking which id somebody means.
     case any
 
-    /// Whether such a text may be a beginning at all.
+    /// Whether a text can be such a beginning at all.
     fileprivate func take(_ text: String) -> Bool {
         switch self {
         case .none: false
@@ -25,24 +27,26 @@ public enum Beginnings: Sendable {
         }
     }
 
-    /// Whether they begin ids of 64 digits only.
+    /// Whether these beginnings stand for 64-digit ids only.
     fileprivate var areOfDigits: Bool { self == .forActing || self == .forLooking }
 }
 
-/// What stays true of a registry for ever.
+/// A fact about a registry that stays true for ever.
 enum Mark: String {
-    /// An id of 1 to 63 hexadecimal digits and nothing else was registered once, of a sandbox or a container.
+    /// An id of a sandbox or a container that consists of 1 to 63 hexadecimal digits was registered once.
     case shortHexID = "short-hex-id"
 }
 
 extension Registry {
-    /// The sandbox with this id; nil where there is none. Throws `.invalidID` where no sandbox can have it, also for an empty one.
+    /// The sandbox with this id; nil if there is none. Throws `.invalidID` if no sandbox can have the id, or if it is
+    /// empty.
     public func sandbox(_ id: String) throws(RegistryError) -> Sandbox? { try resolve(id, .none) }
 
-    /// The sandbox that a text means: the one with this id, or the only one whose id begins so.
+    /// The sandbox that a text stands for: the one with this id, or the only one whose id has this beginning.
     ///
-    /// - Returns: nil where there is none; else compare its id with the text, and say what was meant.
-    /// - Throws: `.invalidID` where no id can begin so, also for an empty text; `.ambiguous` where several do.
+    /// - Returns: nil if there is none; otherwise compare its id with the text, and say which sandbox was meant.
+    /// - Throws: `.invalidID` if no id can have this beginning, or if the text is empty; `.ambiguous` if several ids
+    ///   have it.
     public func resolve(_ text: String, _ beginnings: Beginnings) throws(RegistryError) -> Sandbox? {
         if let problem = RecordRules.problem(id: text) { throw .invalidID(text, problem: problem) }
         return try read { database in
@@ -52,13 +56,13 @@ extension Registry {
         }
     }
 
-    /// The workload container with this id, with its sandbox; nil where there is none. Infra containers come and go with their
-    /// sandboxes, so none is found. Throws as `sandbox(_:)` does.
+    /// The workload container with this id, and its sandbox; nil if there is none. Infra containers are not found,
+    /// because they come and go with their sandboxes. Throws as `sandbox(_:)` does.
     public func container(_ id: String) throws(RegistryError) -> (sandbox: Sandbox, container: Container)? {
         try resolve(container: id, .none)
     }
 
-    /// The workload container that a text means, as `resolve` finds a sandbox.
+    /// The workload container that a text stands for, found as `resolve(_:_:)` finds a sandbox.
     public func resolve(
         container text: String, _ beginnings: Beginnings
     ) throws(RegistryError) -> (sandbox: Sandbox, container: Container)? {
@@ -68,19 +72,20 @@ extension Registry {
             guard let id = try Self.only(Self.containerIDs, text, beginnings, database) else { return nil }
             return try Self.sandbox(ofWorkload: id, database).map { (id, $0) }
         }
-        // It may be forgotten between the transactions: then there is none.
+        // The container may have been forgotten between the two transactions; the result is then nil.
         guard let found, let sandbox = try sandbox(found.sandbox),
             let container = try containers(of: sandbox.id).first(where: { $0.id == found.id })
         else { return nil }
         return (sandbox, container)
     }
 
-    /// The sandboxes' ids that begin so, in order, at most `maximumCandidates`: to tell who typed a beginning where an id is wanted.
+    /// The sandbox ids with this beginning, in order, at most `maximumCandidates`: to inform a caller that typed a
+    /// beginning where a whole id is required.
     public func sandboxIDs(beginning text: String) throws(RegistryError) -> [String] {
         try read { database in try Self.ids(Self.sandboxIDs, text, database) }
     }
 
-    /// Sets the mark where one of these ids, which are being registered, ends that beginnings stand for ids.
+    /// Sets the mark if one of these ids, which are being registered, is short: beginnings are then no longer accepted.
     static func noteShortIDs(_ ids: [String], _ database: Database) throws {
         guard ids.contains(where: RecordRules.isShortHexID) else { return }
         try database.perform(
@@ -91,11 +96,11 @@ extension Registry {
     private static let containerIDs = "SELECT id FROM container WHERE id >= ? AND id < ? ORDER BY id LIMIT ?"
 
     private static func ids(_ query: String, _ text: String, _ database: Database) throws -> [String] {
-        // DEL sorts after everything that an id may have.
+        // DEL sorts after every character that an id may contain.
         try database.strings(sql: query, arguments: [text, text + "\u{7f}", maximumCandidates])
     }
 
-    /// The one id that begins so, where such beginnings are taken.
+    /// The only id with this beginning; nil if there is none, or if such beginnings are not accepted.
     private static func only(
         _ query: String, _ text: String, _ beginnings: Beginnings, _ database: Database
     ) throws -> String? {
@@ -108,7 +113,7 @@ extension Registry {
         return id
     }
 
-    /// Also where a registry of version 1 can only be read: that has no marks.
+    /// True for a registry of version 1 that can only be read, because it has no marks.
     private static func isSet(_ mark: Mark, _ database: Database) throws -> Bool {
         guard try database.tableExists("mark") else { return true }
         return try database.row(sql: "SELECT 1 FROM mark WHERE name = ?", arguments: [mark.rawValue]) != nil

@@ -1,15 +1,16 @@
 package import Ownership
 
-// A process works in the registry's directory as that directory's owner. Root that worked there would follow what the owner, who may be under an
-// attacker's control, puts in its way: links at the names of files that it opens, makes, gives away or deletes. So a root process becomes
-// the owner before it opens a registry, and `Registry` refuses it otherwise. What takes root's eyes stays root and has the records from
-// a process that became the owner (CONTRIBUTING.md, "podreap as root").
+// A process works in the registry's directory as that directory's owner. If root worked there, it would follow what the
+// owner, who may be under an attacker's control, puts in its way: links at the names of files that it opens, creates,
+// gives away or deletes. A root process therefore becomes the owner before it opens a registry, and `Registry` refuses
+// to open it otherwise. A process that needs root's view of the node stays root, and gets the records from a process
+// that became the owner (CONTRIBUTING.md, "podreap as root").
 
 extension Registry {
-    /// The user whom this process has to become before it opens the registry at `path`: its directory's owner, where this
-    /// process is root and that owner is not. nil: nobody, also where there is no directory.
+    /// The user that this process must become before it opens the registry at `path`: its directory's owner, if this
+    /// process is root and the owner is not. nil if it need not become another user, or if there is no directory.
     ///
-    /// Throws `.exposed` where somebody beside root and the owner decides what the path leads to.
+    /// Throws `.exposed` if somebody besides root and the owner controls where the path leads.
     package static func ownerToBecome(_ path: String) throws(RegistryError) -> ProcessUser? {
         guard ProcessUser.isRoot, let directory = PathTrust.ofDirectory(holding: path, followsLink: true) else {
             return nil
@@ -25,7 +26,7 @@ extension Registry {
         return owner
     }
 
-    /// Throws where this process is root, and the directory is not its own.
+    /// Throws if this process is root and the directory does not belong to root.
     static func checkOwner(_ path: String) throws(RegistryError) {
         if let owner = try ownerToBecome(path) {
             throw .exposed(path: path, problem: "its directory belongs to the user \(owner.user); open it as that user")

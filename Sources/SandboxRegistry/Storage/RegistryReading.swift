@@ -1,6 +1,6 @@
 internal import GRDB
 
-/// A container whose cgroup is another's too, or lies beneath or above another's.
+/// A container whose cgroup is the same as another container's, or lies beneath or above it.
 public struct CgroupSharer: Sendable, Equatable {
     /// The cgroup that was asked about.
     public var path: String
@@ -16,7 +16,7 @@ public struct CgroupSharer: Sendable, Equatable {
     }
 }
 
-/// An absolute path and all that it lies beneath, but for the root.
+/// An absolute path and all directories above it, except the root.
 func pathsAbove(_ path: String) -> [String] {
     var above = [path]
     while let slash = above.last?.lastIndex(of: "/"), slash != path.startIndex {
@@ -37,7 +37,8 @@ extension Registry {
         }
     }
 
-    /// The containers that are not forgotten yet, as they were registered. Empty for an unknown sandbox.
+    /// The containers of a sandbox that are not forgotten yet, as they were registered; empty if the sandbox is
+    /// unknown.
     public func containers(of sandboxID: String) throws(RegistryError) -> [Container] {
         try read { database in
             let directories = try database.rows(
@@ -61,9 +62,10 @@ extension Registry {
         }
     }
 
-    /// The other registered containers, of any sandbox, whose cgroup is one of these paths, lies beneath one, or above one.
+    /// The other registered containers, of any sandbox, whose cgroup is one of these paths, or lies beneath or above
+    /// one.
     ///
-    /// - Parameter id: The container whose cgroups the paths are.
+    /// - Parameter id: The container to which the cgroups at these paths belong.
     public func sharers(
         of paths: [String], besides id: String
     ) throws(RegistryError) -> [CgroupSharer] {
@@ -72,7 +74,7 @@ extension Registry {
             var found: [CgroupSharer] = []
             for path in paths {
                 let above = pathsAbove(path)
-                // "0" follows "/" in ASCII: between the two lies all that is beneath.
+                // "0" follows "/" in ASCII, so every path beneath lies between the two.
                 let rows = try database.rows(
                     sql: """
                         SELECT container, path FROM cgroup
@@ -86,7 +88,8 @@ extension Registry {
         }
     }
 
-    /// The SELinux levels that registered sandboxes carry, and how many each; a level is free once it is not here.
+    /// The SELinux levels of registered sandboxes, each with its number of sandboxes; a level that is not listed is
+    /// free.
     public func levelsInUse() throws(RegistryError) -> [(level: String, sandboxes: Int)] {
         try read { database in
             try database.rows(sql: "SELECT level, count(*) AS held FROM level GROUP BY level ORDER BY level")

@@ -18,8 +18,8 @@ extension Registry {
         }
     }
 
-    /// Registers further containers into a sandbox: all or nothing. Throws `.beingRemoved` from the moment that its
-    /// removal was marked. Survives a power loss.
+    /// Registers further containers into a sandbox: all or nothing. Throws `.beingRemoved` once the sandbox is marked
+    /// as being removed. Survives a power loss.
     package func register(_ containers: [Container], into sandboxID: String) throws(RegistryError) {
         try write(.medium) { database in
             guard let sandbox = try Self.sandbox(sandboxID, database) else {
@@ -61,13 +61,13 @@ extension Registry {
             arguments: [kind.rawValue, name, holder, sandbox])
     }
 
-    /// The removal of one sandbox must not delete what is another's: no path may be, contain, or lie beneath one that
-    /// another sandbox still has. The host's shm is no one's.
+    /// The removal of one sandbox must not delete what belongs to another: no path may be, contain, or lie beneath a
+    /// path that another sandbox still has. The host's shm belongs to no sandbox.
     private static func refuseHeldPaths(_ paths: [String], of sandbox: String, _ database: Database) throws {
         for path in paths where path != Sandbox.hostShm {
             let above = pathsAbove(path)
             let marks = databaseQuestionMarks(count: above.count)
-            // "0" follows "/" in ASCII: between the two lies all that is beneath.
+            // "0" follows "/" in ASCII, so every path beneath lies between the two.
             let row = try database.row(
                 sql: """
                     SELECT path, sandbox FROM place

@@ -1,22 +1,21 @@
 internal import GRDB
 
 extension Registry {
-    /// Marks a sandbox as being removed, for good: nothing can be registered into it from here on. Marking twice is
-    /// fine.
+    /// Marks a sandbox as being removed, permanently: from now on nothing can be registered into it. Idempotent.
     ///
-    /// Survives a power loss, unlike the steps that follow: were the mark lost, a pod with half of its directories
-    /// deleted would look ready, and take containers. A lost step is only seen again and found done. So a removal
-    /// waits for the disk once, here, and may do it while it asks for the containers' states.
+    /// Survives a power loss, unlike the steps that follow. If the mark were lost, a pod with half of its directories
+    /// deleted would look ready, and accept containers. A later step that is lost is only repeated and found done. A
+    /// removal therefore waits for the disk once, here, and may do so while it asks for the containers' states.
     package func markRemoving(_ id: String) throws(RegistryError) {
         try write(.power) { database in
             try Self.requireSandbox(id, database)
-            // A mark that is there was synced when it was made, and writing nothing costs nothing.
+            // An existing mark was synced when it was made, and a transaction that writes nothing costs nothing.
             try database.perform(
                 sql: "UPDATE sandbox SET state = 'removing' WHERE id = ? AND state <> 'removing'", arguments: [id])
         }
     }
 
-    /// Marks a sandbox as stopped. One that is being removed stays so.
+    /// Marks a sandbox as stopped. A sandbox that is being removed stays so.
     package func markNotReady(_ id: String) throws(RegistryError) {
         try write { database in
             try Self.requireSandbox(id, database)
@@ -25,7 +24,7 @@ extension Registry {
         }
     }
 
-    /// Notes that the namespace pinned at `path` was deleted. Closing twice is fine.
+    /// Records that the namespace pinned at `path` was deleted. Idempotent.
     package func closeNamespace(_ path: String, of id: String) throws(RegistryError) {
         try write { database in
             try Self.requireSandbox(id, database)
@@ -39,8 +38,9 @@ extension Registry {
         }
     }
 
-    /// Forgets a container whose remains are gone, and releases its name; the infra container's name stays reserved
-    /// until its sandbox is forgotten. Forgetting an unknown container is fine: somebody did.
+    /// Forgets a container of which nothing is left, and releases its name; the infra container's name stays reserved
+    /// until its sandbox is forgotten. Does nothing if the container is unknown, because somebody else has forgotten
+    /// it.
     package func forgetContainer(_ id: String) throws(RegistryError) {
         try write { database in
             try database.perform(
@@ -53,7 +53,8 @@ extension Registry {
         }
     }
 
-    /// Records cgroups of a container that was registered before it had them; those that are known, and an unknown container's, are not.
+    /// Records cgroups of a container that was registered before it had them. Ignores cgroups that are recorded
+    /// already, and an unknown container.
     package func recordCgroups(_ cgroups: [String: FileIdentity], of id: String) throws(RegistryError) {
         try write { database in
             for (path, identity) in cgroups {
@@ -68,8 +69,8 @@ extension Registry {
         }
     }
 
-    /// Leaves a cgroup to one of those that live in it or beneath it, so that the last one's end removes it. Doing so twice, or for a
-    /// container whose own it is too, or that is unknown, is fine.
+    /// Leaves a cgroup to a container that lives in it or beneath it, so that it is removed when the last such
+    /// container ends. Idempotent; does nothing if the cgroup is the heir's own too, or if the heir is unknown.
     package func bequeathCgroup(
         _ path: String, _ identity: FileIdentity, to heir: String
     ) throws(RegistryError) {
@@ -89,7 +90,7 @@ extension Registry {
         try read { database in Set(try database.strings(sql: "SELECT container FROM inherited_cgroup", arguments: [])) }
     }
 
-    /// What others have left to a container: nothing that is in those cgroups is its own.
+    /// The cgroups that others have left to a container. Nothing in those cgroups belongs to the container.
     package func inheritedCgroups(of id: String) throws(RegistryError) -> [(path: String, identity: FileIdentity)] {
         try read { database in
             try database.rows(
@@ -103,9 +104,9 @@ extension Registry {
         }
     }
 
-    /// Forgets a sandbox of which nothing is left, in one transaction: its infra container's and its own name are
-    /// released, its level is counted down, and the report is kept. Throws `.containersLeft` while it still has
-    /// workload containers. Returns false, and keeps no report, where the sandbox is unknown: somebody else was first.
+    /// Forgets a sandbox of which nothing is left, in one transaction: releases its own and its infra container's name,
+    /// counts down its level, and stores the report. Throws `.containersLeft` while it still has workload containers.
+    /// Returns false, and stores no report, if the sandbox is unknown, because somebody else was first.
     @discardableResult
     package func forgetSandbox(_ id: String, report: StoredReport) throws(RegistryError) -> Bool {
         try write { database in

@@ -2,12 +2,12 @@ import FoundationEssentials
 internal import GRDB
 
 extension Registry {
-    /// Keeps a report, of its pod the newest `keptReportsOfPod`, and of all the newest `keptReports`.
+    /// Stores a report. Keeps the newest `keptReportsOfPod` of its pod, and the newest `keptReports` of all pods.
     package func keepReport(_ report: StoredReport) throws(RegistryError) {
         try write { database in try Self.keep(report, database) }
     }
 
-    /// The newest `limit` reports, newest first; with `id`, of the sandbox that has or had just this id.
+    /// The newest `limit` reports, newest first; with `id`, only those of the sandbox that has or had exactly this id.
     public func reports(limit: Int, of id: String? = nil) throws(RegistryError) -> [StoredReport] {
         try read { database in
             try Self.reports(
@@ -15,18 +15,18 @@ extension Registry {
         }
     }
 
-    /// The newest `limit` reports, newest first, of the sandboxes whose id or pod name begins so: for people, as a beginning may
-    /// be that of others' ids and names, too.
+    /// The newest `limit` reports, newest first, of the sandboxes whose id or pod name has this beginning. For people
+    /// only, because other sandboxes' ids and names may have the same beginning.
     public func reports(limit: Int, matching beginning: String) throws(RegistryError) -> [StoredReport] {
         try read { database in
-            // Compared by substr, because a name may hold what LIKE and GLOB take for wildcards.
+            // Compared with substr, because a name may contain the wildcards of LIKE and GLOB.
             try Self.reports(
                 "substr(sandbox, 1, length(?1)) = ?1 OR substr(pod_name, 1, length(?1)) = ?1",
                 arguments: [beginning], limit: limit, database)
         }
     }
 
-    /// The newest `limit` reports, newest first, of pods of this name, in this namespace where one is given.
+    /// The newest `limit` reports, newest first, of pods with this name, and in this namespace if one is given.
     public func reports(limit: Int, ofPod name: String, in namespace: String?) throws(RegistryError) -> [StoredReport] {
         let beginning = PodMetadata.escaped(name) + "_" + (namespace.map { PodMetadata.escaped($0) + "_" } ?? "")
         return try read { database in
@@ -35,7 +35,7 @@ extension Registry {
         }
     }
 
-    /// The ids of sandboxes with reports that begin so, in order, at most `maximumCandidates`.
+    /// The ids with this beginning of sandboxes that have reports, in order, at most `maximumCandidates`.
     public func reportedIDs(beginning text: String) throws(RegistryError) -> [String] {
         try read { database in
             try database.strings(
@@ -60,7 +60,7 @@ extension Registry {
     }
 
     static func keep(_ report: StoredReport, _ database: Database) throws {
-        // SQLite has no NaN: it becomes NULL.
+        // SQLite has no NaN and stores it as NULL.
         try database.perform(
             sql: """
                 INSERT INTO report (sandbox, pod_name, started_at, duration, outcome, body) VALUES (?, ?, ?, ?, ?, ?)
@@ -69,7 +69,7 @@ extension Registry {
                 report.sandboxID, report.podName, report.startedAt.microseconds,
                 report.duration.isNaN ? 0 : report.duration, report.outcome, report.body,
             ])
-        // Attempts of one pod differ in the number at the end alone.
+        // The names of a pod's attempts differ only in the number at their end.
         try database.perform(
             sql: """
                 DELETE FROM report WHERE number IN (

@@ -1,7 +1,7 @@
 import FoundationEssentials
 internal import GRDB
 
-// Records to rows and back. The tables' own checks make every conversion here hold.
+// Conversions of records to rows and back. The tables' own checks make every conversion here valid.
 
 extension Sandbox {
     func insert(_ database: Database) throws {
@@ -22,7 +22,7 @@ extension Sandbox {
         }
     }
 
-    /// What is the sandbox's own, without its containers' directories.
+    /// The sandbox's own paths, without its containers' directories.
     var places: [PlaceRow] {
         let shm = shm.map { PlaceRow(role: PlaceRow.shm, path: $0, identity: shmIdentity, mountID: shmMountID) }
         let own = PlaceRow(
@@ -163,7 +163,7 @@ struct CgroupRow {
 }
 
 extension FileIdentity {
-    /// nil where the columns are NULL.
+    /// nil if the columns are NULL.
     fileprivate init?(_ row: Row, _ device: String, _ inode: String, _ birth: String?) {
         guard let device = row[device] as Int64?, let inode = row[inode] as Int64? else { return nil }
         self.init(
@@ -182,7 +182,7 @@ extension PlaceRow {
     }
 }
 
-/// Labels and annotations as the registry keeps them.
+/// Parses labels or annotations as the registry stores them.
 private func stringMap(_ text: String) throws -> [String: String] {
     guard case .object(let members) = try JSONReader.read(Array(text.utf8)) else { return [:] }
     var map: [String: String] = [:]

@@ -1,17 +1,18 @@
 internal import GRDB
 
-/// The registry's tables. Versions count in `user_version`; each is one function, never changed once released.
+/// The registry's tables. `user_version` holds the schema's version; each version is one function, which never changes
+/// once it is released.
 enum Schema {
-    /// "podr": tells the registry from any other database (PRAGMA application_id).
+    /// "podr": tells the registry from any other SQLite database (PRAGMA application_id).
     static let applicationID = 0x706f_6472
     static let version = migrations.count
 
     private static let migrations: [@Sendable (Database) throws -> Void] = [version1, version2]
 
-    /// What a file is, before anything is written to it.
+    /// What a file contains, before anything is written to it.
     enum Finding { case empty, registry(version: Int), foreign }
 
-    /// Looks in one transaction: another process may be making the tables meanwhile.
+    /// Reads in one transaction, because another process may be creating the tables at the same time.
     static func look(_ database: Database) throws -> Finding {
         var finding = Finding.foreign
         try database.inTransaction(.deferred) {
@@ -28,8 +29,8 @@ enum Schema {
         return finding
     }
 
-    /// Brings the schema up to date in one transaction, so that of several processes that open a new file one
-    /// migrates and the others find it done. (GRDB's migrator looks outside the transaction that it then acts in.)
+    /// Brings the schema up to date in one transaction: of several processes that open a new file, one migrates it and
+    /// the others find it migrated. (GRDB's migrator checks the version outside the transaction in which it migrates.)
     static func migrate(_ database: Database) throws {
         try database.inTransaction(.immediate) {
             let found = try Int.fetchOne(database, sql: "PRAGMA user_version") ?? 0
@@ -46,8 +47,9 @@ enum Schema {
         try make(tables, database)
     }
 
-    /// Identities beside names, NULL in what version 1 has recorded; and what is true of the registry for ever. Version 1 made no marks, and keeps no trace of a container that was removed alone: where
-    /// it has registered anything, that may have been a short id.
+    /// Adds identities beside names, which are NULL in what version 1 recorded, and marks, which stay true for ever.
+    /// Version 1 made no marks, and keeps no trace of a container that was removed alone: if it has registered
+    /// anything, that may have been a short id, so the mark is set.
     private static func version2(_ database: Database) throws {
         try make([marks, lockFiles, inheritedCgroups, clocks].joined(separator: "\n"), database)
         try database.execute(
@@ -71,7 +73,8 @@ enum Schema {
         try reserveAnew(database)
     }
 
-    /// Version 1 joined the parts of a name by underscores, so that two names with underscores in them could be the same.
+    /// Version 1 joined the parts of a name with underscores and did not escape those within a part, so that two
+    /// different names could be reserved as the same. This computes the reserved names again.
     private static func reserveAnew(_ database: Database) throws {
         func part(_ column: String) -> String { "replace(replace(\(column), '%', '%25'), '_', '%5f')" }
         let pod = ["name", "namespace", "uid"].map { part("sandbox.\($0)") }.joined(separator: " || '_' || ")
@@ -94,7 +97,7 @@ enum Schema {
         try database.execute(sql: hasStrictTables(library) ? tables : loose(tables))
     }
 
-    /// The lock files that may be in use: one, unless somebody deletes it (RegistryLocks.swift).
+    /// The lock files that may be in use: one, unless somebody has deleted it (RegistryLocks.swift).
     static let lockFiles = """
         CREATE TABLE lock_file (
             file TEXT PRIMARY KEY NOT NULL,
@@ -103,7 +106,8 @@ enum Schema {
         ) STRICT, WITHOUT ROWID;
         """
 
-    /// How the clock ran in this boot: what it showed, in seconds since 1970, less the seconds since the boot; and where it was set forward.
+    /// For this boot, the clock's time in seconds since 1970 less the seconds since boot, and each jump forward of the
+    /// clock.
     static let clocks = """
         CREATE TABLE clock (
             boot_id TEXT PRIMARY KEY NOT NULL,
@@ -117,8 +121,8 @@ enum Schema {
         ) STRICT, WITHOUT ROWID;
         """
 
-    /// Since SQLite 3.37. An older one makes and opens tables without, which are the same but that they would take a value of
-    /// another type, which nothing here writes.
+    /// Strict tables exist since SQLite 3.37. An older SQLite creates and opens the tables without STRICT. They then
+    /// also accept values of another type, which this module never writes.
     static func hasStrictTables(_ library: String) -> Bool {
         let numbers = library.split(separator: ".").compactMap { Int($0) }
         return !numbers.lexicographicallyPrecedes([3, 37])
@@ -128,7 +132,8 @@ enum Schema {
         tables.replacing(") STRICT, ", with: ") ").replacing(") STRICT;", with: ");")
     }
 
-    /// Cgroups that containers left which went while others lived beneath them: the last of those removes them, if nobody is in them.
+    /// Cgroups of removed containers in or beneath which other containers still lived. The last of those containers
+    /// removes the cgroup, if no process is in it.
     static let inheritedCgroups = """
         CREATE TABLE inherited_cgroup (
             container TEXT NOT NULL REFERENCES container (id) ON DELETE CASCADE,
