@@ -102,9 +102,12 @@ extension Installation {
                     remedy: "chmod 0600 \(quoted(registryPath))"))
         }
         switch registry {
-        case .good(let sandboxes):
+        case .good(let sandboxes, let warnings):
             checks.append(
                 Check("registry", .good, "\(registryPath) is sound, with \(count(sandboxes, "sandbox", "sandboxes"))"))
+            checks += warnings.map {
+                Check("registry-log", .warning, $0, remedy: "podreap ps, podreap discover; then remove that file")
+            }
         case .notThereYet:
             checks.append(Check("registry", .good, "\(registryPath) is made when the first sandbox is registered"))
         case .bad(let error): checks.append(Check("registry", .failed, "\(error)"))

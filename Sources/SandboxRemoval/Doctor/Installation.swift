@@ -23,7 +23,8 @@ public struct Installation: Sendable {
 
     /// The state of the registry.
     public enum RegistryState: Sendable, Equatable {
-        case good(sandboxes: Int)
+        /// The registry can be read. `warnings` are sentences on what may have been lost.
+        case good(sandboxes: Int, warnings: [String] = [])
         /// The registry is created when the first sandbox is registered.
         case notThereYet
         case bad(RegistryError)
@@ -120,7 +121,7 @@ public struct Installation: Sendable {
         do throws(RegistryError) {
             let registry = try Registry(path: path)
             try registry.verify()
-            return .good(sandboxes: try registry.sandboxes().count)
+            return .good(sandboxes: try registry.sandboxes().count, warnings: registry.warnings)
         } catch {
             return .bad(error)
         }

@@ -47,8 +47,7 @@ struct Explain: RegistryCommand {
     /// The pod's records; nil if everything was already printed or handed over.
     private func records() throws -> PodRecords? {
         if try needsOwner { return try fromOwner(PodRecords.self, "explain", [pod]) }
-        // No helper is used, so its path does not matter.
-        let orchestrator = try Orchestrator(path: common.registryPath, helper: "")
+        let orchestrator = try common.openWithoutHelper()
         guard let sandbox = try orchestrator.registry.find(pod) else {
             try tellOfGone(orchestrator.registry)
             if handsOver { handOver(PodRecords?.none) }

@@ -31,8 +31,7 @@ struct GC: AsyncParsableCommand, RegistryCommand {
 
     func run() async throws {
         guard !handsOver else {
-            // No helper is used, so its path does not matter.
-            return handOver(try Orchestrator(path: common.registryPath, helper: "").garbageRecords())
+            return handOver(try common.openWithoutHelper().garbageRecords())
         }
         if remove { Stream.queueAll() }
         let garbage = try collection()

@@ -44,8 +44,7 @@ struct Plan: RegistryCommand {
             }
             throw RegistryError.unknownSandbox(id: id)
         }
-        // No helper is used, so its path does not matter.
-        let orchestrator = try Orchestrator(path: common.registryPath, helper: "")
+        let orchestrator = try common.openWithoutHelper()
         let sandbox = try orchestrator.registry.require(id)
         guard let plan = try orchestrator.plan(sandbox.id) else { throw RegistryError.unknownSandbox(id: sandbox.id) }
         return plan

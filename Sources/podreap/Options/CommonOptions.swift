@@ -22,6 +22,13 @@ struct CommonOptions: ParsableArguments {
         registry.sayWarnings()
         return registry
     }
+
+    /// An orchestrator for what needs no helper: the helper's path does not matter.
+    func openWithoutHelper() throws(RegistryError) -> Orchestrator {
+        let orchestrator = try Orchestrator(path: registryPath, helper: "")
+        orchestrator.registry.sayWarnings()
+        return orchestrator
+    }
 }
 
 /// Further options of commands that use a helper.

@@ -88,6 +88,24 @@ import Testing
         }
     }
 
+    /// Every command says that a log of SQLite's was damaged, until somebody has removed what was kept of it.
+    @Test func aDamagedLogIsSaidByEveryCommand() throws {
+        try withPodNode { node in
+            let pod = try node.pod()
+            #expect(try node.register(pod).status == 0)
+            let kept = node.registryPath + "-wal-damaged"
+            try Data().write(to: URL(filePath: kept))
+            let warning = "the registry's log was found damaged, and is kept in"
+            for command in [["ps"], ["inspect", pod.id], ["plan", pod.id], ["explain", pod.id], ["history"], ["gc"]] {
+                #expect(try node.podreap(command).errors.contains("podreap: warning: \(warning)"), "\(command)")
+            }
+            #expect(try node.podreap(["doctor"]).output.contains(warning))
+            #expect(try node.podreap(["remove", pod.id]).errors.contains(warning))
+            try FileManager.default.removeItem(atPath: kept)
+            #expect(try !node.podreap(["ps"]).errors.contains(warning))
+        }
+    }
+
     /// Another process holds the registry's lock for a moment: it is waited for just so long, however late waits may end where
     /// podreap comes from.
     @Test func lockedForAMoment() throws {

@@ -43,6 +43,12 @@ struct DiagnosisTests {
         #expect(Set(Self.good.checks.map(\.name)).count == Self.good.checks.count)
     }
 
+    @Test func aDamagedLogThatWasKept() throws {
+        let check = try check("registry-log") { $0.registry = .good(sandboxes: 1, warnings: ["its log was damaged"]) }
+        #expect(check.status == .warning)
+        #expect(check.text == "its log was damaged")
+    }
+
     @Test func whatIsWrongWithThisProcess() throws {
         #expect(try check("tracer") { $0.process.tracer = 7 }.text.contains("process 7"))
         #expect(try check("proc") { $0.process.seesOthers = false }.remedy?.contains("hidepid=off") == true)
