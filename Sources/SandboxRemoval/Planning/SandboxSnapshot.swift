@@ -47,7 +47,8 @@ public struct SandboxSnapshot: Sendable {
     static func processes(
         of container: Container, sharers: [CgroupSharer] = []
     ) throws(ObservationError) -> Processes {
-        let evidence = try ContainerEvidence.gather(container, sharers: sharers)
+        // A living init process decides the step, so its cgroups are not read: on a node with cgroup version 1 there are ten.
+        let evidence = try ContainerEvidence.gather(container, sharers: sharers, briefly: true)
         switch evidence.recorded {
         case .notRecorded, .seen(_, .hidden): return .unknown
         case .seen(let process, .alive): return .running(process)
