@@ -158,10 +158,10 @@ struct DaemonContext: Sendable {
         jobs.isOver
             ? RPCError(
                 code: .unavailable,
-                message: "podreapd ends before its job on \(printable(id)) does: call again, for the next one goes on")
+                message: "podreapd ends before its work on \(printable(id)) does: call again, for the next one goes on")
             : RPCError(
                 code: .deadlineExceeded,
-                message: "the call ended before its job did: that goes on, and a call for \(printable(id)) joins it")
+                message: "the call ended before its work did: that goes on, and a call for \(printable(id)) joins it")
     }
 
     /// Waits for a job, and throws if it did not complete. `job` is nil if there was nothing to do.
