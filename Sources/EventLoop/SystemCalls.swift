@@ -64,7 +64,7 @@ func threadName() -> String {
 func isInTask() -> Bool { unsafe withUnsafeCurrentTask { unsafe $0 != nil } }
 
 /// Writes all of a text, however long that takes; text that a closed pipe does not accept is lost.
-func writeAll(_ text: String, to descriptor: Int32) {
+package func writeAll(_ text: String, to descriptor: Int32) {
     var bytes = Array(text.utf8)[...]
     while !bytes.isEmpty {
         let count = unsafe bytes.withUnsafeBytes { unsafe write(descriptor, $0.baseAddress, $0.count) }
