@@ -36,7 +36,6 @@ struct HelperRoster {
     }
 
     private struct Policy {
-        let number: Int
         let welcome: Welcome
         var stamp: PolicyStamp
         /// The number of the start that first read this policy.
@@ -107,7 +106,7 @@ struct HelperRoster {
         }
         lastPolicy += 1
         current = lastPolicy
-        policies[lastPolicy] = Policy(number: lastPolicy, welcome: welcome, stamp: stamp, order: order, alive: 1)
+        policies[lastPolicy] = Policy(welcome: welcome, stamp: stamp, order: order, alive: 1)
         return lastPolicy
     }
 

@@ -12,7 +12,8 @@ public struct NetworkMarks: Sendable {
         return marks
     }
 
-    static func mark(of pid: Int32) -> UInt64? { (try? FileObservation.of("/proc/\(pid)/net/dev"))?.inode }
+    /// nil if there is no such process, or if this user may not read the file.
+    public static func mark(of pid: Int32) -> UInt64? { (try? FileObservation.of("/proc/\(pid)/net/dev"))?.inode }
 }
 
 /// A network namespace in which a process lived at a known moment.
@@ -34,7 +35,7 @@ public struct NetworkTrace: Sendable {
     public func inhabitants(_ marks: NetworkMarks) throws(ObservationError) -> [ProcessStatus] {
         var found: [ProcessStatus] = []
         for pid in marks.processes(with: mark) {
-            guard let status = try ProcessStatus.of(pid: pid), !"ZX".contains(status.state), status.startTime <= ticks,
+            guard let status = try ProcessStatus.of(pid: pid), !status.hasEnded, status.startTime <= ticks,
                 NetworkMarks.mark(of: pid) == mark
             else { continue }
             found.append(status)

@@ -20,7 +20,9 @@ public struct NetworkNamespace: Sendable {
         self.path = path
         var members: [Member] = []
         for pid in inside {
-            guard let startTime = try ProcessStatus.startTime(of: pid), let mark = Self.mark(pid) else { continue }
+            guard let startTime = try ProcessStatus.startTime(of: pid), let mark = NetworkMarks.mark(of: pid) else {
+                continue
+            }
             members.append(Member(pid: pid, startTime: startTime, mark: mark))
         }
         self.members = members
@@ -32,21 +34,20 @@ public struct NetworkNamespace: Sendable {
     /// of the recorded processes lives in it.
     public func inhabitants() throws(ObservationError) -> [ProcessStatus] {
         var marks: Set<UInt64> = []
-        for member in members where Self.mark(member.pid) == member.mark {
+        for member in members where NetworkMarks.mark(of: member.pid) == member.mark {
             if try ProcessStatus.startTime(of: member.pid) == member.startTime { marks.insert(member.mark) }
         }
         if marks.isEmpty { return [] }
         var found: [ProcessStatus] = []
         for pid in try ProcessTable.pids() {
-            guard let mark = Self.mark(pid), marks.contains(mark), let status = try ProcessStatus.of(pid: pid),
-                !"ZX".contains(status.state)
+            guard let mark = NetworkMarks.mark(of: pid), marks.contains(mark),
+                let status = try ProcessStatus.of(pid: pid),
+                !status.hasEnded
             else { continue }
             found.append(status)
         }
         return found
     }
-
-    private static func mark(_ pid: Int32) -> UInt64? { NetworkMarks.mark(of: pid) }
 
     /// For a user that may look into processes.
     private static func seen(_ path: String, _ pids: [Int32]) -> [Int32]? {

@@ -151,10 +151,10 @@ public struct PlaceSearch: Sendable {
     /// A thread that shows what the process uses: the first, or another one if the first has ended alone; nil if all
     /// have ended.
     private static func livingThread(_ status: ProcessStatus) throws(ObservationError) -> Int32? {
-        guard "ZX".contains(status.state) else { return status.pid }
+        guard status.hasEnded else { return status.pid }
         for name in try subdirectories(of: Array("/proc/\(status.pid)/task".utf8)) {
             guard let thread = name[...].number(as: Int32.self), let status = try ProcessStatus.of(pid: thread),
-                !"ZX".contains(status.state)
+                !status.hasEnded
             else { continue }
             return thread
         }

@@ -9,6 +9,10 @@ public struct ProcessStatus: Sendable, Equatable {
     /// Clock ticks after boot (field 22). Together with the boot id and the pid it tells the process from a later one.
     public let startTime: UInt64
 
+    /// Whether it has ended, and only its parent has not taken note: it has no files and no namespaces any more. Of a process whose
+    /// first thread has ended alone this is said too.
+    public var hasEnded: Bool { state == "Z" || state == "X" }
+
     /// nil if there is no such process.
     public static func of(pid: Int32) throws(ObservationError) -> ProcessStatus? {
         let path = "/proc/\(pid)/stat"

@@ -40,13 +40,10 @@ struct NamespaceUsers: Sendable {
         var processes: [Process] = []
         for pid in try ProcessTable.pids() {
             var process = Process(pid: pid, namespace: ProcessObservation.namespace(kind, of: pid))
-            // The files in /proc/PID/net belong to the network namespace, and their inodes differ between namespaces.
-            if kind == "net" { process.mark = (try? FileObservation.of("/proc/\(pid)/net/dev"))?.inode }
+            if kind == "net" { process.mark = NetworkMarks.mark(of: pid) }
             // A zombie has left its namespaces, and so has a process that is gone.
             if process.namespace == nil, process.mark == nil {
-                guard let status = try ProcessStatus.of(pid: pid), status.state != "Z", status.state != "X" else {
-                    continue
-                }
+                guard let status = try ProcessStatus.of(pid: pid), !status.hasEnded else { continue }
             }
             processes.append(process)
         }
