@@ -9,41 +9,50 @@ public struct PathTrust: Sendable, Equatable {
         let user: UInt32?
     }
 
-    /// The owner's user id.
-    public let user: UInt32
-    public let group: UInt32
-    /// The users other than root who can replace a component.
-    let powers: [Power]
-    /// Whether anybody besides the owner and root can write to what the path names.
-    let isOpen: Bool
-    private let path: String
-
-    /// nil if nothing is at the path, or if this process may not look. A path without a leading `/` begins at the
-    /// working directory.
-    public static func of(_ path: String) -> PathTrust? {
-        guard let walk = Walk(path), walk.missing == nil else { return nil }
-        return PathTrust(walk.walked.last, walk.powers)
+    /// What the path leads to.
+    public struct End: Sendable, Equatable {
+        /// The owner's user id.
+        public let user: UInt32
+        public let group: UInt32
+        /// Whether anybody besides the owner and root can write to it.
+        let isOpen: Bool
+        /// Where it is, without symbolic links.
+        let path: String
     }
 
-    /// The directory in which the file at a path lies, or would lie; nil if there is none.
+    /// nil if nothing is there, if the path cannot be followed, or if this process may not look. Whoever has a power
+    /// over the path can change that at any time, so this alone never means that nobody controls where it leads.
+    public let end: End?
+    /// The users other than root who can replace, or make, a component.
+    let powers: [Power]
+
+    /// A path without a leading `/` begins at the working directory.
+    public static func of(_ path: String) -> PathTrust {
+        let walk = Walk(path)
+        return PathTrust(walk.isWhole ? walk.walked.last : nil, walk.powers)
+    }
+
+    /// The directory in which the file at a path lies, or would lie.
     ///
     /// - Parameter followsLink: Whether the operation follows a symbolic link at the path itself, and so takes place
     ///   elsewhere.
-    public static func ofDirectory(holding path: String, followsLink: Bool) -> PathTrust? {
+    public static func ofDirectory(holding path: String, followsLink: Bool) -> PathTrust {
         guard followsLink else {
             guard let slash = path.lastIndex(of: "/") else { return of(".") }
             return of(slash == path.startIndex ? "/" : String(path[..<slash]))
         }
-        guard let walk = Walk(path) else { return nil }
-        let directory = walk.missing == nil ? walk.walked.dropLast().last : walk.walked.last
+        let walk = Walk(path)
+        guard walk.isWhole || walk.lacksOnlyLast else { return PathTrust(nil, walk.powers) }
+        let directory = walk.isWhole ? walk.walked.dropLast().last : walk.walked.last
         // Only users who can write in the directory can replace the file itself, and the directory's owner and mode
         // tell who they are.
         return PathTrust(directory, Array(walk.powers.prefix(walk.powersBeforeEnd)))
     }
 
-    private init?(_ end: (path: String, status: Status)?, _ powers: [Power]) {
-        guard let end else { return nil }
-        (user, group, isOpen, path) = (end.status.user, end.status.group, end.status.isOpen, end.path)
+    private init(_ end: (path: String, status: Status)?, _ powers: [Power]) {
+        self.end = end.map { path, status in
+            End(user: status.user, group: status.group, isOpen: status.isOpen, path: path)
+        }
         self.powers = powers
     }
 
@@ -55,8 +64,9 @@ public struct PathTrust: Sendable, Equatable {
             return power.user.map { "\(power.path) is the user \($0)'s to exchange" }
                 ?? "\(power.path) is for more than one user to exchange"
         }
-        if self.user != 0, self.user != user { return "\(path) belongs to the user \(self.user)" }
-        return user == 0 && isOpen ? "others than root can write to \(path)" : nil
+        guard let end else { return nil }
+        if end.user != 0, end.user != user { return "\(end.path) belongs to the user \(end.user)" }
+        return user == 0 && end.isOpen ? "others than root can write to \(end.path)" : nil
     }
 }
 
@@ -67,17 +77,20 @@ private struct Walk {
     var powers: [PathTrust.Power] = []
     /// How many of the powers concern more than the last component.
     var powersBeforeEnd = 0
-    /// The last component, if nothing has that name.
-    var missing: String?
+    /// Whether every component was found.
+    var isWhole = false
+    /// Whether only the last component has nothing of its name.
+    var lacksOnlyLast = false
 
-    /// nil if the path cannot be followed, or if this process may not look.
-    init?(_ path: String) {
-        guard !path.isEmpty, !path.utf8.contains(0), let top = Status.of("/") else { return nil }
-        var left = Self.components(path)
-        if !path.hasPrefix("/") {
-            guard let directory = SystemCalls.workingDirectory else { return nil }
-            left += Self.components(directory)
+    init(_ path: String) {
+        guard !path.isEmpty else { return }
+        let start = path.hasPrefix("/") ? "/" : SystemCalls.workingDirectory
+        guard let start, let top = Status.of("/"), !path.utf8.contains(0) else {
+            // What others can do to it is not known.
+            powers = [PathTrust.Power(path: path, user: nil)]
+            return
         }
+        var left = Self.components(path) + Self.components(start)
         walked = [("/", top)]
         var links = 0
         while let name = left.popLast(), let here = walked.last {
@@ -89,17 +102,17 @@ private struct Walk {
             let next = walked.count == 1 ? "/\(name)" : "\(here.path)/\(name)"
             let found = Status.of(next)
             if here.status.user != 0 { powers.append(PathTrust.Power(path: here.path, user: here.status.user)) }
-            guard let found else {
-                guard left.isEmpty, here.status.isDirectory else { return nil }
-                missing = name
-                return
-            }
             if here.status.isOpen {
-                // In a sticky directory, users other than its owner can replace only entries of their own.
+                // In a sticky directory, users other than its owner can replace only entries of their own. What is not
+                // there can be made by each of them.
                 let isOwn = here.status.isSticky
-                if !isOwn || found.user != 0 {
-                    powers.append(PathTrust.Power(path: next, user: isOwn ? found.user : nil))
+                if !isOwn || found?.user != 0 {
+                    powers.append(PathTrust.Power(path: next, user: isOwn ? found?.user : nil))
                 }
+            }
+            guard let found else {
+                lacksOnlyLast = left.isEmpty && here.status.isDirectory
+                return
             }
             guard found.isLink else {
                 walked.append((next, found))
@@ -107,10 +120,11 @@ private struct Walk {
             }
             links += 1
             // The kernel's own limit (path_resolution(7)).
-            guard links <= 40, let target = SystemCalls.linkTarget(next) else { return nil }
+            guard links <= 40, let target = SystemCalls.linkTarget(next) else { return }
             if target.hasPrefix("/") { walked = [("/", top)] }
             left += Self.components(target)
         }
+        isWhole = true
     }
 
     /// The components in reverse order.

@@ -48,7 +48,7 @@ extension RegistryCommand {
         }
         // A helper that root starts runs as root, so nobody else may be able to change its program.
         guard let helpers, helpers.socket == nil else { return }
-        if let weakness = PathTrust.of(helpers.path)?.weakness() {
+        if let weakness = PathTrust.of(helpers.path).weakness() {
             throw UsageError("root does not start the helper \(helpers.path): \(weakness)")
         }
     }

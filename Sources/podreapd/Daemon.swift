@@ -49,12 +49,12 @@ struct Daemon {
         let inherited = try ServiceManager.inheritedSocket()
         guard ProcessUser.isRoot else { return try listen(inherited, group) }
         let owner = try Registry.ownerToBecome(settings.registry)
-        if owner == nil, settings.helperSocket == nil, let weakness = PathTrust.of(settings.helper)?.weakness() {
+        if owner == nil, settings.helperSocket == nil, let weakness = PathTrust.of(settings.helper).weakness() {
             throw StartError("root does not start the helper \(settings.helper): \(weakness)")
         }
         let weakness =
             inherited == nil
-            ? PathTrust.ofDirectory(holding: settings.daemon.socket, followsLink: false)?.weakness() : nil
+            ? PathTrust.ofDirectory(holding: settings.daemon.socket, followsLink: false).weakness() : nil
         if let owner, weakness != nil {
             try owner.become()
             return try listen(inherited, group)

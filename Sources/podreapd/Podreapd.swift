@@ -33,7 +33,7 @@ struct Podreapd: ParsableCommand {
 
     func daemon() throws -> Daemon {
         let path = settings ?? Settings.defaultPath
-        if ProcessUser.isRoot, let weakness = PathTrust.of(path)?.weakness() {
+        if ProcessUser.isRoot, let weakness = PathTrust.of(path).weakness() {
             throw StartError("root does not read the settings \(path): \(weakness)")
         }
         var read = try Settings(path: path, mustExist: settings != nil)

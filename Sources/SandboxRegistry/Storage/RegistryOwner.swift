@@ -8,17 +8,17 @@ package import Ownership
 
 extension Registry {
     /// The user that this process must become before it opens the registry at `path`: its directory's owner, if this
-    /// process is root and the owner is not. nil if it need not become another user, or if there is no directory.
+    /// process is root and the owner is not. nil if it need not become another user, or if there is no directory and
+    /// nobody but root can make one.
     ///
     /// Throws `.exposed` if somebody besides root and the owner controls where the path leads.
     package static func ownerToBecome(_ path: String) throws(RegistryError) -> ProcessUser? {
-        guard ProcessUser.isRoot, let directory = PathTrust.ofDirectory(holding: path, followsLink: true) else {
-            return nil
-        }
-        if let weakness = directory.weakness(besides: directory.user) {
+        guard ProcessUser.isRoot else { return nil }
+        let trust = PathTrust.ofDirectory(holding: path, followsLink: true)
+        if let weakness = trust.weakness(besides: trust.end?.user ?? 0) {
             throw .exposed(path: path, problem: weakness)
         }
-        if directory.user == 0 { return nil }
+        guard let directory = trust.end, directory.user != 0 else { return nil }
         guard let owner = ProcessUser(directory.user, directoryGroup: directory.group) else {
             throw .exposed(
                 path: path, problem: "its directory's owner \(directory.user) is no user, and its group is root's")

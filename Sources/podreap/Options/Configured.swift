@@ -7,7 +7,7 @@ enum Configured {
     static let result = Result<Settings, any Error> {
         let path = environmentVariable("PODREAP_SETTINGS")
         let place = path ?? Settings.defaultPath
-        if ProcessUser.isRoot, let weakness = PathTrust.of(place)?.weakness() {
+        if ProcessUser.isRoot, let weakness = PathTrust.of(place).weakness() {
             throw UsageError("root does not read the settings \(place): \(weakness)")
         }
         return try Settings(path: place, mustExist: path != nil)

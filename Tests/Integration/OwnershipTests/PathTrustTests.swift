@@ -29,7 +29,9 @@ private final class Place {
     init() throws { place = try Place() }
 
     private func weakness(_ path: String, besides user: UInt32 = 0) throws -> String? {
-        try #require(PathTrust.of(path)).weakness(besides: user)
+        let trust = PathTrust.of(path)
+        try #require(trust.end != nil)
+        return trust.weakness(besides: user)
     }
 
     @Test func rootsOwn() throws {
@@ -38,9 +40,11 @@ private final class Place {
         #expect(try weakness(made) == nil)
         #expect(try weakness(try place.link("link", to: "a/../a/./b")) == nil)
         #expect(try weakness(try place.link("far", to: "\(place.path)/link")) == nil)
-        #expect(try #require(PathTrust.of(made)).user == 0)
-        #expect(PathTrust.of("\(place.path)/none") == nil)
-        #expect(PathTrust.of("") == nil)
+        #expect(PathTrust.of(made).end?.user == 0)
+        // Nobody but root can make it.
+        for path in ["\(place.path)/none", "\(place.path)/none/file", ""] {
+            #expect(PathTrust.of(path).end == nil && PathTrust.of(path).weakness() == nil)
+        }
     }
 
     @Test func anotherUsersDirectoryOnTheWay() throws {
@@ -76,34 +80,53 @@ private final class Place {
 
     /// A registry's directory is that of the file which a link at its path leads to, or would.
     @Test func directoriesBehindLinks() throws {
-        func directory(_ path: String, _ followsLink: Bool = true) throws -> PathTrust {
-            try #require(PathTrust.ofDirectory(holding: path, followsLink: followsLink))
+        func directory(_ path: String, _ followsLink: Bool = true) -> PathTrust {
+            PathTrust.ofDirectory(holding: path, followsLink: followsLink)
         }
         let his = try place.make("his", user: 61234)
-        #expect(try directory("\(his)/none").user == 61234)
-        #expect(try directory("\(his)/none").weakness(besides: 61234) == nil)
+        #expect(directory("\(his)/none").end?.user == 61234)
+        #expect(directory("\(his)/none").weakness(besides: 61234) == nil)
         let file = "\(his)/file"
         #expect(FileManager.default.createFile(atPath: file, contents: Data()))
-        #expect(try directory(file).weakness(besides: 61234) == nil)
+        #expect(directory(file).weakness(besides: 61234) == nil)
         for target in [file, "\(his)/none"] {
             let link = try place.link("link-\(UUID().uuidString)", to: target)
-            #expect(try directory(link).user == 61234)
-            #expect(try directory(link).weakness(besides: 61234) == nil)
-            #expect(try directory(link, false).user == 0)
+            #expect(directory(link).end?.user == 61234)
+            #expect(directory(link).weakness(besides: 61234) == nil)
+            #expect(directory(link, false).end?.user == 0)
         }
         // His link to what is root's: neither he nor root alone decides.
         let roots = try place.make("roots")
         let link = try place.link("his/link", to: "\(roots)/registry")
-        #expect(try directory(link).user == 0)
-        #expect(try directory(link).weakness() == "\(his) is the user 61234's to exchange")
-        #expect(try directory(link, false).user == 61234)
-        #expect(PathTrust.ofDirectory(holding: "\(place.path)/none/registry", followsLink: true) == nil)
-        #expect(PathTrust.ofDirectory(holding: "\(file)/registry", followsLink: true) == nil)
+        #expect(directory(link).end?.user == 0)
+        #expect(directory(link).weakness() == "\(his) is the user 61234's to exchange")
+        #expect(directory(link, false).end?.user == 61234)
+        #expect(directory("\(place.path)/none/registry").end == nil)
+        #expect(directory("\(place.path)/none/registry").weakness() == nil)
+        #expect(directory("\(file)/registry").end == nil)
+    }
+
+    /// A path that cannot be followed now can be in a moment, if somebody wants it.
+    @Test func whatOthersCanMake() throws {
+        let his = try place.make("his", user: 61234)
+        let open = try place.make("open", mode: 0o1777)
+        let vanishing = try place.link("his/link", to: "link")
+        for (path, maker) in [
+            ("\(his)/none", "\(his) is the user 61234's"), ("\(his)/none/far", "\(his) is the user 61234's"),
+            (vanishing, "\(his) is the user 61234's"), ("\(open)/none", "\(open)/none is for more than one user"),
+            ("\(open)/none/far", "\(open)/none is for more than one user"), ("a\0b", "a\0b is for more than one user"),
+        ] {
+            #expect(PathTrust.of(path).end == nil)
+            #expect(PathTrust.of(path).weakness() == "\(maker) to exchange", "\(path)")
+        }
+        for path in ["\(his)/none/registry", vanishing, "\(open)/none/registry"] {
+            #expect(PathTrust.ofDirectory(holding: path, followsLink: true).weakness() != nil, "\(path)")
+        }
     }
 
     @Test func loopsLeadNowhere() throws {
         let loop = try place.link("loop", to: "loop")
-        #expect(PathTrust.of(loop) == nil)
+        #expect(PathTrust.of(loop).end == nil)
     }
 
     @Test(arguments: [(0o777, 0), (0o775, 61234), (0o1777, 0)])
