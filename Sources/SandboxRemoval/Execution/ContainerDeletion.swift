@@ -52,7 +52,11 @@ extension PlanExecutor {
             // Some runtimes kill whatever lives in the cgroup.
             reply = try await deleteState(container, only)
         case .read, .notAsked:
-            reply = try await call(.runtimeDelete(try target(container), .act(only: only)), atMost: options.runtimeCall)
+            let request = Request.runtimeDelete(try target(container), .act(only: only))
+            let first = try await call(request, atMost: options.runtimeCall)
+            // A cgroup can vanish while a runtime reads it: another container's deletion has taken it along. The second
+            // call does not find it any more.
+            reply = first.saysRuntimeFailed ? try await call(request, atMost: options.runtimeCall) : first
         }
         // A runtime that was killed because it hung may have done its work before.
         guard reply.isSuccess || reply.saysStateIsGone else {
@@ -79,8 +83,7 @@ extension PlanExecutor {
     private func removeCgroups(
         of container: Container, _ evidence: ContainerEvidence, _ success: inout StepSuccess
     ) async throws(StepFailure) {
-        for cgroup in evidence.cgroups {
-            guard let identity = cgroup.identity, try await isThere(cgroup.path, identity) else { continue }
+        for (cgroup, identity) in try await remaining(evidence.cgroups) {
             // A cgroup inside another container's is removed, unless it has processes that may be a sharer's.
             if let heir = cgroup.heirs.first ?? (cgroup.isEmpty ? nil : cgroup.sharers.first) {
                 if try await leave(cgroup.path, identity, to: heir, &success) { continue }
@@ -135,11 +138,28 @@ extension PlanExecutor {
         return true
     }
 
-    private func isThere(_ path: String, _ identity: FileIdentity) async throws(StepFailure) -> Bool {
-        let found = try await Threads.node.run { () throws(StepFailure) in
-            try orFail { () throws(ObservationError) in try Cgroup.identity(of: path) }
+    /// The cgroups that are still there, with their identities. One look at them all: a runtime leaves none as a rule.
+    private func remaining(
+        _ cgroups: [ContainerEvidence.OwnCgroup]
+    ) async throws(StepFailure) -> [(cgroup: ContainerEvidence.OwnCgroup, identity: FileIdentity)] {
+        try await Threads.node.run { () throws(StepFailure) in
+            try orFail { () throws(ObservationError) in
+                var found: [(cgroup: ContainerEvidence.OwnCgroup, identity: FileIdentity)] = []
+                for cgroup in cgroups {
+                    guard let identity = cgroup.identity, try Cgroup.identity(of: cgroup.path, is: identity) else {
+                        continue
+                    }
+                    found.append((cgroup, identity))
+                }
+                return found
+            }
         }
-        return found.map { $0.device == identity.device && $0.inode == identity.inode } ?? false
+    }
+
+    private func isThere(_ path: String, _ identity: FileIdentity) async throws(StepFailure) -> Bool {
+        try await Threads.node.run { () throws(StepFailure) in
+            try orFail { () throws(ObservationError) in try Cgroup.identity(of: path, is: identity) }
+        }
     }
 
     private func remove(_ path: String, _ identity: FileIdentity) async throws(StepFailure) {
@@ -150,7 +170,18 @@ extension PlanExecutor {
             throw StepFailure("the runtime left the cgroup \(path) behind; rmdir it, or add a cgroup-root: \(error)")
         }
         let slice = Slice(entries: options.sliceEntries)
-        let reply = try await call(.removeDirectory(place, .act(only: nil, slice)), atMost: options.afterKill)
+        let only = NodeIdentity(identity)
+        let reply = try await call(.removeDirectory(place, .act(only: only, slice)), atMost: options.afterKill)
+        // Another container's cgroup has the path by now.
+        if case .refused(.identityMismatch, _) = reply.outcome { return }
         guard reply.isSuccess else { throw StepFailure(reply, of: "remove the cgroup \(path)") }
+    }
+}
+
+extension Cgroup {
+    /// Whether the cgroup at a path is there and is the one that was recorded.
+    fileprivate static func identity(of path: String, is recorded: FileIdentity) throws(ObservationError) -> Bool {
+        guard let found = try identity(of: path) else { return false }
+        return found.device == recorded.device && found.inode == recorded.inode
     }
 }

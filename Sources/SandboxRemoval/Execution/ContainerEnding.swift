@@ -7,15 +7,17 @@ internal import SandboxRegistry
 
 extension PlanExecutor {
     /// The current evidence of whether a container lives.
-    func evidence(of container: Container, briefly: Bool = false) async throws(StepFailure) -> ContainerEvidence {
-        try await life.evidence(of: container, briefly: briefly) { (request) throws(StepFailure) in
+    func evidence(of container: Container) async throws(StepFailure) -> ContainerEvidence {
+        try await life.evidence(of: container) { (request) throws(StepFailure) in
             try await call(request, atMost: options.runtimeCall)
         }
     }
 
     /// Ends a container's processes. Success means that evidence proves that none lives.
     func end(_ container: Container, signal: UInt8, grace: Duration) async throws(StepFailure) -> StepSuccess {
-        let evidence = try await evidence(of: container, briefly: true)
+        let (evidence, process) = try await life.evidenceAndInit(of: container) { (request) throws(StepFailure) in
+            try await call(request, atMost: options.runtimeCall)
+        }
         switch evidence.verdict {
         case .gone: return .alreadyDone
         case .unknown(let cause) where options.assumesDeath: return StepSuccess(assumedDead: cause)
@@ -25,16 +27,7 @@ extension PlanExecutor {
         case .alive: break
         }
         await record(evidence.cgroups, of: container)
-        if let process = evidence.livingInit {
-            let inode = process == container.process ? container.identity.processInode : nil
-            let found: KnownProcess?
-            do throws(ObservationError) {
-                found = try await KnownProcess.find(pid: process.pid, startTime: process.startTime, inode: inode)
-            } catch {
-                throw StepFailure(error)
-            }
-            if let found { try await endInit(found, container, evidence, signal: signal, grace: grace) }
-        }
+        if let process { try await endInit(process, container, evidence, signal: signal, grace: grace) }
         return try await endRest(container)
     }
 
@@ -210,6 +203,12 @@ extension Reply {
     var isOfSharedCgroup: Bool { if case .refused(.cgroupShared, _) = outcome { true } else { false } }
     var isRefusal: Bool { if case .refused = outcome { true } else { false } }
     var isSuccess: Bool { outcome == .done || outcome == .alreadyDone }
+
+    /// Whether a runtime ended by itself with an error, and left its state of the container.
+    var saysRuntimeFailed: Bool {
+        guard case .failed = outcome, case .runtime(let runtime) = facts else { return false }
+        return runtime.status > 0 && runtime.stateDirectory != nil
+    }
 
     /// Whether a runtime was run and the helper then saw that the runtime has no state of the container.
     var saysStateIsGone: Bool {

@@ -48,14 +48,31 @@ final class LifeObserver: Sendable {
 
     /// Gathers the evidence as it is now.
     ///
-    /// - Parameters:
-    ///   - briefly: Whether a living init process is enough evidence; its cgroups are not read then.
-    ///   - ask: Calls a helper, within the caller's deadline.
+    /// - Parameter ask: Calls a helper, within the caller's deadline.
     func evidence(
-        of container: Container, briefly: Bool = false, _ ask: (Request) async throws(StepFailure) -> Reply
+        of container: Container, _ ask: (Request) async throws(StepFailure) -> Reply
     ) async throws(StepFailure) -> ContainerEvidence {
         let look = try await look(at: container, ask)
-        return try await Threads.node.run { () throws(StepFailure) in try self.evidence(of: container, look, briefly) }
+        return try await Threads.node.run { () throws(StepFailure) in
+            try self.evidence(of: container, look, briefly: false)
+        }
+    }
+
+    /// The evidence as it is now, and a handle of the init process that it says lives; its cgroups are not read then.
+    /// nil instead of a handle if no init process lives, or if it has ended by now.
+    func evidenceAndInit(
+        of container: Container, _ ask: (Request) async throws(StepFailure) -> Reply
+    ) async throws(StepFailure) -> (ContainerEvidence, KnownProcess?) {
+        let look = try await look(at: container, ask)
+        return try await Threads.node.run { () throws(StepFailure) in
+            let evidence = try self.evidence(of: container, look, briefly: true)
+            guard let process = evidence.livingInit else { return (evidence, nil) }
+            let inode = process == container.process ? container.identity.processInode : nil
+            let handle = try orFail { () throws(ObservationError) in
+                try KnownProcess(pid: process.pid, startTime: process.startTime, inode: inode)
+            }
+            return (evidence, handle)
+        }
     }
 
     /// The evidence that a container is gone, if this removal has found it. It stays valid, because no container comes
@@ -63,7 +80,7 @@ final class LifeObserver: Sendable {
     func proof(of container: Container) -> ContainerEvidence? { proven.withLock { $0[container.id] } }
 
     private func evidence(
-        of container: Container, _ look: Look?, _ briefly: Bool
+        of container: Container, _ look: Look?, briefly: Bool
     ) throws(StepFailure) -> ContainerEvidence {
         if isAfterReboot { return try afterReboot(look) }
         let sharers = try sharers(of: container, look)

@@ -58,11 +58,9 @@ final class KnownProcess: Sendable {
         }
     }
 
-    /// nil if the process with this pid and start time is gone.
-    static func find(pid: Int32, startTime: UInt64, inode: UInt64?) async throws(ObservationError) -> KnownProcess? {
-        try await Threads.node.run { () throws(ObservationError) in
-            guard let handle = try ProcessHandle(pid: pid, startTime: startTime, inode: inode) else { return nil }
-            return KnownProcess(handle)
-        }
+    /// nil if the process with this pid and start time is gone. Must not be called on the event loop.
+    convenience init?(pid: Int32, startTime: UInt64, inode: UInt64?) throws(ObservationError) {
+        guard let handle = try ProcessHandle(pid: pid, startTime: startTime, inode: inode) else { return nil }
+        self.init(handle)
     }
 }

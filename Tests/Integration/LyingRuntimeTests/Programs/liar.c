@@ -6,6 +6,7 @@
 //   f  exits with 1            d  deletes the state directory (also where the verb is another)
 //   s  ends by SIGSEGV         g  prints garbage          e  prints without an end
 //   h  hangs, having done it   H  hangs before it does anything
+//   1  exits with 1 having done nothing, and is honest from then on
 //   o  (state) says "stopped"  w  (state) says that another process, pid 1, is the init
 #include <dirent.h>
 #include <fcntl.h>
@@ -79,6 +80,11 @@ int main(int count, char **arguments) {
     snprintf(name, sizeof name, "lie-%s", verb);
     content(name, lies, sizeof lies);
     int pid = atoi(content("pids", buffer, sizeof buffer));
+    if (lie('1')) {
+        snprintf(text, sizeof text, "%s/%s", container, name);
+        unlink(text);
+        return 1;
+    }
     if (lie('H'))
         hang();
     if (lie('s'))
