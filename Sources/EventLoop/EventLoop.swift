@@ -27,14 +27,15 @@ public final class EventLoop: TaskExecutor {
     public static var preferred: (any TaskExecutor)? { try? shared.get() }
 
     private struct Wait {
-        var continuation: CheckedContinuation<Bool, Never>
+        /// Called once: with true when the descriptor is readable, with false when the deadline has passed.
+        var end: @Sendable (Bool) -> Void
         var deadline: ContinuousClock.Instant
     }
 
     private struct State {
         var waits: [UInt64: Wait] = [:]
         var lastToken = WaitSet.bellToken
-        /// When the timer fires; nil if it is off. It may fire too early, but never too late.
+        /// When the timer fires; nil if it is off. It may fire too early, but at most a millisecond too late.
         var timer: ContinuousClock.Instant?
     }
 
@@ -75,7 +76,7 @@ public final class EventLoop: TaskExecutor {
     ) async -> Bool {
         await withCheckedContinuation { continuation in
             state.withLock { state in
-                state.waits[token] = Wait(continuation: continuation, deadline: deadline)
+                state.waits[token] = Wait(end: { continuation.resume(returning: $0) }, deadline: deadline)
                 require(timer: deadline, in: &state)
             }
             do throws(EventLoopError) {
@@ -95,8 +96,20 @@ public final class EventLoop: TaskExecutor {
 
     private func finish(_ token: UInt64, ready: Bool) {
         let wait = state.withLock { $0.waits.removeValue(forKey: token) }
-        wait?.continuation.resume(returning: ready)
+        wait?.end(ready)
     }
+
+    /// Has this thread call `body` at the deadline; returns what takes that back.
+    func alarm(at deadline: ContinuousClock.Instant, _ body: @escaping @Sendable () -> Void) -> UInt64 {
+        state.withLock { state in
+            state.lastToken += 1
+            state.waits[state.lastToken] = Wait(end: { _ in body() }, deadline: deadline)
+            require(timer: deadline, in: &state)
+            return state.lastToken
+        }
+    }
+
+    func takeBack(_ token: UInt64) { state.withLock { _ = $0.waits.removeValue(forKey: token) } }
 
     /// Called by Swift's concurrency runtime to have this thread run a part of a task.
     public func enqueue(_ job: consuming ExecutorJob) {
@@ -129,10 +142,13 @@ public final class EventLoop: TaskExecutor {
             let late = state.waits.filter { $0.value.deadline <= now }
             for token in late.keys { state.waits[token] = nil }
             state.timer = nil
-            if let next = state.waits.values.map(\.deadline).min() { set(timer: next, in: &state) }
+            // All waits are searched each time, so no more often than every millisecond.
+            if let next = state.waits.values.lazy.map(\.deadline).min() {
+                set(timer: max(next, now + .milliseconds(1)), in: &state)
+            }
             return late
         }
-        for wait in late.values { wait.continuation.resume(returning: false) }
+        for wait in late.values { wait.end(false) }
     }
 
     private func require(timer deadline: ContinuousClock.Instant, in state: inout State) {

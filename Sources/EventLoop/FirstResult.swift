@@ -36,11 +36,8 @@ public func within<Value: Sendable>(
     _ deadline: ContinuousClock.Instant, _ body: @escaping @Sendable () async -> Value
 ) async -> Value? {
     let first = FirstResult<Value?>()
-    Task { first.finish(await body()) }
-    let timer = Task {
-        try? await Task.sleep(until: deadline, clock: .continuous)
-        first.finish(nil)
-    }
-    defer { timer.cancel() }
+    Task(executorPreference: EventLoop.preferred) { first.finish(await body()) }
+    let alarm = Alarm(at: deadline) { first.finish(nil) }
+    defer { alarm.cancel() }
     return await first.value()
 }

@@ -26,11 +26,8 @@ public final class Places: Sendable {
             return state.lastTicket
         }
         guard let ticket else { return true }
-        let timer = Task {
-            try? await Task.sleep(until: deadline, clock: .continuous)
-            leave(ticket)?.resume(returning: false)
-        }
-        defer { timer.cancel() }
+        let alarm = Alarm(at: deadline) { [self] in leave(ticket)?.resume(returning: false) }
+        defer { alarm.cancel() }
         return await withCheckedContinuation { continuation in
             let isThere: Bool? = state.withLock { state in
                 // A place may have been given back meanwhile.

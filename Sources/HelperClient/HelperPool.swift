@@ -123,14 +123,13 @@ public final class HelperPool: Sendable {
         if let member = roster.withLock({ $0.takeIdle(policy) }) { return member }
         let began = ContinuousClock.now
         let ticket = roster.withLock { $0.ticket() }
-        let timer = end.map { end in
-            Task {
-                guard (try? await Task.sleep(until: end, clock: .continuous)) != nil else { return }
+        let alarm = end.map { end in
+            Alarm(at: end) { [self] in
                 let late = HelperRoster.Grant.fail(.allBusy(after: .now - began))
                 roster.withLock { $0.leave(ticket) }?.resume(returning: late)
             }
         }
-        defer { timer?.cancel() }
+        defer { alarm?.cancel() }
         let grant = await withCheckedContinuation { (continuation: CheckedContinuation<HelperRoster.Grant, Never>) in
             if let end, end <= .now { return continuation.resume(returning: .fail(.allBusy(after: .now - began))) }
             let waiter = HelperRoster.Waiter(ticket: ticket, since: since, policy: policy, continuation: continuation)

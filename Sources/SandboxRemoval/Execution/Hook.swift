@@ -26,13 +26,12 @@ extension PlanExecutor {
                 first.finish(.failure(StepFailure("\(error)")))
             }
         }
-        let timer = Task {
-            try? await Task.sleep(for: max(.zero, limit))
+        let alarm = Alarm(at: .now + limit) {
             first.finish(.failure(StepFailure("not done within \(limit.formattedSeconds); the namespaces are kept")))
         }
         defer {
             work.cancel()
-            timer.cancel()
+            alarm.cancel()
         }
         try await first.value().get()
     }

@@ -25,11 +25,8 @@ extension BlockingPool {
     ) async throws(Failure) -> Value? {
         let first = FirstResult<Result<Value?, Failure>>()
         start { first.finish(Result { () throws(Failure) -> Value? in try body() }) }
-        let timer = Task {
-            try? await Task.sleep(until: deadline, clock: .continuous)
-            first.finish(.success(nil))
-        }
-        defer { timer.cancel() }
+        let alarm = Alarm(at: deadline) { first.finish(.success(nil)) }
+        defer { alarm.cancel() }
         return try await first.value().get()
     }
 }

@@ -19,12 +19,10 @@ final class LockWatch: Sendable {
 
     /// Returns true as soon as nobody seems to work on the sandbox, or false at the deadline.
     func waitUntilFree(_ id: String, until deadline: ContinuousClock.Instant) async -> Bool {
-        let timer = Task {
-            // If the timer was cancelled, this call is over, and any call that waits for the sandbox now is another.
-            guard (try? await Task.sleep(until: deadline, clock: .continuous)) != nil else { return }
+        let alarm = Alarm(at: deadline) { [self] in
             state.withLock { $0.waiting.removeValue(forKey: id) }?.resume(returning: false)
         }
-        defer { timer.cancel() }
+        defer { alarm.cancel() }
         return await withCheckedContinuation { continuation in
             let (isOver, isFirst) = state.withLock { state in
                 if deadline <= .now { return (true, false) }

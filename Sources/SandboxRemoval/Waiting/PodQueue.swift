@@ -1,3 +1,4 @@
+internal import EventLoop
 internal import SandboxRegistry
 internal import Synchronization
 
@@ -66,11 +67,10 @@ final class PodQueue: Sendable {
         }
         guard let ticket else { return .first }
         waiting()
-        let timer = Task {
-            try? await Task.sleep(until: deadline, clock: .continuous)
+        let alarm = Alarm(at: deadline) { [self] in
             state.withLock { $0.pods[id]?.removeValue(forKey: ticket) }?.continuation.resume(returning: nil)
         }
-        defer { timer.cancel() }
+        defer { alarm.cancel() }
         return await withCheckedContinuation { continuation in
             let turn: Turn?? = state.withLock { state in
                 if deadline <= .now { return .some(nil) }
