@@ -54,15 +54,24 @@ extension PlanExecutor {
         case .read, .notAsked:
             let request = Request.runtimeDelete(try target(container), .act(only: only))
             let first = try await call(request, atMost: options.runtimeCall)
-            // A cgroup can vanish while a runtime reads it: another container's deletion has taken it along. The second
-            // call does not find it any more.
-            reply = first.saysRuntimeFailed ? try await call(request, atMost: options.runtimeCall) : first
+            reply = try await deleteAgain(container, evidence, request, after: first)
         }
         // A runtime that was killed because it hung may have done its work before.
         guard reply.isSuccess || reply.saysStateIsGone else {
             throw StepFailure(reply, of: "\(container.runtime) delete")
         }
         return reply.outcome == .alreadyDone ? .alreadyDone : .done
+    }
+
+    /// Calls a runtime once more that has failed. A cgroup can vanish while a runtime reads it, because another
+    /// container's deletion has taken it along. And a runtime that was ended while it signalled leaves the cgroup
+    /// frozen, which it takes for paused; to kill in cgroups thaws them.
+    private func deleteAgain(
+        _ container: Container, _ evidence: ContainerEvidence, _ request: Request, after reply: Reply
+    ) async throws(StepFailure) -> Reply {
+        guard reply.saysRuntimeFailed else { return reply }
+        _ = try await killInCgroups(container, evidence, Signal.kill)
+        return try await call(request, atMost: options.runtimeCall)
     }
 
     /// Removes the runtime's state of a container without the runtime. Nothing has to be killed, because it is proven

@@ -172,7 +172,7 @@ extension PlanExecutor {
 
     /// Signals the processes in the container's own cgroups without the runtime, but not in cgroups that it shares. nil
     /// if the helper is too old, or no cgroup may be signalled.
-    private func killInCgroups(
+    func killInCgroups(
         _ container: Container, _ evidence: ContainerEvidence, _ signal: UInt8
     ) async throws(StepFailure) -> Reply? {
         guard helpersSpeak(2), let target = try? target(container) else { return nil }

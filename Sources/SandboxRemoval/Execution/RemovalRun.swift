@@ -31,7 +31,7 @@ final class RemovalRun: Sendable {
 
     func carryOut(
         _ sandbox: Sandbox, _ records: ContainerRecords, _ mounts: MountTable, _ purpose: RemovalPlan.Purpose,
-        _ planning: @Sendable (Sandbox, [Container], SandboxSnapshot) -> RemovalPlan
+        _ planning: @escaping @Sendable (Sandbox, [Container], SandboxSnapshot) -> RemovalPlan
     ) async throws(RemovalError) -> RemovalReport {
         let helpers: HelperSession
         do throws(HelperError) {
@@ -46,11 +46,12 @@ final class RemovalRun: Sendable {
         orchestrator.helpers.warm(known.containers.count)
         while true {
             let (records, table) = (known, mounts)
-            let seen = try await Threads.node.run(until: lookEnd) { [orchestrator] () throws(RemovalError) in
-                try orchestrator.observe(sandbox, records, table)
+            let found = try await Threads.node.run(until: lookEnd) { [orchestrator] () throws(RemovalError) in
+                let seen = try orchestrator.observe(sandbox, records, table)
+                let plan = planning(sandbox, records.containers, seen)
+                return (plan: plan, trace: Self.trace(plan, seen))
             }
-            guard let seen else { throw .overdue("a look at the node", after: options.timeout) }
-            let plan = planning(sandbox, known.containers, seen)
+            guard let (plan, trace) = found else { throw .overdue("a look at the node", after: options.timeout) }
             tell(.planned(plan))
             let before =
                 options.namesHolders ? await Threads.node.run(until: lookEnd) { try? self.orchestrator.mounts() } : nil
@@ -58,7 +59,6 @@ final class RemovalRun: Sendable {
             if let before = before ?? nil {
                 networks = await Threads.node.run(until: lookEnd) { self.networks(plan, before) } ?? []
             }
-            let trace = await Threads.node.run(until: lookEnd) { Self.trace(plan, seen) } ?? nil
             let steps = await executor(plan, helpers, roots, known, mounts, networks, trace).run()
             if let before = before ?? nil {
                 _ = await Threads.looking.run(until: lookEnd) { self.nameHolders(of: plan, steps, before) }
