@@ -45,7 +45,8 @@ import Testing
         ("kill", "n"), ("kill", "nf"), ("kill", "H"), ("kill", "s"), ("kill", "e"), ("kill", "nd"), ("kill", "ndf"),
         ("kill", "f"), ("kill", "h"), ("kill", "gk"), ("kill", "kf"), ("delete", "f"), ("delete", "h"),
         ("delete", "gd"),
-        ("delete", "gkd"), ("delete", "1"), ("state", "f"), ("state", "e"), ("state", "g"), ("state", "n"), ("state", "nf"),
+        ("delete", "gkd"), ("delete", "1"), ("state", "f"), ("state", "e"), ("state", "g"), ("state", "n"),
+        ("state", "nf"),
         ("state", "H"),
         ("state", "o"), ("state", "w"),
     ]) func isRemovedAllTheSame(_ verb: String, _ letters: String) async throws {

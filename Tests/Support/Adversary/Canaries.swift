@@ -42,7 +42,7 @@ final class Canaries {
     func remove() {
         container.remove()
         _ = try? shell(
-            "for group in /sys/fs/cgroup/*/\(Self.cgroup); do [ ! -d $group ] || find $group -depth -type d -delete; done"
+            "for group in /sys/fs/cgroup/\(Self.cgroup) /sys/fs/cgroup/*/\(Self.cgroup); do [ ! -d $group ] || find $group -depth -type d -delete; done"
         )
     }
 

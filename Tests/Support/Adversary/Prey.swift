@@ -111,7 +111,7 @@ struct Prey {
         for container in containers { container.remove() }
         _ = try? shell(
             """
-            for group in /sys/fs/cgroup/*/\(Canaries.cgroup)-prey; do
+            for group in /sys/fs/cgroup/\(Canaries.cgroup)-prey /sys/fs/cgroup/*/\(Canaries.cgroup)-prey; do
                 [ ! -d $group ] || find $group -depth -type d -delete
             done
             """)

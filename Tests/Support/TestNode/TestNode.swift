@@ -41,8 +41,8 @@ public struct TestNode: Sendable {
                     "These tests mount: run them as root with unshare --mount --propagation private, as make test does")
         }
         let helper = try Self.helperToInstall()
-        hierarchies = try FileManager.default.contentsOfDirectory(atPath: "/sys/fs/cgroup").sorted()
-            .map { "/sys/fs/cgroup/\($0)" }
+        if Cgroups.wantsVersion2Alone, !Cgroups.isVersion2Alone { try Cgroups.mountVersion2Alone() }
+        hierarchies = try Cgroups.hierarchies()
         policy = Self.defaultPolicy(hierarchies)
         try shell(
             """
@@ -123,7 +123,7 @@ public struct TestNode: Sendable {
             umount -l /mnt/ext4 || true
             chattr -R -f -i -a '\(disk)' || true
             rm -rf '\(disk)'
-            for group in /sys/fs/cgroup/*/\(cgroup); do
+            for group in /sys/fs/cgroup/\(cgroup) /sys/fs/cgroup/*/\(cgroup); do
                 [ -d "$group" ] && find "$group" -depth -type d -exec rmdir {} + || true
             done
             """)
