@@ -13,7 +13,11 @@ import Testing
 
         func cause(_ path: String) throws {
             let directory = URL(filePath: path).deletingLastPathComponent().path()
-            // The log's content goes into the file first, and the log away.
+            // The log's content goes into the file first, and the log away: whoever closes the file last does that.
+            try shell(
+                "setpriv --reuid \(PodNode.user) --regid \(PodNode.user) --clear-groups python3 -c 'import sqlite3; "
+                    + "file = sqlite3.connect(\"\(path)\"); file.execute(\"PRAGMA wal_checkpoint(TRUNCATE)\"); file.close()'"
+            )
             switch self {
             case .garbage: try shell("head -c 20000 /dev/zero | tr '\\0' x >\(path); rm -f \(path)-wal \(path)-shm")
             case .cutOff: try shell("truncate -s 5000 \(path); rm -f \(path)-wal \(path)-shm")
