@@ -29,6 +29,7 @@ struct PlanExecutor: Sendable {
 
     /// Runs all steps, and returns their records in the plan's order.
     func run() async -> [StepRecord] {
+        async let _ = prepareLater()
         var schedule = Schedule(plan, containers: containerLimit)
         await withTaskGroup(of: Schedule.Event.self) { group in
             while true {
@@ -58,6 +59,16 @@ struct PlanExecutor: Sendable {
         let most = options.containersAtOnce
         return Schedule.ContainerLimit(
             first: plan.purpose.removes ? helpers.most + 1 : most, more: helpers.most, most: most)
+    }
+
+    /// Looks at the runtime's state of the infra container while the workloads, which end first, are being killed.
+    private func prepareLater() async {
+        for step in plan.steps where !step.dependencies.isEmpty {
+            guard case .end = step.action, let container = try? container(step) else { continue }
+            await life.prepare(container) { (request) throws(StepFailure) in
+                try await call(request, atMost: options.runtimeCall)
+            }
+        }
     }
 
     private func skip(_ step: Step, because cause: Step) -> StepRecord {

@@ -39,7 +39,7 @@ extension ContainerEvidence {
         }
         var cgroups = container.cgroups.map { (path: $0, identity: container.identity.cgroups[$0]) }
         if let look {
-            evidence.runtime = try runtimeRecord(look, isOwn: isOwn)
+            evidence.runtime = try runtimeRecord(look, isOwn: isOwn, evidence.recorded)
             if isOwn { evidence.stateDirectory = look.directory }
             if isOwn, case .read(_, _, let paths) = look.state { cgroups.append(besides: paths) }
         }
@@ -71,7 +71,7 @@ extension ContainerEvidence {
     }
 
     private static func runtimeRecord(
-        _ look: RuntimeLook, isOwn: Bool
+        _ look: RuntimeLook, isOwn: Bool, _ recorded: Init
     ) throws(ObservationError) -> RuntimeRecord {
         guard look.directory != nil else { return .absent }
         guard isOwn else { return .ofAnother }
@@ -80,8 +80,10 @@ extension ContainerEvidence {
         case .unreadable: return .unreadable
         case .read(let pid, _, _) where pid <= 0: return .read(nil, nil)
         case .read(let pid, let startTime, _):
-            let life = try ProcessLife.of(pid: pid, startTime: startTime)
-            return .read(ProcessReference(pid: pid, startTime: startTime), life)
+            let process = ProcessReference(pid: pid, startTime: startTime)
+            // As a rule it is the recorded one, which has just been looked at.
+            if case .seen(process, let life) = recorded { return .read(process, life) }
+            return .read(process, try ProcessLife.of(pid: pid, startTime: startTime))
         }
     }
 

@@ -75,6 +75,11 @@ final class LifeObserver: Sendable {
         }
     }
 
+    /// Has a helper look at a container's state before it is needed. A failure is met again when it is.
+    func prepare(_ container: Container, _ ask: (Request) async throws(StepFailure) -> Reply) async {
+        _ = try? await look(at: container, ask)
+    }
+
     /// The evidence that a container is gone, if this removal has found it. It stays valid, because no container comes
     /// back to life.
     func proof(of container: Container) -> ContainerEvidence? { proven.withLock { $0[container.id] } }
