@@ -12,25 +12,24 @@ import Testing
     @Test(.enabled(if: hasNewest, "\(Newest.reason)"), arguments: [false, true])
     func newestRunc(withHooks hooks: Bool) throws {
         try #require(try mounts(beneath: "/sys/fs/cgroup").contains("/sys/fs/cgroup"))
-        try Self.removePods(of: Runtime(name: .runc, isNewest: true), withHooks: hooks, pausedToo: true)
+        try Self.removePods(of: Runtime(name: .runc, isNewest: true), withHooks: hooks)
     }
 
-    // runc on version 2 takes a killed container that was paused for a paused one.
     @Test(
         .enabled(if: hasNewest, "\(Newest.reason)"),
-        arguments: [(Runtime.Name.runc, false, false), (.runc, true, false), (.crun, false, true), (.crun, true, true)])
-    func newestOnVersion2(_ name: Runtime.Name, withHooks hooks: Bool, pausedToo: Bool) throws {
+        arguments: [(Runtime.Name.runc, false), (.runc, true), (.crun, false), (.crun, true)])
+    func newestOnVersion2(_ name: Runtime.Name, withHooks hooks: Bool) throws {
         try Cgroups.seeVersion2Alone()
-        try Self.removePods(of: Runtime(name: name, isNewest: true), withHooks: hooks, pausedToo: pausedToo)
+        try Self.removePods(of: Runtime(name: name, isNewest: true), withHooks: hooks)
     }
 
-    @Test(arguments: [(Runtime.Name.runc, false, false), (.crun, false, true), (.crun, true, true)])
-    func thisMachinesOnVersion2(_ name: Runtime.Name, withHooks hooks: Bool, pausedToo: Bool) throws {
+    @Test(arguments: [(Runtime.Name.runc, false), (.crun, false), (.crun, true)])
+    func thisMachinesOnVersion2(_ name: Runtime.Name, withHooks hooks: Bool) throws {
         try Cgroups.seeVersion2Alone()
-        try Self.removePods(of: Runtime(name: name, isNewest: false), withHooks: hooks, pausedToo: pausedToo)
+        try Self.removePods(of: Runtime(name: name, isNewest: false), withHooks: hooks)
     }
 
-    private static func removePods(of runtime: Runtime, withHooks hooks: Bool, pausedToo: Bool) throws {
+    private static func removePods(of runtime: Runtime, withHooks hooks: Bool) throws {
         try runtime.putInPlace()
         let log = try KernelLog()
         try withPodNode(runtime: runtime.path) { node in
@@ -41,7 +40,7 @@ import Testing
             let pods = [
                 try node.pod("three", [Workload(files: 300), Workload(.ignoresTerm), Workload(.leavesChild)], .pod),
                 try node.pod("host", [Workload(.ignoresTerm), Workload(.leavesChild)], .host),
-                try node.pod("own", [Workload(isPaused: pausedToo), Workload()]),
+                try node.pod("own", [Workload(isPaused: true), Workload()]),
             ]
             for pod in pods {
                 let document = try node.write(pod.registration, as: "\(pod.name).json")
