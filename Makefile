@@ -59,7 +59,7 @@ RELEASE := -c release --static-swift-stdlib $(REPRODUCIBLE) $(LINKED) --scratch-
 export PODREAP_HELPER := $(HELPER)
 export PODREAP_FLOOR := $(FLOOR)
 
-.PHONY: help setup build helper release install uninstall reproducible floor demo test load proto fuzz adversary model model-faults lint bench size selinux deb deb-test rpm rpm-test clean root
+.PHONY: help setup build helper release install uninstall reproducible floor demo test load proto fuzz adversary model model-faults lint bench size selinux deb deb-test platforms rpm rpm-test clean root
 
 help: ## Lists these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -155,6 +155,10 @@ deb: helper release selinux ## Makes Debian packages, .build-deb/packages
 deb-test: root deb ## Installs, uses, upgrades and purges them on a node with systemd
 	packaging/test-node/image $(NODE_IMAGE)
 	packaging/deb-test/run $(CURDIR)/.build-deb $(NODE_IMAGE)
+
+platforms: root deb ## Does the same on a node of Debian 13, with the packages that were built here
+	packaging/test-node/image $(CURDIR)/.build-node/trixie trixie
+	packaging/deb-test/run $(CURDIR)/.build-deb $(CURDIR)/.build-node/trixie
 
 rpm: helper release selinux ## Makes RPM packages, .build-rpm/packages
 	@packaging/setup rpm
