@@ -7,17 +7,19 @@ public import SandboxRegistry
 
 extension Orchestrator {
     /// Calls `GarbageCollection.look` with this registry's records.
-    public func garbage() async throws(RemovalError) -> GarbageFacts { try await garbageCollection.look() }
+    public func garbage(timeout: Duration = .seconds(120)) async throws(RemovalError) -> GarbageFacts {
+        try await garbageCollection.look(timeout: timeout)
+    }
 
     /// Calls `GarbageCollection.remove` with this registry's records.
     public func collect(
-        _ verdict: GarbageVerdict, from facts: GarbageFacts, olderThan bound: Double
+        _ verdict: GarbageVerdict, from facts: GarbageFacts, olderThan bound: Double, timeout: Duration = .seconds(120)
     ) async throws(RemovalError) -> String? {
-        try await garbageCollection.remove(verdict, from: facts, olderThan: bound)
+        try await garbageCollection.remove(verdict, from: facts, olderThan: bound, timeout: timeout)
     }
 
     public var garbageCollection: GarbageCollection {
-        GarbageCollection(helpers) { () throws(RemovalError) in try self.garbageRecords() }
+        GarbageCollection(helpers) { (deadline) throws(RemovalError) in try self.garbageRecords(until: deadline) }
     }
 }
 
@@ -33,31 +35,43 @@ public struct GarbageRecords: Codable, Sendable {
 }
 
 extension Orchestrator {
-    public func garbageRecords() throws(RemovalError) -> GarbageRecords {
+    /// Blocks while it reads the registry, and until the deadline at most if another process writes to it.
+    public func garbageRecords(until deadline: ContinuousClock.Instant) throws(RemovalError) -> GarbageRecords {
         var records = GarbageRecords()
         records.pods = try allRecords()
-        (records.sinceBoot, records.jumps) = try noteClock()
+        (records.sinceBoot, records.jumps) = try noteClock(until: deadline)
         return records
     }
 
-    /// Records how the clock runs, so that a later `gc` knows how old things are.
-    package func noteClockNow() async { _ = try? await Threads.registry.run { try self.noteClock() } }
+    /// Records how the clock runs, so that a later `gc` knows how old things are. Waits for it until the deadline.
+    package func noteClockNow(until deadline: ContinuousClock.Instant) async {
+        _ = try? await Threads.writing.run(until: deadline) { () throws(RemovalError) in
+            try self.noteClock(until: deadline)
+        }
+    }
 
     /// Records how the clock runs, and returns what is known of it so far.
-    private func noteClock() throws(RemovalError) -> (sinceBoot: Double?, jumps: [ClockJump]) {
+    private func noteClock(
+        until deadline: ContinuousClock.Instant
+    ) throws(RemovalError) -> (sinceBoot: Double?, jumps: [ClockJump]) {
         guard let boot = try? Boot.id(), let age = try? Boot.age() else { return (nil, []) }
         let reading = ClockReading(bootID: boot, wall: Date(), sinceBoot: age)
-        return try fromRegistry { (registry) throws(RegistryError) in (age, try registry.noteClock(reading)) }
+        return try fromRegistry { (registry) throws(RegistryError) in
+            (age, try registry.noteClock(reading, until: deadline))
+        }
     }
 }
 
 /// Finds and removes what is left of pods that no registry knows.
 public struct GarbageCollection: Sendable {
-    private let helpers: HelperPool
-    private let records: @Sendable () throws(RemovalError) -> GarbageRecords
+    /// Returns all that is registered now; blocks until a deadline at most.
+    public typealias Records = @Sendable (ContinuousClock.Instant) throws(RemovalError) -> GarbageRecords
 
-    /// - Parameter records: Returns all that is registered now. It is called again before anything is removed.
-    init(_ helpers: HelperPool, records: @escaping @Sendable () throws(RemovalError) -> GarbageRecords) {
+    private let helpers: HelperPool
+    private let records: Records
+
+    /// - Parameter records: It is called again before anything is removed.
+    init(_ helpers: HelperPool, records: @escaping Records) {
         self.helpers = helpers
         self.records = records
     }
@@ -69,10 +83,10 @@ public struct GarbageCollection: Sendable {
     ///   - helperSocket: The socket at which a service manager starts helpers.
     ///   - policy: A policy to use instead of the installed one; the helper accepts it from root only.
     ///   - atOnce: How many helpers work at once; nil for as many as suit the machine.
-    ///   - records: Returns all that is registered now. It is called again before anything is removed.
+    ///   - records: It is called again before anything is removed.
     public init(
         helper: String, helperSocket: String? = nil, policy: String? = nil, atOnce: Int? = nil,
-        records: @escaping @Sendable () throws(RemovalError) -> GarbageRecords
+        records: @escaping Records
     ) {
         let launch =
             helperSocket.map { HelperLaunch.socket($0) } ?? .program(helper, arguments: policy.map { [$0] } ?? [])
@@ -81,16 +95,19 @@ public struct GarbageCollection: Sendable {
 
     /// Finds what lies beneath the helper's roots and may be left of pods, and reads all that is registered. Changes
     /// nothing.
-    public func look() async throws(RemovalError) -> GarbageFacts {
-        try await onThreads { () throws(RemovalError) in try await self.gather() }
+    ///
+    /// - Parameter timeout: For the whole call.
+    public func look(timeout: Duration = .seconds(120)) async throws(RemovalError) -> GarbageFacts {
+        let time = CallTime(timeout)
+        return try await time.bound("a look at the node") { () throws(RemovalError) in try await self.gather(time) }
     }
 
-    private func gather() async throws(RemovalError) -> GarbageFacts {
-        var gathering = try await GarbageGathering(helpers)
+    private func gather(_ time: CallTime) async throws(RemovalError) -> GarbageFacts {
+        var gathering = try await GarbageGathering(helpers, time)
         try await gathering.gather()
         var facts = gathering.facts
         // The registry is read last, so that a pod registered in the meantime is known.
-        let registered = try records()
+        let registered = try records(time.deadline)
         facts.records = registered.pods.map { ($0.sandbox, $0.containers) }
         (facts.sinceBoot, facts.jumps) = (registered.sinceBoot, registered.jumps)
         return facts
@@ -99,29 +116,26 @@ public struct GarbageCollection: Sendable {
     /// Removes one item that `judge` decided to remove, provided that the decision still holds for the current registry
     /// and that what lies there is still what was observed.
     ///
+    /// - Parameter timeout: For the whole call.
     /// - Returns: nil if the item is gone, otherwise why it is not.
     public func remove(
-        _ verdict: GarbageVerdict, from facts: GarbageFacts, olderThan bound: Double
+        _ verdict: GarbageVerdict, from facts: GarbageFacts, olderThan bound: Double, timeout: Duration = .seconds(120)
     ) async throws(RemovalError) -> String? {
+        let time = CallTime(timeout)
         let others = facts.items
         var facts = facts
-        facts.records = try await onThreads { () throws(RemovalError) in
-            try self.records().pods.map { ($0.sandbox, $0.containers) }
+        facts.records = try await time.bound("the registry's answer") { () throws(RemovalError) in
+            try self.records(time.deadline).pods.map { ($0.sandbox, $0.containers) }
         }
-        let now = try await onThreads { () throws(RemovalError) in
-            try await self.refreshed(verdict.item, among: others)
+        let now = try await time.bound("a look at it") { () throws(RemovalError) in
+            try await self.refreshed(verdict.item, among: others, time)
         }
         (facts.items, facts.claims) = ([now.item], now.claims)
         guard case .remove = verdict.decision, case .remove? = facts.judge(olderThan: bound).first?.decision else {
             return "it is not to be removed any more"
         }
-        let collector: GarbageCollector
-        do throws(HelperError) {
-            let session = try await helpers.session()
-            collector = GarbageCollector(helpers: session, roots: RootMap(session.welcome))
-        } catch {
-            throw .helper(error)
-        }
+        let session = try await time.session(helpers)
+        let collector = GarbageCollector(helpers: session, roots: RootMap(session.welcome), time: time)
         do throws(StepFailure) {
             try await collector.remove(verdict.item)
             return nil
@@ -132,9 +146,9 @@ public struct GarbageCollection: Sendable {
 
     /// Observes again who uses the item and whether its container lives, because both may have changed.
     private func refreshed(
-        _ item: GarbageItem, among items: [GarbageItem]
+        _ item: GarbageItem, among items: [GarbageItem], _ time: CallTime
     ) async throws(RemovalError) -> (item: GarbageItem, claims: GarbageClaims) {
-        let gathering = try await GarbageGathering(helpers)
+        let gathering = try await GarbageGathering(helpers, time)
         var item = item
         item.use = try await gathering.use(of: item)
         return (item, try gathering.claims(on: items))
@@ -145,10 +159,12 @@ public struct GarbageCollection: Sendable {
 struct GarbageCollector {
     let helpers: HelperSession
     let roots: RootMap
-    private static let patience: Duration = .seconds(20)
+    let time: CallTime
+    /// The longest that one request takes; a directory that takes longer is gone on with.
+    private static let slice: Duration = .seconds(20)
     /// Time bounds a request, not entries: with few entries a request, a deep tree would be descended again for every
     /// few.
-    private static let slice = Limits.sliceEntries
+    private static let entries = Limits.sliceEntries
 
     func remove(_ item: GarbageItem) async throws(StepFailure) {
         switch item.kind {
@@ -164,7 +180,7 @@ struct GarbageCollector {
             try await detach(item.mounts)
             let kinds: [RootKind] = item.kind == .cgroup ? [.cgroup] : [.sandbox, .container]
             let place = try place(Array(item.path.utf8), .remove, kinds)
-            let intent = DirectoryIntent.act(only: item.node, Slice(entries: Self.slice))
+            let intent = DirectoryIntent.act(only: item.node, Slice(entries: Self.entries))
             while try await act(.removeDirectory(place, intent)) == .inProgress {}
         }
     }
@@ -182,8 +198,14 @@ struct GarbageCollector {
 
     @discardableResult
     private func act(_ request: Request) async throws(StepFailure) -> Outcome {
+        let left = time.deadline - .now
+        guard left > .zero else {
+            throw StepFailure("the time for it (\(time.limit.formattedSeconds)) is over; the same call again goes on")
+        }
         let reply: Reply
-        do throws(HelperError) { reply = try await helpers.call(request, deadline: Self.patience) } catch {
+        do throws(HelperError) {
+            reply = try await helpers.call(request, deadline: min(Self.slice, left), until: time.deadline)
+        } catch {
             throw StepFailure(error)
         }
         guard reply.isSuccess || reply.outcome == .inProgress else { throw StepFailure(reply) }

@@ -2,7 +2,8 @@ public import HelperClient
 public import NodeObservation
 public import SandboxRegistry
 
-/// Why a call could not begin, or why a document could not be registered. Nothing was changed.
+/// Why a call could not begin, or why a document could not be registered. Nothing was changed, or the description says
+/// that this is not known.
 public enum RemovalError: Error, Sendable, CustomStringConvertible {
     case registry(RegistryError)
     case helper(HelperError)
@@ -13,7 +14,7 @@ public enum RemovalError: Error, Sendable, CustomStringConvertible {
     case lock(path: String, errno: Int32)
     /// Another removal of the sandbox did not end in time. `holder` says who works on it, if that is known.
     case busy(sandbox: String, after: Duration, holder: String?)
-    /// What a removal needs before it can begin was not available in time.
+    /// What a call waited for was not available in its time.
     case overdue(String, after: Duration)
     /// The sandbox was to be assumed dead, but something still holds parts of it. `by` names the holders in sentences;
     /// it is empty if they were reported already.

@@ -35,13 +35,21 @@ struct DaemonContext: Sendable {
         jobs = JobQueue(atOnce: limits.atOnce, waiting: limits.waiting, observer: JobLog(logger: logger))
     }
 
-    /// Reads the registry or `/proc`, on a thread that may wait for a disk or for another process's lock.
+    /// How long the current call may take: until its client's deadline, and no longer than a removal.
+    var timeLeft: Duration { CallDeadline.left(limits.removal.timeout) }
+
+    /// Reads the registry or `/proc`, on a thread that may wait for a disk or for another process's lock. Throws once
+    /// the call's time is over; the read then ends by itself.
     func read<Value: Sendable>(
         _ body: @escaping @Sendable (Orchestrator) throws(RemovalError) -> Value
     ) async throws(RPCError) -> Value {
-        let orchestrator = orchestrator
+        let (orchestrator, limit) = (orchestrator, timeLeft)
+        let result = await within(.now + limit) {
+            await Self.threads.run { Result { () throws(RemovalError) in try body(orchestrator) } }
+        }
         do throws(RemovalError) {
-            return try await Self.threads.run { () throws(RemovalError) in try body(orchestrator) }
+            guard let result else { throw .overdue("an answer of the registry or of the node", after: limit) }
+            return try result.get()
         } catch {
             throw RPCError(error)
         }

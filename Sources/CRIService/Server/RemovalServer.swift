@@ -40,7 +40,7 @@ public final class RemovalServer: Sendable {
         server = GRPCServer(
             transport: transport,
             services: [RuntimeService(daemon: daemon), RemovalService(daemon: daemon), UnimplementedMethods()],
-            interceptors: [CallLog(logger: logger)])
+            interceptors: [CallLog(logger: logger), CallDeadline()])
         self.socket = socket
     }
 
@@ -70,7 +70,7 @@ public final class RemovalServer: Sendable {
 
     /// Resumes every removal of a sandbox that any process began and did not finish. Returns their number.
     public func resume() async -> Int {
-        await daemon.orchestrator.noteClockNow()
+        await daemon.orchestrator.noteClockNow(until: .now + .seconds(Registry.busyTimeout))
         do {
             let sandboxes = try await daemon.registry { (registry) throws(RegistryError) in try registry.sandboxes() }
             // A process that was killed before it marked the sandbox as being removed has left its line in the lock

@@ -23,7 +23,7 @@ struct RemovalService: Podreap_V1_Removal.SimpleServiceProtocol {
         }
         let document = RegistrationDocument(sandbox: sandbox, containers: containers)
         do throws(RemovalError) {
-            let registration = try await daemon.orchestrator.register(document)
+            let registration = try await daemon.orchestrator.register(document, timeout: daemon.timeLeft)
             return .with { $0.warnings = registration.warnings }
         } catch {
             throw RPCError(error)
@@ -37,7 +37,7 @@ struct RemovalService: Podreap_V1_Removal.SimpleServiceProtocol {
         guard let sandbox = try await daemon.sandbox(id, .none) else { throw RPCError.unknown(sandbox: id) }
         let container = try Container(request.container, "container", of: sandbox)
         do throws(RemovalError) {
-            let registration = try await daemon.orchestrator.register([container], into: id)
+            let registration = try await daemon.orchestrator.register([container], into: id, timeout: daemon.timeLeft)
             return .with { $0.warnings = registration.warnings }
         } catch {
             throw RPCError(error)
@@ -135,13 +135,14 @@ struct RemovalService: Podreap_V1_Removal.SimpleServiceProtocol {
         }
         let bound = request.olderThan == 0 ? 3600 : request.olderThan
         do throws(RemovalError) {
-            let facts = try await daemon.orchestrator.garbage()
+            let facts = try await daemon.orchestrator.garbage(timeout: daemon.timeLeft)
             var response = Podreap_V1_CollectGarbageResponse()
             response.problems = facts.problems
             for verdict in facts.judge(olderThan: bound) where verdict.decision != .known {
                 var item = Podreap_V1_Garbage(verdict)
                 if request.remove, item.outcome == .removable {
-                    let failure = try await daemon.orchestrator.collect(verdict, from: facts, olderThan: bound)
+                    let failure = try await daemon.orchestrator.collect(
+                        verdict, from: facts, olderThan: bound, timeout: daemon.timeLeft)
                     item.outcome = failure == nil ? .removed : .failed
                     item.reason = failure ?? item.reason
                 }

@@ -144,7 +144,8 @@ struct RuntimeService: Runtime_V1_RuntimeService.SimpleServiceProtocol {
         guard let found = try await daemon.container(id, .forLooking) else { throw RPCError.unknown(container: id) }
         let state: ContainerState
         do throws(RemovalError) {
-            state = try await daemon.orchestrator.state(of: found.container, in: found.sandbox)
+            state = try await daemon.orchestrator.state(
+                of: found.container, in: found.sandbox, timeout: daemon.timeLeft)
         } catch {
             throw RPCError(error)
         }

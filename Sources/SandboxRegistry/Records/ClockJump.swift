@@ -32,8 +32,10 @@ extension Registry {
     private static let slack = 2.0
 
     /// Records how the clock runs, and returns all recorded jumps forward in this boot. The more often it is called,
-    /// the more exact the jumps are. A jump that cannot be written is known to this call only.
-    package func noteClock(_ now: ClockReading) throws(RegistryError) -> [ClockJump] {
+    /// the more exact the jumps are. A jump that cannot be written by the deadline is known to this call only.
+    package func noteClock(
+        _ now: ClockReading, until deadline: ContinuousClock.Instant = .now + .seconds(Registry.busyTimeout)
+    ) throws(RegistryError) -> [ClockJump] {
         let offset = now.wall.timeIntervalSince1970 - now.sinceBoot
         let known = try read { database in
             let last = try Row.fetchOne(
@@ -52,7 +54,7 @@ extension Registry {
         let jump = change > Self.slack ? ClockJump(before: now.wall - change, seconds: change) : nil
         // Small changes are recorded too, so that they do not add up to a jump.
         if known.last == nil || abs(change) > 0.1 {
-            try? write { database in
+            try? write(until: deadline) { database in
                 try database.execute(sql: "DELETE FROM clock WHERE boot_id <> ?", arguments: [now.bootID])
                 try database.execute(sql: "DELETE FROM clock_jump WHERE boot_id <> ?", arguments: [now.bootID])
                 try database.execute(

@@ -51,10 +51,14 @@ final class Connections: Sendable {
         }
     }
 
-    func write<Value>(_ durability: Registry.Durability, _ body: (Database) throws -> Value) throws -> Value {
-        guard writing.wait(timeout: Self.deadline) == .success else { throw RegistryError.busy(path: path) }
+    /// - Parameter deadline: Until when the transaction has to begin.
+    func write<Value>(
+        _ durability: Registry.Durability, until deadline: ContinuousClock.Instant?, _ body: (Database) throws -> Value
+    ) throws -> Value {
+        let patience = try patience(until: deadline)
+        guard writing.wait(timeout: .now() + patience) == .success else { throw RegistryError.busy(path: path) }
         defer { writing.signal() }
-        return try using { connection in
+        return try using(patience) { connection in
             guard connection.access == .full else { throw Self.refusal(path) }
             return try connection.database.writeWithoutTransaction { database in
                 // With synchronous FULL, SQLite syncs the log when a transaction commits, and with it all earlier
@@ -62,6 +66,12 @@ final class Connections: Sendable {
                 if connection.durability.withLock({ $0 }) != durability {
                     try database.execute(sql: "PRAGMA synchronous = \(durability == .processes ? "NORMAL" : "FULL")")
                     connection.durability.withLock { $0 = durability }
+                }
+                // SQLite waits for other processes' transactions by itself.
+                let patience = try self.patience(until: deadline)
+                if deadline != nil { try database.execute(sql: "PRAGMA busy_timeout = \(Int(patience * 1000))") }
+                defer {
+                    if deadline != nil { try? database.execute(sql: "PRAGMA busy_timeout = \(Self.busyMilliseconds)") }
                 }
                 let value = try Self.transaction(.immediate, database, body)
                 if durability == .medium { Self.copyLog(database) }
@@ -81,16 +91,25 @@ final class Connections: Sendable {
         }
     }
 
-    private func using<Value>(_ body: (Connection) throws -> Value) throws -> Value {
+    /// The seconds to wait, until the deadline and no longer than `busyTimeout`.
+    private func patience(until deadline: ContinuousClock.Instant?) throws -> Double {
+        let left = deadline.map { ($0 - .now) / .seconds(1) } ?? Registry.busyTimeout
+        guard left > 0 else { throw RegistryError.busy(path: path) }
+        return min(left, Registry.busyTimeout)
+    }
+
+    private static let busyMilliseconds = Int(Registry.busyTimeout * 1000)
+
+    private func using<Value>(
+        _ patience: Double = Registry.busyTimeout, _ body: (Connection) throws -> Value
+    ) throws -> Value {
         mayBlock()
-        guard places.wait(timeout: Self.deadline) == .success else { throw RegistryError.busy(path: path) }
+        guard places.wait(timeout: .now() + patience) == .success else { throw RegistryError.busy(path: path) }
         defer { places.signal() }
         let connection = try idle.withLock({ $0.popLast() }) ?? Self.open(path)
         defer { if connection.access == .full { idle.withLock { $0.append(connection) } } }
         return try body(connection)
     }
-
-    private static var deadline: DispatchTime { .now() + Registry.busyTimeout }
 
     private static func transaction<Value>(
         _ kind: Database.TransactionKind, _ database: Database, _ body: (Database) throws -> Value

@@ -61,10 +61,12 @@ public final class Registry: Sendable {
         do { return try connections.read(body) } catch { throw RegistryError(error, path: path) }
     }
 
+    /// - Parameter deadline: Until when the transaction has to begin, `busyTimeout` from now at the latest.
     func write<Value>(
-        _ durability: Durability = .processes, _ body: (Database) throws -> Value
+        _ durability: Durability = .processes, until deadline: ContinuousClock.Instant? = nil,
+        _ body: (Database) throws -> Value
     ) throws(RegistryError) -> Value {
-        do { return try connections.write(durability, body) } catch { throw RegistryError(error, path: path) }
+        do { return try connections.write(durability, until: deadline, body) } catch { throw RegistryError(error, path: path) }
     }
 
     /// Closing any descriptor of the file drops every lock that this process has on it (fcntl(2)), including SQLite's.

@@ -2,8 +2,12 @@ internal import GRDB
 
 extension Registry {
     /// Registers a sandbox with its containers and reserves their names: all or nothing. Survives a power loss.
-    package func register(_ sandbox: Sandbox, _ containers: [Container]) throws(RegistryError) {
-        try write(.medium) { database in
+    ///
+    /// - Parameter deadline: Throws `.busy` if the transaction cannot begin by then.
+    package func register(
+        _ sandbox: Sandbox, _ containers: [Container], until deadline: ContinuousClock.Instant? = nil
+    ) throws(RegistryError) {
+        try write(.medium, until: deadline) { database in
             try RecordCheck(sandbox, containers).run()
             if let held = try Self.sandbox(sandbox.id, database) {
                 if held.state == .removing { throw RegistryError.beingRemoved(id: held.id) }
@@ -20,8 +24,12 @@ extension Registry {
 
     /// Registers further containers into a sandbox: all or nothing. Throws `.beingRemoved` once the sandbox is marked
     /// as being removed. Survives a power loss.
-    package func register(_ containers: [Container], into sandboxID: String) throws(RegistryError) {
-        try write(.medium) { database in
+    ///
+    /// - Parameter deadline: As above.
+    package func register(
+        _ containers: [Container], into sandboxID: String, until deadline: ContinuousClock.Instant? = nil
+    ) throws(RegistryError) {
+        try write(.medium, until: deadline) { database in
             guard let sandbox = try Self.sandbox(sandboxID, database) else {
                 throw RegistryError.unknownSandbox(id: sandboxID)
             }

@@ -107,40 +107,48 @@ extension Orchestrator {
 
     /// The state of a container. A helper reads the runtime's record if observation is not enough, and the runtime is
     /// asked only whether a living container has been started.
-    public func state(of container: Container, in sandbox: Sandbox) async throws(RemovalError) -> ContainerState {
-        try await onThreads { () throws(RemovalError) in try await self.examineState(of: container, in: sandbox) }
+    ///
+    /// - Parameter timeout: For the whole call.
+    public func state(
+        of container: Container, in sandbox: Sandbox, timeout: Duration = .seconds(120)
+    ) async throws(RemovalError) -> ContainerState {
+        let time = CallTime(timeout)
+        return try await time.bound("the state of \(container.id)") { () throws(RemovalError) in
+            try await self.examineState(of: container, in: sandbox, time)
+        }
     }
 
     private func examineState(
-        of container: Container, in sandbox: Sandbox
+        of container: Container, in sandbox: Sandbox, _ time: CallTime
     ) async throws(RemovalError) -> ContainerState {
         let observed = try observedState(of: container, in: sandbox)
         if observed == .exited { return .exited }
-        let session = try await session()
+        let session = try await time.session(helpers)
         let roots = RootMap(session.welcome)
-        switch try await verdict(on: container, in: sandbox, session) {
+        switch try await verdict(on: container, in: sandbox, session, time) {
         case .gone: return .exited
         case .unknown: return .unknown
         case .alive: break
         }
         guard let target = try? roots.target(container.id, runtime: container.runtime) else { return .running }
-        do throws(HelperError) {
-            let reply = try await session.call(.runtimeState(target), deadline: .seconds(20))
-            return RuntimeState(reply.facts)?.status == "created" ? .created : .running
-        } catch {
-            throw .helper(error)
-        }
+        let reply = try await time.look(.runtimeState(target), session, "\(container.id): \(container.runtime)'s answer")
+        return RuntimeState(reply.facts)?.status == "created" ? .created : .running
     }
 
     /// Whether a container lives, from all the evidence. A removal relies on the same verdict.
-    public func verdict(on container: Container, in sandbox: Sandbox) async throws(RemovalError) -> LifeVerdict {
-        try await onThreads { () throws(RemovalError) in
-            try await self.verdict(on: container, in: sandbox, try await self.session())
+    ///
+    /// - Parameter timeout: For the whole call.
+    public func verdict(
+        on container: Container, in sandbox: Sandbox, timeout: Duration = .seconds(120)
+    ) async throws(RemovalError) -> LifeVerdict {
+        let time = CallTime(timeout)
+        return try await time.bound("what is known of \(container.id)") { () throws(RemovalError) in
+            try await self.verdict(on: container, in: sandbox, try await time.session(self.helpers), time)
         }
     }
 
     private func verdict(
-        on container: Container, in sandbox: Sandbox, _ session: HelperSession
+        on container: Container, in sandbox: Sandbox, _ session: HelperSession, _ time: CallTime
     ) async throws(RemovalError) -> LifeVerdict {
         let observer = LifeObserver(
             registry: registry, roots: RootMap(session.welcome),
@@ -150,50 +158,15 @@ extension Orchestrator {
             mounts: try await mountsSeen().get())
         do throws(StepFailure) {
             return try await observer.evidence(of: container) { (request) throws(StepFailure) in
-                do throws(HelperError) { return try await session.call(request, deadline: .seconds(20)) } catch {
-                    throw StepFailure(error)
+                do throws(RemovalError) {
+                    return try await time.look(request, session, "\(container.id): a look at it")
+                } catch {
+                    throw StepFailure("\(error)")
                 }
             }.verdict
         } catch {
+            if time.isOver { throw time.overdue("what is known of \(container.id)") }
             throw .invalid(field: container.id, problem: error.reason)
         }
-    }
-
-    private func session() async throws(RemovalError) -> HelperSession {
-        do throws(HelperError) { return try await helpers.session() } catch { throw .helper(error) }
-    }
-
-    /// Registers another container of a registered sandbox, as `register` does for the first ones.
-    ///
-    /// - Parameter sandboxID: The sandbox's whole id.
-    public func register(
-        _ containers: [Container], into sandboxID: String
-    ) async throws(RemovalError) -> Registration {
-        try await onThreads { () throws(RemovalError) in try await self.examine(containers, into: sandboxID) }
-    }
-
-    private func examine(
-        _ containers: [Container], into sandboxID: String
-    ) async throws(RemovalError) -> Registration {
-        let sandbox = try fromRegistry { (registry) throws(RegistryError) in
-            guard let sandbox = try registry.sandbox(sandboxID) else { throw .unknownSandbox(id: sandboxID) }
-            return sandbox
-        }
-        let session: HelperSession
-        let bootID: String
-        do throws(HelperError) { session = try await helpers.session() } catch { throw .helper(error) }
-        do throws(ObservationError) { bootID = try Boot.id() } catch { throw .observation(error) }
-        if sandbox.isFromEarlierBoot(than: bootID) {
-            throw .invalid(
-                field: "pod_sandbox_id", problem: "the machine was booted since that sandbox was registered; remove it")
-        }
-        let document = RegistrationDocument(sandbox: sandbox, containers: containers)
-        var examination = RegistrationValidator(document, session)
-        try examination.checkPaths()
-        try await examination.identifyContainers()
-        try await examination.findProcesses()
-        let records = examination.containers
-        try fromRegistry { (registry) throws(RegistryError) in try registry.register(records, into: sandboxID) }
-        return Registration(sandbox: sandbox, containers: records, warnings: examination.warnings)
     }
 }

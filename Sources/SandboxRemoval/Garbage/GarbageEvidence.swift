@@ -10,15 +10,11 @@ struct GarbageEvidence: Sendable {
     let helpers: HelperSession
     let roots: RootMap
     let mounts: MountTable
+    let time: CallTime
 
     func use(of id: String, runtime: String, _ target: RuntimeTarget) async throws(RemovalError) -> GarbageItem.Use {
-        let reply: Reply
-        do throws(HelperError) {
-            reply = try await helpers.call(
-                .runtimeKill(target, .look, signal: Signal.kill, all: false), deadline: .seconds(20))
-        } catch {
-            throw .helper(error)
-        }
+        let reply = try await time.look(
+            .runtimeKill(target, .look, signal: Signal.kill, all: false), helpers, "\(id): a look at it")
         guard case .container(let facts) = reply.facts else {
             // The helper speaks protocol version 1, or the container is gone by now: the runtime's answer that it
             // stopped counts.

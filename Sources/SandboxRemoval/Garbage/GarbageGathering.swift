@@ -13,14 +13,17 @@ struct GarbageGathering {
     private let mounts: MountTable
     private let managers: ForeignManagers
     private(set) var facts = GarbageFacts()
-    private var evidence: GarbageEvidence { GarbageEvidence(helpers: helpers, roots: roots, mounts: mounts) }
+    private var evidence: GarbageEvidence {
+        GarbageEvidence(helpers: helpers, roots: roots, mounts: mounts, time: time)
+    }
+    private let time: CallTime
 
-    private static let patience: Duration = .seconds(20)
     /// DT_DIR and DT_UNKNOWN of readdir(3).
     private static let (directoryType, unknownType): (UInt8, UInt8) = (4, 0)
 
-    init(_ helpers: HelperPool) async throws(RemovalError) {
-        do throws(HelperError) { self.helpers = try await helpers.session() } catch { throw .helper(error) }
+    init(_ helpers: HelperPool, _ time: CallTime) async throws(RemovalError) {
+        self.time = time
+        self.helpers = try await time.session(helpers)
         welcome = self.helpers.welcome
         roots = RootMap(welcome)
         do throws(ObservationError) {
@@ -288,9 +291,7 @@ struct GarbageGathering {
     }
 
     private func ask(_ request: Request) async throws(RemovalError) -> Reply {
-        do throws(HelperError) { return try await helpers.call(request, deadline: Self.patience) } catch {
-            throw .helper(error)
-        }
+        try await time.look(request, helpers, "the answer to a look at what is left")
     }
 
     private func claim(_ path: String, isNamespace: Bool = false) -> String? {

@@ -18,31 +18,72 @@ extension Orchestrator {
     /// The helper's policy must allow the removal of every path and must list every runtime. The identities of existing
     /// things are recorded so that they can be recognised later: processes with their start times and cgroups,
     /// directories, namespaces, and the boot.
-    public func register(_ document: RegistrationDocument) async throws(RemovalError) -> Registration {
-        let registration = try await onThreads { () throws(RemovalError) in try await self.examine(document) }
-        await noteClockNow()
+    ///
+    /// - Parameter timeout: For the whole call. Nothing is registered after it, unless the error says that this is not
+    ///   known.
+    public func register(
+        _ document: RegistrationDocument, timeout: Duration = .seconds(120)
+    ) async throws(RemovalError) -> Registration {
+        let time = CallTime(timeout)
+        // This is checked before anything else, because a sandbox that is half removed would fail the other checks too.
+        let id = document.sandbox.id
+        let held = try await time.reading { () throws(RemovalError) in try self.find(id) }
+        if held?.state == .removing { throw .registry(.beingRemoved(id: id)) }
+        let registration = try await time.bound("a look at the node") { () throws(RemovalError) in
+            try await self.examine(document, time)
+        }
+        try await time.writing { [registry] () throws(RegistryError) in
+            try registry.register(registration.sandbox, registration.containers, until: time.deadline)
+        }
+        await noteClockNow(until: time.deadline)
         return registration
     }
 
-    private func examine(_ document: RegistrationDocument) async throws(RemovalError) -> Registration {
-        // This is checked before anything else, because a sandbox that is half removed would fail the other checks too.
-        let id = document.sandbox.id
-        let held = try await Threads.registry.run { () throws(RemovalError) in
-            try self.fromRegistry { (registry) throws(RegistryError) in try registry.sandbox(id) }
-        }
-        if held?.state == .removing { throw .registry(.beingRemoved(id: id)) }
-        let session: HelperSession
-        let bootID: String
-        do throws(HelperError) { session = try await helpers.session() } catch { throw .helper(error) }
-        do throws(ObservationError) { bootID = try Boot.id() } catch { throw .observation(error) }
-        var examination = RegistrationValidator(document, session)
+    private func examine(_ document: RegistrationDocument, _ time: CallTime) async throws(RemovalError) -> Registration {
+        let session = try await time.session(helpers)
+        let bootID = try observing { () throws(ObservationError) in try Boot.id() }
+        var examination = RegistrationValidator(document, session, time)
         try examination.checkPaths()
         try await examination.identify()
         try await examination.findProcesses()
         examination.sandbox.bootID = bootID
-        let (sandbox, containers) = (examination.sandbox, examination.containers)
-        try fromRegistry { (registry) throws(RegistryError) in try registry.register(sandbox, containers) }
-        return Registration(sandbox: sandbox, containers: containers, warnings: examination.warnings)
+        return examination.registration
+    }
+
+    /// Registers another container of a registered sandbox, as `register` does for the first ones.
+    ///
+    /// - Parameters:
+    ///   - sandboxID: The sandbox's whole id.
+    ///   - timeout: As for a sandbox.
+    public func register(
+        _ containers: [Container], into sandboxID: String, timeout: Duration = .seconds(120)
+    ) async throws(RemovalError) -> Registration {
+        let time = CallTime(timeout)
+        let sandbox = try await time.reading { () throws(RemovalError) in try self.find(sandboxID) }
+        guard let sandbox else { throw .registry(.unknownSandbox(id: sandboxID)) }
+        let registration = try await time.bound("a look at the node") { () throws(RemovalError) in
+            try await self.examine(RegistrationDocument(sandbox: sandbox, containers: containers), into: sandbox, time)
+        }
+        try await time.writing { [registry] () throws(RegistryError) in
+            try registry.register(registration.containers, into: sandboxID, until: time.deadline)
+        }
+        return registration
+    }
+
+    private func examine(
+        _ document: RegistrationDocument, into sandbox: Sandbox, _ time: CallTime
+    ) async throws(RemovalError) -> Registration {
+        let session = try await time.session(helpers)
+        let bootID = try observing { () throws(ObservationError) in try Boot.id() }
+        if sandbox.isFromEarlierBoot(than: bootID) {
+            throw .invalid(
+                field: "pod_sandbox_id", problem: "the machine was booted since that sandbox was registered; remove it")
+        }
+        var examination = RegistrationValidator(document, session, time)
+        try examination.checkPaths()
+        try await examination.identifyContainers()
+        try await examination.findProcesses()
+        return Registration(sandbox: sandbox, containers: examination.containers, warnings: examination.warnings)
     }
 }
 
@@ -53,14 +94,17 @@ struct RegistrationValidator {
     var warnings: [String] = []
     let roots: RootMap
     let helpers: HelperSession
-    private static let patience: Duration = .seconds(20)
+    private let time: CallTime
 
-    init(_ document: RegistrationDocument, _ helpers: HelperSession) {
+    init(_ document: RegistrationDocument, _ helpers: HelperSession, _ time: CallTime) {
         sandbox = document.sandbox
         containers = document.containers
         roots = RootMap(helpers.welcome)
         self.helpers = helpers
+        self.time = time
     }
+
+    var registration: Registration { Registration(sandbox: sandbox, containers: containers, warnings: warnings) }
 
     /// The name of a container's field in the document.
     func field(_ index: Int, _ name: String) -> String {
@@ -123,7 +167,7 @@ struct RegistrationValidator {
         sandbox.directoryMountID = own.mountID
         if let shm = sandbox.shm, !sandbox.usesHostShm {
             let place = try place(shm, .unmount, [.sandbox, .container], "sandbox.shm")
-            let reply = try await send(.unmount(place, .look))
+            let reply = try await send(.unmount(place, .look), "sandbox.shm")
             // The shm lies in a directory that is itself a mount, so it goes with that mount.
             let isCovered = if case .refused(.leavesRoot, _) = reply.outcome { liesInMount(shm) } else { false }
             if !isCovered {
@@ -164,7 +208,7 @@ struct RegistrationValidator {
         _ path: String, _ kinds: [RootKind], _ field: String
     ) async throws(RemovalError) -> Container.Directory {
         let place = try place(path, .remove, kinds, field)
-        let reply = try await send(.removeDirectory(place, .look(cursor: 0)))
+        let reply = try await send(.removeDirectory(place, .look(cursor: 0)), field)
         // The directory is itself a mount, as where each pod has a volume. The directory that the mount covers is
         // recorded, because it is what will be left to remove.
         if case .refused(let rule, let detail) = reply.outcome, rule == .mountBeneath || rule == .leavesRoot,
@@ -195,17 +239,13 @@ struct RegistrationValidator {
 
     /// Throws unless the answer says either that something is there or that nothing is.
     func ask(_ request: Request, _ field: String) async throws(RemovalError) -> Reply {
-        let reply = try await send(request)
+        let reply = try await send(request, field)
         try refuseFailure(reply, field)
         return reply
     }
 
-    private func send(_ request: Request) async throws(RemovalError) -> Reply {
-        do throws(HelperError) {
-            return try await helpers.call(request, deadline: Self.patience)
-        } catch {
-            throw .helper(error)
-        }
+    private func send(_ request: Request, _ field: String) async throws(RemovalError) -> Reply {
+        try await time.look(request, helpers, "\(field): a look at it")
     }
 
     private func refuseFailure(_ reply: Reply, _ field: String) throws(RemovalError) {

@@ -19,7 +19,7 @@ final class PodQueue: Sendable {
                 return other.isAnswered(by: report) ? .success(.finished(report, joined: true)) : nil
             case .success(.unknown): return other.hook == .none ? result : nil
             case .failure:
-                let isSame = wanted.hook == other.hook && wanted.assumesDeath == other.assumesDeath
+                let isSame = wanted.hook.isSame(as: other.hook) && wanted.assumesDeath == other.assumesDeath
                 return ranOutOfTime || !isSame || !wanted.bounds.cover(other.bounds) ? nil : result
             }
         }

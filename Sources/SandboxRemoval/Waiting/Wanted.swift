@@ -17,6 +17,9 @@ struct Wanted: Sendable {
         case program([String])
         /// The caller's own code, which cannot be compared with that of another call.
         case code
+
+        /// Whether the other call is known to want the same.
+        func isSame(as other: Hook) -> Bool { self == other && self != .code }
     }
 
     init(

@@ -22,6 +22,11 @@ struct GC: AsyncParsableCommand, RegistryCommand {
     @Option(help: ArgumentHelp("Keep what is younger: a number with s, m, h or d.", valueName: "age"))
     var olderThan = Age(seconds: 3600)
 
+    @Option(
+        help: ArgumentHelp(
+            "The time for the whole of it (default: 120 for the look, and for each removal).", valueName: "seconds"))
+    var timeout: Seconds?
+
     @Flag(name: .customLong("hand-over"), help: .hidden)
     var handsOver = false
 
@@ -31,18 +36,20 @@ struct GC: AsyncParsableCommand, RegistryCommand {
 
     func run() async throws {
         guard !handsOver else {
-            return handOver(try common.openWithoutHelper().garbageRecords())
+            let deadline = ContinuousClock.now + .seconds(Registry.busyTimeout)
+            return handOver(try common.openWithoutHelper().garbageRecords(until: deadline))
         }
+        let time = TimeLeft(timeout)
         if remove { Stream.queueAll() }
         let garbage = try collection()
-        let facts = try await garbage.look()
+        let facts = try await garbage.look(timeout: time.left)
         let verdicts = facts.judge(olderThan: olderThan.seconds).filter { $0.decision != .known }
         for problem in facts.problems { complain("note: \(problem)") }
         var worst: Status = facts.problems.isEmpty ? .done : .incomplete
         var rows = Rows()
         var removable = 0
         for verdict in verdicts {
-            let (done, why, failed) = try await settle(verdict, facts, garbage)
+            let (done, why, failed) = try await settle(verdict, facts, garbage, time)
             if failed { worst = .incomplete }
             if case .remove = verdict.decision { removable += 1 }
             if common.json { Stream.output.write(jsonLine(Line(verdict, done, why))) }
@@ -57,7 +64,7 @@ struct GC: AsyncParsableCommand, RegistryCommand {
 
     private func collection() throws -> GarbageCollection {
         guard try needsOwner else { return try helper.orchestrator(common, warm: 1).garbageCollection }
-        return helper.garbageCollection { () throws(RemovalError) in
+        return helper.garbageCollection { _ throws(RemovalError) in
             do {
                 return try fromOwner(GarbageRecords.self, "gc") ?? GarbageRecords()
             } catch let error as RegistryError {
@@ -71,15 +78,22 @@ struct GC: AsyncParsableCommand, RegistryCommand {
 
     /// Removes an item if told to. Returns what became of it, why, and whether something went wrong.
     private func settle(
-        _ verdict: GarbageVerdict, _ facts: GarbageFacts, _ garbage: GarbageCollection
+        _ verdict: GarbageVerdict, _ facts: GarbageFacts, _ garbage: GarbageCollection, _ time: TimeLeft
     ) async throws -> (done: String, why: String, failed: Bool) {
         switch verdict.decision {
         case .known: return ("kept", "", false)
         case .keep(let reason): return ("kept", reason, false)
         case .remove(let reason):
             guard remove else { return ("removable", reason, false) }
-            let failure = try await garbage.remove(verdict, from: facts, olderThan: olderThan.seconds)
-            return failure.map { ("failed", $0, true) } ?? ("removed", reason, false)
+            do {
+                let failure = try await garbage.remove(
+                    verdict, from: facts, olderThan: olderThan.seconds, timeout: time.left)
+                return failure.map { ("failed", $0, true) } ?? ("removed", reason, false)
+            } catch {
+                // Items for which no time is left are listed too.
+                guard case .overdue = error else { throw error }
+                return ("failed", "\(error)", true)
+            }
         }
     }
 }

@@ -18,6 +18,10 @@ struct Register: AsyncParsableCommand, RegistryCommand {
     @Argument(help: "The documents' file; - is standard input.")
     var file = "-"
 
+    @Option(
+        help: ArgumentHelp("The time for the whole of it (default: 120 for each document).", valueName: "seconds"))
+    var timeout: Seconds?
+
     var helpers: HelperOptions? { helper }
 
     func openInput() throws { try podreap.openInput(file) }
@@ -25,6 +29,7 @@ struct Register: AsyncParsableCommand, RegistryCommand {
     func run() async throws {
         let bytes = try readInput(file, limit: DocumentStream.maximumBytes)
         let entries = try DocumentStream(json: Data(bytes)).entries
+        let time = TimeLeft(timeout)
         let orchestrator = try helper.orchestrator(common, warm: 1)
         // Messages name the document only if there are several.
         let several = entries.count > 1
@@ -32,7 +37,7 @@ struct Register: AsyncParsableCommand, RegistryCommand {
         for entry in entries {
             let prefix = several ? "\(entry.id.map { shortened($0) } ?? "document \(entry.number)"): " : ""
             do {
-                show(try await orchestrator.register(entry.document.get()), prefix)
+                show(try await orchestrator.register(entry.document.get(), timeout: time.left), prefix)
             } catch {
                 worst = max(worst, try refuse(error, entry, prefix))
             }

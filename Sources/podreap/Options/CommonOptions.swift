@@ -84,7 +84,7 @@ struct HelperOptions: ParsableArguments {
 
     /// Makes a garbage collection for a process that does not open the registry itself.
     func garbageCollection(
-        _ records: @escaping @Sendable () throws(RemovalError) -> GarbageRecords
+        _ records: @escaping GarbageCollection.Records
     ) -> GarbageCollection {
         GarbageCollection(
             helper: path, helperSocket: socket, policy: policy, atOnce: Configured.settings.helpers, records: records)
@@ -93,6 +93,17 @@ struct HelperOptions: ParsableArguments {
 
 extension Registry {
     fileprivate func sayWarnings() { for warning in warnings { complain("warning: \(warning)") } }
+}
+
+/// The time of a command that does one thing after the other. With `--timeout` it is for all of them, otherwise the
+/// settings' time is for each.
+struct TimeLeft {
+    private let end: ContinuousClock.Instant?
+
+    init(_ timeout: Seconds?) { end = timeout.map { .now + $0.duration } }
+
+    /// What is left for the next thing.
+    var left: Duration { end.map { max(.zero, $0 - .now) } ?? .seconds(Configured.settings.removal.timeout) }
 }
 
 /// A number of seconds on the command line, such as `10` or `0.5`.

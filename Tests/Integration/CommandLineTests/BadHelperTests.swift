@@ -67,7 +67,7 @@ import Testing
     }
 
     /// A program that sends one packet as soon as it starts, and then does what `rest` says.
-    private func helper(_ node: PodNode, answering reply: Reply, then rest: String = "exec cat") throws -> String {
+    func helper(_ node: PodNode, answering reply: Reply, then rest: String = "exec cat") throws -> String {
         var packet: [UInt8] = []
         reply.encode(into: &packet)
         let file = "\(node.library)/packet"
@@ -94,9 +94,8 @@ import Testing
     @Test func diesInTheMiddle() throws {
         try withPodNode { node in
             let pod = try node.pod()
-            let welcome = try Self.welcome()
             let path = try helper(
-                node, answering: Reply(kind: .hello, requestID: 1, outcome: .done, facts: .welcome(welcome)),
+                node, answering: Self.hello(),
                 then: "exec dd bs=4096 count=2 of=/dev/null status=none")
             let document = try node.write(pod.registration, as: "document.json")
             expectFailure(
@@ -119,6 +118,11 @@ import Testing
 
     /// What the real helper says of its policy.
     private static func welcome() throws -> Welcome { try TestHelper(ungreeted: TestHelper.start).greet() }
+
+    /// What the real helper answers to Hello.
+    static func hello() throws -> Reply {
+        Reply(kind: .hello, requestID: 1, outcome: .done, facts: .welcome(try welcome()))
+    }
 
     @Test(arguments: [
         ("caller = 61234", "caller = 1", "this user is not a caller in helper.conf"),

@@ -113,6 +113,33 @@ import Testing
         }
     }
 
+    /// Two callers' own code cannot be told to be the same, so each has its own called, also where both ask at once.
+    @Test(arguments: ["one process", "another's registry"]) func everyClosureIsCalled(_ how: String) async throws {
+        try await withPodNode { node in
+            let pod = try node.pod("web", [Workload(.ignoresTerm)])
+            let orchestrator = try node.orchestrator()
+            try await orchestrator.register(pod)
+            let other = how == "one process" ? orchestrator : try node.orchestrator()
+            let called = Mutex<[String]>([])
+            let second = Mutex<Task<RemovalAnswer, any Error>?>(nil)
+            func options(_ name: String) -> RemovalOptions {
+                RemovalOptions(beforeNamespaces: { _ in called.withLock { $0.append(name) } })
+            }
+            let (mine, others) = (options("first"), options("second"))
+            let first = try await orchestrator.remove(pod.id, options: mine) { event in
+                guard case .planned = event else { return }
+                second.withLock { $0 = Task { try await other.remove(pod.id, options: others) } }
+                // Until it has seen that there is such a sandbox, and waits.
+                usleep(300_000)
+            }
+            let answer = try await #require(second.withLock { $0 }).value
+            #expect(try first.report().outcome == .removed && answer.report().outcome == .removed)
+            #expect(called.withLock { $0 } == ["first", "second"])
+            #expect(!answer.isJoined)
+            #expect(pod.leftovers() == [])
+        }
+    }
+
     /// A thousand calls for one pod: one works.
     @Test func aThousandCallers() async throws {
         try await withPodNode { node in

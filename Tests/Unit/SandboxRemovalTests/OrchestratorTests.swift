@@ -25,9 +25,12 @@ import Testing
     }
 
     @Test func whatHappenedToItBefore() async throws {
-        try orchestrator.registry.keepReport(
-            StoredReport(
-                sandboxID: "gone", podName: "web", startedAt: Date(), duration: 1, outcome: "removed", body: Data()))
+        for id in ["gone", "gone-2", "other", "another"] {
+            try orchestrator.registry.keepReport(
+                StoredReport(
+                    sandboxID: id, podName: "web-\(id)_default_u_0", startedAt: Date(), duration: 1,
+                    outcome: "removed", body: Data()))
+        }
         guard case .unknown(_, nil) = try await orchestrator.stop("go") else {
             Issue.record("what happened to another is told")
             return
@@ -36,7 +39,7 @@ import Testing
             Issue.record("a sandbox that is gone was stopped")
             return
         }
-        #expect(last?.sandboxID == "gone")
+        #expect(last?.sandboxID == "gone", "its own last report, not the last of all")
     }
 
     @Test(arguments: ["", "-x", "../p", "a/b", "p\u{0}", "ä", String(repeating: "a", count: 4096)])

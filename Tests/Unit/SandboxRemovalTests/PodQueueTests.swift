@@ -158,6 +158,12 @@ import Testing
         #expect(ended(remove, true).answer(to: remove) == nil)
         let code = Wanted(.remove, RemovalOptions(beforeNamespaces: { _ in }))
         #expect(ended(code, false).answer(to: remove) == nil)
+        // Nobody knows whether two callers' code does the same, so neither has failed for the other.
+        #expect(ended(code, false).answer(to: code) == nil)
+        var program = RemovalOptions()
+        program.runBeforeNamespaces(["/bin/del"], timeout: .seconds(1))
+        let same = Wanted(.remove, program)
+        #expect(ended(same, false).answer(to: same) != nil && ended(same, false).answer(to: code) == nil)
     }
 }
 

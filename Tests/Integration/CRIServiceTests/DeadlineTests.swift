@@ -1,0 +1,52 @@
+import Foundation
+import SamplePod
+import TestNode
+import TestPods
+import Testing
+
+/// A call's gRPC deadline bounds what podreapd does for it.
+@Suite(.serialized) struct DeadlineTests {
+    /// The client has gone when another program lets go of the registry: what it asked for is not done behind its back.
+    @Test func aRegistryThatIsHeld() async throws {
+        try await withDaemon { daemon, node in
+            let (pod, other) = (try daemon.pod("known"), try node.pod("new"))
+            let holder = try RegistryHolder(node.registryPath)
+            let registration = RemovalServiceTests.registration(other)
+            let answers = try daemon.calls([
+                [
+                    Call("RegisterPodSandbox", registration, service: "Removal", timeout: 1),
+                    Call("ListPodSandbox", timeout: 30), Call("CollectGarbage", service: "Removal", timeout: 30),
+                    Call("RemovePodSandbox", ["pod_sandbox_id": pod.id], timeout: 1),
+                ]
+            ])
+            #expect(answers[1].ids("items") == [pod.id])
+            #expect(
+                answers.map(\.code) == ["DEADLINE_EXCEEDED", "OK", "OK", "DEADLINE_EXCEEDED"], "\(answers)")
+            try daemon.waitForLog("which others keep locked")
+            try holder.end()
+            #expect(try daemon.call("RemovePodSandbox", ["pod_sandbox_id": pod.id]).code == "OK")
+            #expect(try daemon.call("ListPodSandbox").ids("items") == [])
+            #expect(pod.leftovers() == [])
+        }
+    }
+
+    @Test func aHelperThatNeverAnswers() async throws {
+        try await withDaemon { daemon, node in
+            let (pod, other) = (try daemon.pod("known"), try node.pod("new"))
+            #expect(try daemon.removal("CollectGarbage").code == "OK")
+            let helpers = try StoppedHelpers(of: daemon.program.pid)
+            defer { helpers.goOn() }
+            let registration = RemovalServiceTests.registration(other)
+            let code = try daemon.calls([
+                [Call("RegisterPodSandbox", registration, service: "Removal", timeout: 1)]
+            ])[0].code
+            #expect(code == "DEADLINE_EXCEEDED")
+            // It says so itself, and not only its client.
+            try daemon.waitForLog("was not to be had within")
+            helpers.goOn()
+            #expect(try daemon.call("ListPodSandbox").ids("items") == [pod.id])
+            #expect(try daemon.call("RemovePodSandbox", ["pod_sandbox_id": pod.id]).code == "OK")
+            #expect(pod.leftovers() == [])
+        }
+    }
+}

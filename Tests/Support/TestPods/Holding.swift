@@ -1,0 +1,52 @@
+internal import Foundation
+public import TestNode
+
+/// Another program that holds the registry with a transaction of its own, until it is ended.
+public final class RegistryHolder: Sendable {
+    public let program: Program
+
+    /// Returns when it holds the registry.
+    public init(_ registry: String) throws {
+        var start = ProgramStart(
+            "/usr/bin/env",
+            [
+                "python3", "-c",
+                """
+                import sqlite3, sys
+                registry = sqlite3.connect(sys.argv[1], isolation_level=None)
+                registry.execute("BEGIN IMMEDIATE")
+                print("held", flush=True)
+                sys.stdin.read()
+                """, registry,
+            ])
+        start.readsOutput = true
+        program = try Program(start)
+        let line = try program.readLine()
+        guard line == "held\n" else { throw PodNodeFailure("the registry's holder says: \(line)") }
+    }
+
+    public func end() throws {
+        program.kill()
+        _ = try program.wait(seconds: 5)
+    }
+}
+
+/// The helpers that a process has started, stopped: they take requests and answer nothing.
+public final class StoppedHelpers: Sendable {
+    private let helpers: [Int32]
+
+    public init(of pid: Int32) throws {
+        let threads = try FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/task")
+        let children = threads.flatMap { thread in
+            let text = try? String(contentsOfFile: "/proc/\(pid)/task/\(thread)/children", encoding: .utf8)
+            return (text ?? "").split(separator: " ").compactMap { Int32($0) }
+        }
+        helpers = children.filter { child in
+            (try? String(contentsOfFile: "/proc/\(child)/comm", encoding: .utf8)) == "podreap-helper\n"
+        }
+        guard !helpers.isEmpty else { throw PodNodeFailure("process \(pid) has no helpers") }
+        for helper in helpers { kill(helper, SIGSTOP) }
+    }
+
+    public func goOn() { for helper in helpers { kill(helper, SIGCONT) } }
+}
