@@ -109,7 +109,8 @@ public final class EventLoop: TaskExecutor {
         }
     }
 
-    func takeBack(_ token: UInt64) { state.withLock { _ = $0.waits.removeValue(forKey: token) } }
+    /// Lets go of the closure outside of the lock: it may hold the last reference to what takes back another alarm.
+    func takeBack(_ token: UInt64) { _ = state.withLock { $0.waits.removeValue(forKey: token) } }
 
     /// Called by Swift's concurrency runtime to have this thread run a part of a task.
     public func enqueue(_ job: consuming ExecutorJob) {

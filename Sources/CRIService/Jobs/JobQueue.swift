@@ -1,3 +1,4 @@
+internal import EventLoop
 internal import SandboxRemoval
 internal import Synchronization
 
@@ -125,10 +126,7 @@ final class JobQueue: Sendable {
             state.lastTicket += 1
             return state.lastTicket
         }
-        let timer = Task {
-            try? await Task.sleep(for: limit)
-            state.withLock { $0.idle.removeValue(forKey: ticket) }?.resume()
-        }
+        let alarm = Alarm(at: .now + limit) { self.state.withLock { $0.idle.removeValue(forKey: ticket) }?.resume() }
         await withCheckedContinuation { continuation in
             let isIdle = state.withLock { state in
                 if !state.jobs.isEmpty { state.idle[ticket] = continuation }
@@ -136,7 +134,7 @@ final class JobQueue: Sendable {
             }
             if isIdle { continuation.resume() }
         }
-        timer.cancel()
+        alarm.cancel()
         return count == 0
     }
 }

@@ -53,13 +53,14 @@ struct CallTime: Sendable {
                 first.finish(.failure(isHeldUp ? overdue(Self.held) : .registry(error)))
             }
         }
-        let timer = Task {
-            guard (try? await Task.sleep(until: deadline, clock: .continuous)) != nil else { return }
-            if turn.isFirst() { return first.finish(.failure(overdue(Self.held))) }
-            try? await Task.sleep(until: deadline + Orchestrator.moment, clock: .continuous)
-            first.finish(.failure(overdue("an answer of the registry, so that it is not known whether it is done,")))
-        }
-        defer { timer.cancel() }
+        let alarms = [
+            Alarm(at: deadline) { if turn.isFirst() { first.finish(.failure(overdue(Self.held))) } },
+            Alarm(at: deadline + Orchestrator.moment) {
+                first.finish(
+                    .failure(overdue("an answer of the registry, so that it is not known whether it is done,")))
+            },
+        ]
+        defer { for alarm in alarms { alarm.cancel() } }
         try await first.value().get()
     }
 

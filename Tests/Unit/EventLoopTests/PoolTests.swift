@@ -91,7 +91,7 @@ import Testing
 }
 
 /// What several tasks change.
-private final class Shared<Value: Sendable>: Sendable {
+final class Shared<Value: Sendable>: Sendable {
     private let value: Mutex<Value>
     init(_ value: Value) { self.value = Mutex(value) }
     func withLock<Result: Sendable>(_ body: (inout sending Value) -> sending Result) -> Result {
