@@ -18,7 +18,9 @@ struct CallDeadline: ServerInterceptor {
 
     /// A time as gRPC sends it: at most 8 digits and a unit. nil if the text is no such time.
     static func duration(_ text: String) -> Duration? {
-        guard let unit = text.last, let number = Int64(text.dropLast()), text.count <= 9, number >= 0 else { return nil }
+        guard text.count <= 9, let unit = text.last, let number = Int64(text.dropLast()), number >= 0 else {
+            return nil
+        }
         switch unit {
         case "H": return .seconds(number * 3600)
         case "M": return .seconds(number * 60)

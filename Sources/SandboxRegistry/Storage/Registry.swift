@@ -66,7 +66,11 @@ public final class Registry: Sendable {
         _ durability: Durability = .processes, until deadline: ContinuousClock.Instant? = nil,
         _ body: (Database) throws -> Value
     ) throws(RegistryError) -> Value {
-        do { return try connections.write(durability, until: deadline, body) } catch { throw RegistryError(error, path: path) }
+        do {
+            return try connections.write(durability, until: deadline, body)
+        } catch {
+            throw RegistryError(error, path: path)
+        }
     }
 
     /// Closing any descriptor of the file drops every lock that this process has on it (fcntl(2)), including SQLite's.

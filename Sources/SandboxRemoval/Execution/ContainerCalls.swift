@@ -131,7 +131,8 @@ extension Orchestrator {
         case .alive: break
         }
         guard let target = try? roots.target(container.id, runtime: container.runtime) else { return .running }
-        let reply = try await time.look(.runtimeState(target), session, "\(container.id): \(container.runtime)'s answer")
+        let reply = try await time.look(
+            .runtimeState(target), session, "\(container.id): \(container.runtime)'s answer")
         return RuntimeState(reply.facts)?.status == "created" ? .created : .running
     }
 

@@ -39,7 +39,8 @@ extension Orchestrator {
         return registration
     }
 
-    private func examine(_ document: RegistrationDocument, _ time: CallTime) async throws(RemovalError) -> Registration {
+    private func examine(_ document: RegistrationDocument, _ time: CallTime) async throws(RemovalError) -> Registration
+    {
         let session = try await time.session(helpers)
         let bootID = try observing { () throws(ObservationError) in try Boot.id() }
         var examination = RegistrationValidator(document, session, time)
