@@ -54,11 +54,16 @@ extension Orchestrator {
     private func noteClock(
         until deadline: ContinuousClock.Instant
     ) throws(RemovalError) -> (sinceBoot: Double?, jumps: [ClockJump]) {
-        guard let boot = try? Boot.id(), let age = try? Boot.age() else { return (nil, []) }
-        let reading = ClockReading(bootID: boot, wall: Date(), sinceBoot: age)
+        guard let now = Self.clock() else { return (nil, []) }
         return try fromRegistry { (registry) throws(RegistryError) in
-            (age, try registry.noteClock(reading, until: deadline))
+            (now.sinceBoot, try registry.noteClock(now, until: deadline))
         }
+    }
+
+    /// The clock now; nil if the time since boot is unknown.
+    static func clock() -> ClockReading? {
+        guard let boot = try? Boot.id(), let age = try? Boot.age() else { return nil }
+        return ClockReading(bootID: boot, wall: Date(), sinceBoot: age)
     }
 }
 

@@ -19,6 +19,8 @@ package struct ClockReading: Sendable {
     package var wall: Date
     /// Seconds.
     package var sinceBoot: Double
+    /// The clock's time at the boot, in seconds since 1970.
+    fileprivate var offset: Double { wall.timeIntervalSince1970 - sinceBoot }
 
     package init(bootID: String, wall: Date, sinceBoot: Double) {
         self.bootID = bootID
@@ -36,36 +38,39 @@ extension Registry {
     package func noteClock(
         _ now: ClockReading, until deadline: ContinuousClock.Instant = .now + .seconds(Registry.busyTimeout)
     ) throws(RegistryError) -> [ClockJump] {
-        let offset = now.wall.timeIntervalSince1970 - now.sinceBoot
-        let known = try read { database in
-            let last = try Row.fetchOne(
-                database, sql: "SELECT offset FROM clock WHERE boot_id = ?", arguments: [now.bootID])
-            let jumps = try Row.fetchAll(
-                database, sql: "SELECT before, seconds FROM clock_jump WHERE boot_id = ? ORDER BY before",
-                arguments: [now.bootID])
-            return (
-                last: last.map { $0["offset"] as Double },
-                jumps: jumps.map {
-                    ClockJump(before: Date(timeIntervalSince1970: $0["before"]), seconds: $0["seconds"])
-                }
-            )
-        }
-        let change = known.last.map { offset - $0 } ?? 0
-        let jump = change > Self.slack ? ClockJump(before: now.wall - change, seconds: change) : nil
+        let known = try read { database in try Self.clock(now, database) }
+        if known.isNews { try? write(until: deadline) { database in try Self.noteClock(now, database) } }
+        return known.jumps
+    }
+
+    /// The same, in a transaction.
+    static func noteClock(_ now: ClockReading, _ database: Database) throws {
+        let known = try clock(now, database)
+        if !known.isNews { return }
+        try database.execute(sql: "DELETE FROM clock WHERE boot_id <> ?", arguments: [now.bootID])
+        try database.execute(sql: "DELETE FROM clock_jump WHERE boot_id <> ?", arguments: [now.bootID])
+        try database.execute(
+            sql: "INSERT OR REPLACE INTO clock (boot_id, offset) VALUES (?, ?)", arguments: [now.bootID, now.offset])
+        guard let jump = known.latest else { return }
+        try database.execute(
+            sql: "INSERT OR REPLACE INTO clock_jump (boot_id, before, seconds) VALUES (?, ?, ?)",
+            arguments: [now.bootID, jump.before.timeIntervalSince1970, jump.seconds])
+    }
+
+    /// All jumps up to now, the one that this reading shows, and whether there is something to record.
+    private static func clock(
+        _ now: ClockReading, _ database: Database
+    ) throws -> (jumps: [ClockJump], latest: ClockJump?, isNews: Bool) {
+        let last = try Row.fetchOne(
+            database, sql: "SELECT offset FROM clock WHERE boot_id = ?", arguments: [now.bootID]
+        ).map { $0["offset"] as Double }
+        let jumps = try Row.fetchAll(
+            database, sql: "SELECT before, seconds FROM clock_jump WHERE boot_id = ? ORDER BY before",
+            arguments: [now.bootID]
+        ).map { ClockJump(before: Date(timeIntervalSince1970: $0["before"]), seconds: $0["seconds"]) }
+        let change = last.map { now.offset - $0 } ?? 0
+        let jump = change > slack ? ClockJump(before: now.wall - change, seconds: change) : nil
         // Small changes are recorded too, so that they do not add up to a jump.
-        if known.last == nil || abs(change) > 0.1 {
-            try? write(until: deadline) { database in
-                try database.execute(sql: "DELETE FROM clock WHERE boot_id <> ?", arguments: [now.bootID])
-                try database.execute(sql: "DELETE FROM clock_jump WHERE boot_id <> ?", arguments: [now.bootID])
-                try database.execute(
-                    sql: "INSERT OR REPLACE INTO clock (boot_id, offset) VALUES (?, ?)",
-                    arguments: [now.bootID, offset])
-                guard let jump else { return }
-                try database.execute(
-                    sql: "INSERT OR REPLACE INTO clock_jump (boot_id, before, seconds) VALUES (?, ?, ?)",
-                    arguments: [now.bootID, jump.before.timeIntervalSince1970, jump.seconds])
-            }
-        }
-        return known.jumps + [jump].compactMap(\.self)
+        return (jumps + [jump].compactMap(\.self), jump, last == nil || abs(change) > 0.1)
     }
 }

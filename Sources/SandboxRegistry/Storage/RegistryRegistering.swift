@@ -3,11 +3,15 @@ internal import GRDB
 extension Registry {
     /// Registers a sandbox with its containers and reserves their names: all or nothing. Survives a power loss.
     ///
-    /// - Parameter deadline: Throws `.busy` if the transaction cannot begin by then.
+    /// - Parameters:
+    ///   - clock: Recorded too, so that a later `gc` knows how old things are.
+    ///   - deadline: Throws `.busy` if the transaction cannot begin by then.
     package func register(
-        _ sandbox: Sandbox, _ containers: [Container], until deadline: ContinuousClock.Instant? = nil
+        _ sandbox: Sandbox, _ containers: [Container], clock: ClockReading? = nil,
+        until deadline: ContinuousClock.Instant? = nil
     ) throws(RegistryError) {
         try write(.medium, until: deadline) { database in
+            if let clock { try Self.noteClock(clock, database) }
             try RecordCheck(sandbox, containers).run()
             if let held = try Self.sandbox(sandbox.id, database) {
                 if held.state == .removing { throw RegistryError.beingRemoved(id: held.id) }

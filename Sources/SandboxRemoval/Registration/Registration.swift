@@ -33,9 +33,9 @@ extension Orchestrator {
             try await self.examine(document, time)
         }
         try await time.writing { [registry] () throws(RegistryError) in
-            try registry.register(registration.sandbox, registration.containers, until: time.deadline)
+            try registry.register(
+                registration.sandbox, registration.containers, clock: Self.clock(), until: time.deadline)
         }
-        await noteClockNow(until: time.deadline)
         return registration
     }
 

@@ -61,7 +61,7 @@ import Testing
         try await withDaemon { daemon, node in
             let pod = try daemon.pod("web", [Workload(.ignoresTerm)])
             // A stop with grace holds the pod; the daemon waits for its end.
-            let other = try node.start(["stop", "--grace", "1", pod.id, "--json"])
+            let other = try node.start(["stop", "--grace", "5", pod.id, "--json"])
             try other.waitForLines("started")
             let answer = try daemon.call("StopPodSandbox", ["pod_sandbox_id": pod.id])
             #expect(answer.code == "OK", "\(answer)")
