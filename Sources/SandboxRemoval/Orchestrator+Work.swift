@@ -130,14 +130,12 @@ extension Orchestrator {
             try registry.lock(id, as: LockHolder(pid: own.pid, startTime: own.startTime, work: wanted.purpose.rawValue))
         }
         guard let hold else { return Taken(work: nil) }
-        let sandbox = try find(id)
+        let pod = try podRecords(id)
         let queue = queue
         return Taken(
             work: SoleWork(
-                hold: hold, sandbox: sandbox,
-                records: try sandbox.map { (sandbox) throws(RemovalError) in try containerRecords(of: sandbox) }
-                    ?? ContainerRecords(),
-                reports: waited || sandbox == nil ? try reports(of: id) : [], deadline: deadline,
+                hold: hold, sandbox: pod?.sandbox, records: pod?.containers ?? ContainerRecords(),
+                reports: waited || pod == nil ? try reports(of: id) : [], deadline: deadline,
                 isHurried: { queue.isHurried(id) || hold.isHurried }))
     }
 

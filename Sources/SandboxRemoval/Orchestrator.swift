@@ -174,15 +174,18 @@ public final class Orchestrator: Sendable {
         try fromRegistry { (registry) throws(RegistryError) in try registry.containers(of: sandbox.id) }
     }
 
-    func containerRecords(of sandbox: Sandbox) throws(RemovalError) -> ContainerRecords {
-        try fromRegistry { (registry) throws(RegistryError) in
-            var records = ContainerRecords(containers: try registry.containers(of: sandbox.id))
-            for container in records.containers {
-                records.sharers[container.id] = try registry.sharers(of: container.cgroups, besides: container.id)
-            }
-            records.heirs = try registry.heirs()
-            return records
+    /// A sandbox and its containers, as they are registered at one instant; nil for an unknown id.
+    func podRecords(_ id: String) throws(RemovalError) -> (sandbox: Sandbox, containers: ContainerRecords)? {
+        try fromRegistry { (registry) throws(RegistryError) in try registry.records(of: id) }.map { found in
+            (
+                found.sandbox,
+                ContainerRecords(containers: found.containers, sharers: found.sharers, heirs: found.heirs)
+            )
         }
+    }
+
+    func containerRecords(of sandbox: Sandbox) throws(RemovalError) -> ContainerRecords {
+        try podRecords(sandbox.id)?.containers ?? ContainerRecords()
     }
 
     /// As `containerRecords`, for tasks of the event loop.

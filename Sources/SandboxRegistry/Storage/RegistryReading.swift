@@ -16,6 +16,16 @@ public struct CgroupSharer: Sendable, Equatable {
     }
 }
 
+/// A sandbox with what its removal has to know of its containers.
+package struct SandboxRecords: Sendable {
+    package var sandbox: Sandbox
+    package var containers: [Container]
+    /// The containers to which others have left cgroups.
+    package var heirs: Set<String>
+    /// By container: the other containers that share its cgroups.
+    package var sharers: [String: [CgroupSharer]] = [:]
+}
+
 /// An absolute path and all directories above it, except the root.
 func pathsAbove(_ path: String) -> [String] {
     var above = [path]
@@ -40,25 +50,42 @@ extension Registry {
     /// The containers of a sandbox that are not forgotten yet, as they were registered; empty if the sandbox is
     /// unknown.
     public func containers(of sandboxID: String) throws(RegistryError) -> [Container] {
+        try read { database in try Self.containers(of: sandboxID, database) }
+    }
+
+    /// What a removal has to know of a sandbox, as it was at one instant; nil if the sandbox is unknown.
+    package func records(of sandboxID: String) throws(RegistryError) -> SandboxRecords? {
         try read { database in
-            let directories = try database.rows(
-                sql: "SELECT * FROM place WHERE sandbox = ? AND container IS NOT NULL ORDER BY rowid",
-                arguments: [sandboxID])
-            let cgroups = try database.rows(
-                sql: """
-                    SELECT cgroup.* FROM cgroup JOIN container ON cgroup.container = container.id
-                    WHERE container.sandbox = ? ORDER BY cgroup.rowid
-                    """,
-                arguments: [sandboxID])
-            let directoriesOf = Dictionary(grouping: directories) { $0["container"] as String }
-            let cgroupsOf = Dictionary(grouping: cgroups) { $0["container"] as String }
-            return try database.rows(
-                sql: "SELECT * FROM container WHERE sandbox = ? ORDER BY number", arguments: [sandboxID]
-            ).map { row in
-                try Container(
-                    row, directories: directoriesOf[row["id"], default: []].map(PlaceRow.init),
-                    cgroups: cgroupsOf[row["id"], default: []].map(CgroupRow.init))
+            guard let sandbox = try Self.sandbox(sandboxID, database) else { return nil }
+            var records = SandboxRecords(
+                sandbox: sandbox, containers: try Self.containers(of: sandboxID, database),
+                heirs: try Self.heirs(database))
+            for container in records.containers {
+                records.sharers[container.id] = try Self.sharers(
+                    of: container.cgroups, besides: container.id, database)
             }
+            return records
+        }
+    }
+
+    private static func containers(of sandboxID: String, _ database: Database) throws -> [Container] {
+        let directories = try database.rows(
+            sql: "SELECT * FROM place WHERE sandbox = ? AND container IS NOT NULL ORDER BY rowid",
+            arguments: [sandboxID])
+        let cgroups = try database.rows(
+            sql: """
+                SELECT cgroup.* FROM cgroup JOIN container ON cgroup.container = container.id
+                WHERE container.sandbox = ? ORDER BY cgroup.rowid
+                """,
+            arguments: [sandboxID])
+        let directoriesOf = Dictionary(grouping: directories) { $0["container"] as String }
+        let cgroupsOf = Dictionary(grouping: cgroups) { $0["container"] as String }
+        return try database.rows(
+            sql: "SELECT * FROM container WHERE sandbox = ? ORDER BY number", arguments: [sandboxID]
+        ).map { row in
+            try Container(
+                row, directories: directoriesOf[row["id"], default: []].map(PlaceRow.init),
+                cgroups: cgroupsOf[row["id"], default: []].map(CgroupRow.init))
         }
     }
 
@@ -69,23 +96,27 @@ extension Registry {
     public func sharers(
         of paths: [String], besides id: String
     ) throws(RegistryError) -> [CgroupSharer] {
-        guard !paths.isEmpty else { return [] }
-        return try read { database in
-            var found: [CgroupSharer] = []
-            for path in paths {
-                let above = pathsAbove(path)
-                // "0" follows "/" in ASCII, so every path beneath lies between the two.
-                let rows = try database.rows(
-                    sql: """
-                        SELECT container, path FROM cgroup
-                        WHERE container <> ? AND (path IN (\(databaseQuestionMarks(count: above.count)))
-                            OR (path > ? AND path < ?))
-                        """,
-                    arguments: StatementArguments([id] + above + [path + "/", path + "0"]))
-                found += rows.map { CgroupSharer(path: path, container: $0["container"], theirs: $0["path"]) }
-            }
-            return found
+        if paths.isEmpty { return [] }
+        return try read { database in try Self.sharers(of: paths, besides: id, database) }
+    }
+
+    private static func sharers(
+        of paths: [String], besides id: String, _ database: Database
+    ) throws -> [CgroupSharer] {
+        var found: [CgroupSharer] = []
+        for path in paths {
+            let above = pathsAbove(path)
+            // "0" follows "/" in ASCII, so every path beneath lies between the two.
+            let rows = try database.rows(
+                sql: """
+                    SELECT container, path FROM cgroup
+                    WHERE container <> ? AND (path IN (\(databaseQuestionMarks(count: above.count)))
+                        OR (path > ? AND path < ?))
+                    """,
+                arguments: StatementArguments([id] + above + [path + "/", path + "0"]))
+            found += rows.map { CgroupSharer(path: path, container: $0["container"], theirs: $0["path"]) }
         }
+        return found
     }
 
     /// The SELinux levels of registered sandboxes, each with its number of sandboxes; a level that is not listed is

@@ -41,15 +41,20 @@ extension Registry {
     /// Forgets a container of which nothing is left, and releases its name; the infra container's name stays reserved
     /// until its sandbox is forgotten. Does nothing if the container is unknown, because somebody else has forgotten
     /// it.
-    package func forgetContainer(_ id: String) throws(RegistryError) {
+    package func forgetContainer(_ id: String) throws(RegistryError) { try forgetContainers([id]) }
+
+    /// The same for several, in one transaction.
+    package func forgetContainers(_ ids: [String]) throws(RegistryError) {
         try write { database in
-            try database.perform(
-                sql: """
-                    DELETE FROM name INDEXED BY name_by_sandbox WHERE kind = 'container' AND holder = ?1
-                        AND sandbox = (SELECT sandbox FROM container WHERE id = ?1 AND infra = 0)
-                    """,
-                arguments: [id])
-            try database.perform(sql: "DELETE FROM container WHERE id = ?", arguments: [id])
+            for id in ids {
+                try database.perform(
+                    sql: """
+                        DELETE FROM name INDEXED BY name_by_sandbox WHERE kind = 'container' AND holder = ?1
+                            AND sandbox = (SELECT sandbox FROM container WHERE id = ?1 AND infra = 0)
+                        """,
+                    arguments: [id])
+                try database.perform(sql: "DELETE FROM container WHERE id = ?", arguments: [id])
+            }
         }
     }
 
@@ -87,7 +92,11 @@ extension Registry {
 
     /// The containers to which others have left cgroups.
     package func heirs() throws(RegistryError) -> Set<String> {
-        try read { database in Set(try database.strings(sql: "SELECT container FROM inherited_cgroup", arguments: [])) }
+        try read { database in try Self.heirs(database) }
+    }
+
+    static func heirs(_ database: Database) throws -> Set<String> {
+        Set(try database.strings(sql: "SELECT container FROM inherited_cgroup", arguments: []))
     }
 
     /// The cgroups that others have left to a container. Nothing in those cgroups belongs to the container.
@@ -105,16 +114,21 @@ extension Registry {
     }
 
     /// Forgets a sandbox of which nothing is left, in one transaction: releases its own and its infra container's name,
-    /// counts down its level, and stores the report. Throws `.containersLeft` while it still has workload containers.
-    /// Returns false, and stores no report, if the sandbox is unknown, because somebody else was first.
+    /// counts down its level, and stores the report. Returns false, and stores no report, if the sandbox is unknown,
+    /// because somebody else was first.
+    ///
+    /// - Parameter gone: Its workload containers of which nothing is left either, and which are forgotten with it.
+    ///   Throws `.containersLeft` if it has others.
     @discardableResult
-    package func forgetSandbox(_ id: String, report: StoredReport) throws(RegistryError) -> Bool {
+    package func forgetSandbox(
+        _ id: String, with gone: [String] = [], report: StoredReport
+    ) throws(RegistryError) -> Bool {
         try write { database in
             guard try Self.exists(id, database) else { return false }
             let left = try database.strings(
-                sql: "SELECT id FROM container WHERE sandbox = ? AND infra = 0 ORDER BY number LIMIT ?",
-                arguments: [id, Self.maximumCandidates])
-            if !left.isEmpty { throw RegistryError.containersLeft(sandbox: id, containers: left) }
+                sql: "SELECT id FROM container WHERE sandbox = ? AND infra = 0 ORDER BY number", arguments: [id]
+            ).filter { !gone.contains($0) }.prefix(Self.maximumCandidates)
+            if !left.isEmpty { throw RegistryError.containersLeft(sandbox: id, containers: Array(left)) }
             for table in ["container", "name", "level"] {
                 try database.perform(sql: "DELETE FROM \(table) WHERE sandbox = ?", arguments: [id])
             }

@@ -23,6 +23,7 @@ struct PlanExecutor: Sendable {
     /// The pod's network namespace, if a process of it was seen; `marks` tells which processes share a namespace.
     let trace: NetworkTrace?
     let marks: SingleFlight<NetworkMarks>
+    let gone: GoneContainers
     let tell: @Sendable (RemovalEvent) -> Void
     /// Makes the report of the steps so far. It is stored when the sandbox is forgotten.
     let report: @Sendable ([StepRecord]) -> RemovalReport
@@ -106,12 +107,18 @@ struct PlanExecutor: Sendable {
         case .markNotReady:
             try await write { (registry) throws(RegistryError) in try registry.markNotReady(plan.sandbox.id) }
         case .releaseName:
-            try await write { (registry) throws(RegistryError) in try registry.forgetContainer(step.subject.id) }
+            let container = try container(step)
+            // Other pods' removals go by the containers that share a cgroup, so these are not kept for longer.
+            if plan.purpose == .remove, !life.mayInherit(container) {
+                gone.add(container.id)
+            } else {
+                try await write { (registry) throws(RegistryError) in try registry.forgetContainer(container.id) }
+            }
         case .forget:
             let done = StepRecord(step, .done, start: began - start)
             let report = report(records + [done])
             try await write { (registry) throws(RegistryError) in
-                _ = try registry.forgetSandbox(plan.sandbox.id, report: report.stored)
+                _ = try registry.forgetSandbox(plan.sandbox.id, with: gone.ids, report: report.stored)
             }
         case .end(_, let signal, let grace):
             return try await end(container(step), signal: signal, grace: grace)

@@ -16,6 +16,7 @@ final class RemovalRun: Sendable {
     private let startedAt = Date()
     private let start = ContinuousClock.now
     private let warnings = Mutex<[String]>([])
+    private let gone = GoneContainers()
 
     /// - Parameter work: nil if other calls may work on the sandbox at the same time.
     init(
@@ -64,6 +65,7 @@ final class RemovalRun: Sendable {
                 _ = await Threads.looking.run(until: lookEnd) { self.nameHolders(of: plan, steps, before) }
             }
             var report = report(plan, steps)
+            if report.outcome != .removed { await forgetContainers() }
             // `markRemoving` keeps new containers out, but the first steps run beside it, so one may have been added.
             let now =
                 report.outcome == .incomplete ? try? await orchestrator.recordsNow(of: sandbox, until: lookEnd) : nil
@@ -119,7 +121,7 @@ final class RemovalRun: Sendable {
         return PlanExecutor(
             plan: plan, registry: orchestrator.registry, helpers: helpers, roots: roots, life: life,
             options: options, start: start, deadline: deadline, isHurried: isHurried, networks: networks, trace: trace,
-            marks: orchestrator.marksNow, tell: tell,
+            marks: orchestrator.marksNow, gone: gone, tell: tell,
             report: { self.report(plan, $0) })
     }
 
@@ -148,6 +150,20 @@ final class RemovalRun: Sendable {
             guard kept != nil else { throw RegistryError.busy(path: registry.path) }
         } catch {
             warn("the report could not be kept: \(error)")
+        }
+    }
+
+    /// Forgets the containers that are gone, because their sandbox stays.
+    private func forgetContainers() async {
+        let (registry, ids) = (orchestrator.registry, gone.ids)
+        if ids.isEmpty { return }
+        do throws(RegistryError) {
+            let done: Void? = try await Threads.writing.run(until: lookEnd) { () throws(RegistryError) in
+                try registry.forgetContainers(ids)
+            }
+            guard done != nil else { throw RegistryError.busy(path: registry.path) }
+        } catch {
+            warn("the names of \(ids.joined(separator: ", ")) could not be given back: \(error)")
         }
     }
 

@@ -78,4 +78,29 @@ import Testing
             try Thresholds.check(Double(calls.count) / Double(pod.containers.count), "runtime-calls-per-container")
         }
     }
+
+    /// What a removal writes to SQLite's log: pages, each with its header; and how often it waits for the disk, once
+    /// for its mark and otherwise when podreap empties the log at its end.
+    @Test(arguments: [1, 3]) func registry(_ workloads: Int) throws {
+        try withPodNode { node in
+            let pod = try node.pod("web", (0..<workloads).map { _ in Workload() })
+            let registered = try node.podreap(["register", try node.write(pod.registration, as: "cost.json")])
+            #expect(registered.status == 0, "\(registered.errors)")
+            let log = "\(node.library)/writes"
+            try shell(
+                """
+                strace -f -qq -y -e trace=pwrite64,fdatasync,fsync -e signal=none -o \(log) \
+                setpriv --reuid \(PodNode.user) --regid \(PodNode.user) --clear-groups \
+                env PODREAP_REGISTRY=\(node.registryPath) PODREAP_HELPER=\(TestNode.helper) /mnt/podreap remove \(pod.id)
+                """)
+            #expect(pod.leftovers() == [])
+            let calls = try String(contentsOfFile: log, encoding: .utf8).split(separator: "\n")
+                .filter { $0.contains("registry.sqlite") && !$0.contains("resumed") }
+            let writes = calls.count { $0.contains("pwrite64(") && $0.contains("registry.sqlite-wal") }
+            let syncs = calls.count { $0.contains("sync(") }
+            #expect(writes > 0 && syncs > 0)
+            try Thresholds.check(Double(writes), "registry-writes-per-removal-with-\(workloads)")
+            try Thresholds.check(Double(syncs), "registry-syncs-per-removal")
+        }
+    }
 }
