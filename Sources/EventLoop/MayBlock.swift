@@ -4,7 +4,7 @@
 
 /// Declares that the code that follows may wait for a disk, the kernel or another process.
 ///
-/// A debug build ends the process here if the process has called `forbidBlockingTasks`, as podreapd does in its tests,
+/// A debug build ends the process here if the process has called `forbidBlockingTasks`, as all do in their tests,
 /// and the thread must not wait: the event loop's thread, gRPC's threads, and every other thread that is running a
 /// task, except a `BlockingPool`'s. Other builds do nothing.
 @inline(__always)
@@ -16,7 +16,7 @@ public func mayBlock(_ what: StaticString = #function) {
 
 /// Declares whether the calling thread is meant for work that may block.
 @inline(__always)
-func mayBlockFromHere(_ may: Bool) {
+package func mayBlockFromHere(_ may: Bool) {
     #if DEBUG
         let thread = threadNumber()
         BlockingRule.threads.withLock { threads in
@@ -26,9 +26,9 @@ func mayBlockFromHere(_ may: Bool) {
 }
 
 /// From here on, no task of this process may block its thread, because the thread serves other tasks too.
-public func forbidBlockingTasks() {
+public func forbidBlockingTasks(_ areForbidden: Bool = true) {
     #if DEBUG
-        BlockingRule.isStrict.store(true, ordering: .relaxed)
+        BlockingRule.isStrict.store(areForbidden, ordering: .relaxed)
     #endif
 }
 

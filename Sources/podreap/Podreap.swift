@@ -71,15 +71,28 @@ enum Start {
             var command = try Podreap.command()
             _ = try Configured.result.get()
             try (command as? any RegistryCommand)?.settle()
-            if var command = command as? any AsyncParsableCommand {
-                try await command.run()
+            if environmentVariable("PODREAP_FORBID_BLOCKING") != nil { forbidBlockingTasks() }
+            if let command = command as? any AsyncParsableCommand {
+                try await run(command)
             } else {
+                // This thread has no other task.
+                mayBlockFromHere(true)
                 try command.run()
             }
         } catch {
             leave(report(error).rawValue)
         }
         Stream.flush()
+    }
+
+    /// Threads for a command's own code, which opens the registry and writes to pipes; what it calls has others.
+    private static let threads = BlockingPool("command", threads: 4)
+
+    private static func run(_ command: sending any AsyncParsableCommand) async throws {
+        try await withTaskExecutorPreference(threads) {
+            var command = command
+            try await command.run()
+        }
     }
 
     /// Reports an error, and returns the exit status.

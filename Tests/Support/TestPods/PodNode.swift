@@ -1,3 +1,4 @@
+internal import EventLoop
 internal import Foundation
 public import SamplePod
 internal import Synchronization
@@ -93,8 +94,11 @@ public func withPodNode(
     base: String = "/mnt/pods", isolation: isolated (any Actor)? = #isolation, _ body: (PodNode) async throws -> Void
 ) async throws {
     let node = try PodNode(base: base)
+    // The test's own code may block; what it calls must do so elsewhere.
+    forbidBlockingTasks()
+    defer { forbidBlockingTasks(false) }
     do {
-        try await body(node)
+        try await withTaskExecutorPreference(testThreads) { try await body(node) }
     } catch {
         try node.end()
         throw error
@@ -102,12 +106,18 @@ public func withPodNode(
     try node.end()
 }
 
+private let testThreads = BlockingPool("test", threads: 4)
+
 /// The same for what does not wait.
 ///
 /// - Parameter runtime: The path of the OCI runtime that makes its pods and that its policy names.
 public func withPodNode(runtime: String = "/usr/sbin/runc", _ body: (PodNode) throws -> Void) throws {
     let node = try PodNode(base: "/mnt/pods", runtime: runtime)
+    forbidBlockingTasks()
+    mayBlockFromHere(true)
     let result = Result { try body(node) }
+    mayBlockFromHere(false)
+    forbidBlockingTasks(false)
     try node.end()
     try result.get()
 }

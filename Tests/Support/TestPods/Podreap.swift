@@ -90,7 +90,8 @@ extension PodNode {
         start.group = user
         start.environment =
             [
-                "PATH=/usr/bin:/bin", "LC_ALL=C", "TERM=xterm-256color", "PODREAP_REGISTRY=\(registryPath)",
+                "PATH=/usr/bin:/bin", "LC_ALL=C", "PODREAP_FORBID_BLOCKING=1", "TERM=xterm-256color",
+                "PODREAP_REGISTRY=\(registryPath)",
                 "PODREAP_HELPER=\(TestNode.helper)",
             ].filter { variable in
                 !environment.contains { $0.prefix { $0 != "=" } == variable.prefix { $0 != "=" } }
