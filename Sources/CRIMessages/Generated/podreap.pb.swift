@@ -25,40 +25,38 @@ fileprivate nonisolated struct _GeneratedWithProtocGenSwiftVersion: SwiftProtobu
   typealias Version = _2
 }
 
-package nonisolated struct Podreap_V1_RegisterPodSandboxRequest: @unchecked Sendable {
+package nonisolated struct Podreap_V1_RegisterPodSandboxRequest: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
   package var sandbox: Podreap_V1_PodSandbox {
-    get {_storage._sandbox ?? Podreap_V1_PodSandbox()}
-    set {_uniqueStorage()._sandbox = newValue}
+    get {_sandbox ?? Podreap_V1_PodSandbox()}
+    set {_sandbox = newValue}
   }
   /// Returns true if `sandbox` has been explicitly set.
-  package var hasSandbox: Bool {_storage._sandbox != nil}
+  package var hasSandbox: Bool {self._sandbox != nil}
   /// Clears the value of `sandbox`. Subsequent reads from it will return its default value.
-  package mutating func clearSandbox() {_uniqueStorage()._sandbox = nil}
+  package mutating func clearSandbox() {self._sandbox = nil}
 
   /// Absent where the pod has none.
   package var infra: Podreap_V1_Container {
-    get {_storage._infra ?? Podreap_V1_Container()}
-    set {_uniqueStorage()._infra = newValue}
+    get {_infra ?? Podreap_V1_Container()}
+    set {_infra = newValue}
   }
   /// Returns true if `infra` has been explicitly set.
-  package var hasInfra: Bool {_storage._infra != nil}
+  package var hasInfra: Bool {self._infra != nil}
   /// Clears the value of `infra`. Subsequent reads from it will return its default value.
-  package mutating func clearInfra() {_uniqueStorage()._infra = nil}
+  package mutating func clearInfra() {self._infra = nil}
 
-  package var containers: [Podreap_V1_Container] {
-    get {_storage._containers}
-    set {_uniqueStorage()._containers = newValue}
-  }
+  package var containers: [Podreap_V1_Container] = []
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
 
-  fileprivate var _storage = _StorageClass.defaultInstance
+  fileprivate var _sandbox: Podreap_V1_PodSandbox? = nil
+  fileprivate var _infra: Podreap_V1_Container? = nil
 }
 
 package nonisolated struct Podreap_V1_RegisterPodSandboxResponse: Sendable {
@@ -108,51 +106,113 @@ package nonisolated struct Podreap_V1_RegisterContainerResponse: Sendable {
   package init() {}
 }
 
-package nonisolated struct Podreap_V1_PodSandbox: Sendable {
+package nonisolated struct Podreap_V1_PodSandbox: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  package var id: String = String()
+  package var id: String {
+    get {_storage._id}
+    set {_uniqueStorage()._id = newValue}
+  }
 
-  package var name: String = String()
+  package var name: String {
+    get {_storage._name}
+    set {_uniqueStorage()._name = newValue}
+  }
 
-  package var namespace: String = String()
+  package var namespace: String {
+    get {_storage._namespace}
+    set {_uniqueStorage()._namespace = newValue}
+  }
 
-  package var uid: String = String()
+  package var uid: String {
+    get {_storage._uid}
+    set {_uniqueStorage()._uid = newValue}
+  }
 
-  package var attempt: UInt32 = 0
+  package var attempt: UInt32 {
+    get {_storage._attempt}
+    set {_uniqueStorage()._attempt = newValue}
+  }
 
   /// Nanoseconds since 1970; 0: now.
-  package var createdAt: Int64 = 0
+  package var createdAt: Int64 {
+    get {_storage._createdAt}
+    set {_uniqueStorage()._createdAt = newValue}
+  }
 
   /// A runtime's name in helper.conf.
-  package var runtime: String = String()
+  package var runtime: String {
+    get {_storage._runtime}
+    set {_uniqueStorage()._runtime = newValue}
+  }
 
-  package var directory: String = String()
+  package var directory: String {
+    get {_storage._directory}
+    set {_uniqueStorage()._directory = newValue}
+  }
 
   /// The pod's own tmpfs, or /dev/shm where it uses the host's; empty: none.
-  package var shm: String = String()
+  package var shm: String {
+    get {_storage._shm}
+    set {_uniqueStorage()._shm = newValue}
+  }
 
   /// Where its namespaces are pinned; empty: the host's, or the infra container's own.
-  package var networkNamespace: String = String()
+  package var networkNamespace: String {
+    get {_storage._networkNamespace}
+    set {_uniqueStorage()._networkNamespace = newValue}
+  }
 
-  package var ipcNamespace: String = String()
+  package var ipcNamespace: String {
+    get {_storage._ipcNamespace}
+    set {_uniqueStorage()._ipcNamespace = newValue}
+  }
 
-  package var utsNamespace: String = String()
+  package var utsNamespace: String {
+    get {_storage._utsNamespace}
+    set {_uniqueStorage()._utsNamespace = newValue}
+  }
 
   /// SELinux contexts, or empty.
-  package var processLabel: String = String()
+  package var processLabel: String {
+    get {_storage._processLabel}
+    set {_uniqueStorage()._processLabel = newValue}
+  }
 
-  package var mountLabel: String = String()
+  package var mountLabel: String {
+    get {_storage._mountLabel}
+    set {_uniqueStorage()._mountLabel = newValue}
+  }
 
-  package var labels: Dictionary<String,String> = [:]
+  package var labels: Dictionary<String,String> {
+    get {_storage._labels}
+    set {_uniqueStorage()._labels = newValue}
+  }
 
-  package var annotations: Dictionary<String,String> = [:]
+  package var annotations: Dictionary<String,String> {
+    get {_storage._annotations}
+    set {_uniqueStorage()._annotations = newValue}
+  }
+
+  /// The pod's own cgroups, not its containers': absolute directories, one for each hierarchy.
+  package var cgroups: [String] {
+    get {_storage._cgroups}
+    set {_uniqueStorage()._cgroups = newValue}
+  }
+
+  /// The shims or conmons that wait for its containers.
+  package var monitors: [Int32] {
+    get {_storage._monitors}
+    set {_uniqueStorage()._monitors = newValue}
+  }
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
+
+  fileprivate var _storage = _StorageClass.defaultInstance
 }
 
 package nonisolated struct Podreap_V1_Container: Sendable {
@@ -768,81 +828,41 @@ nonisolated extension Podreap_V1_RegisterPodSandboxRequest: SwiftProtobuf.Messag
   package static let protoMessageName: String = _protobuf_package + ".RegisterPodSandboxRequest"
   package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}sandbox\0\u{1}infra\0\u{1}containers\0")
 
-  fileprivate class _StorageClass {
-    var _sandbox: Podreap_V1_PodSandbox? = nil
-    var _infra: Podreap_V1_Container? = nil
-    var _containers: [Podreap_V1_Container] = []
-
-      // This property is used as the initial default value for new instances of the type.
-      // The type itself is protecting the reference to its storage via CoW semantics.
-      // This will force a copy to be made of this reference when the first mutation occurs;
-      // hence, it is safe to mark this as `nonisolated(unsafe)`.
-      static nonisolated(unsafe) let defaultInstance = _StorageClass()
-
-    private init() {}
-
-    init(copying source: _StorageClass) {
-      _sandbox = source._sandbox
-      _infra = source._infra
-      _containers = source._containers
-    }
-  }
-
-  fileprivate mutating func _uniqueStorage() -> _StorageClass {
-    if !isKnownUniquelyReferenced(&_storage) {
-      _storage = _StorageClass(copying: _storage)
-    }
-    return _storage
-  }
-
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
-    _ = _uniqueStorage()
-    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
-      while let fieldNumber = try decoder.nextFieldNumber() {
-        // The use of inline closures is to circumvent an issue where the compiler
-        // allocates stack space for every case branch when no optimizations are
-        // enabled. https://github.com/apple/swift-protobuf/issues/1034
-        switch fieldNumber {
-        case 1: try { try decoder.decodeSingularMessageField(value: &_storage._sandbox) }()
-        case 2: try { try decoder.decodeSingularMessageField(value: &_storage._infra) }()
-        case 3: try { try decoder.decodeRepeatedMessageField(value: &_storage._containers) }()
-        default: break
-        }
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._sandbox) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._infra) }()
+      case 3: try { try decoder.decodeRepeatedMessageField(value: &self.containers) }()
+      default: break
       }
     }
   }
 
   package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
-      // The use of inline closures is to circumvent an issue where the compiler
-      // allocates stack space for every if/case branch local when no optimizations
-      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
-      // https://github.com/apple/swift-protobuf/issues/1182
-      try { if let v = _storage._sandbox {
-        try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
-      } }()
-      try { if let v = _storage._infra {
-        try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
-      } }()
-      if !_storage._containers.isEmpty {
-        try visitor.visitRepeatedMessageField(value: _storage._containers, fieldNumber: 3)
-      }
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._sandbox {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try { if let v = self._infra {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    } }()
+    if !self.containers.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.containers, fieldNumber: 3)
     }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: Podreap_V1_RegisterPodSandboxRequest, rhs: Podreap_V1_RegisterPodSandboxRequest) -> Bool {
-    if lhs._storage !== rhs._storage {
-      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
-        let _storage = _args.0
-        let rhs_storage = _args.1
-        if _storage._sandbox != rhs_storage._sandbox {return false}
-        if _storage._infra != rhs_storage._infra {return false}
-        if _storage._containers != rhs_storage._containers {return false}
-        return true
-      }
-      if !storagesAreEqual {return false}
-    }
+    if lhs._sandbox != rhs._sandbox {return false}
+    if lhs._infra != rhs._infra {return false}
+    if lhs.containers != rhs.containers {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -949,104 +969,184 @@ nonisolated extension Podreap_V1_RegisterContainerResponse: SwiftProtobuf.Messag
 
 nonisolated extension Podreap_V1_PodSandbox: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".PodSandbox"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}name\0\u{1}namespace\0\u{1}uid\0\u{1}attempt\0\u{3}created_at\0\u{1}runtime\0\u{1}directory\0\u{1}shm\0\u{3}network_namespace\0\u{3}ipc_namespace\0\u{3}uts_namespace\0\u{3}process_label\0\u{3}mount_label\0\u{1}labels\0\u{1}annotations\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}name\0\u{1}namespace\0\u{1}uid\0\u{1}attempt\0\u{3}created_at\0\u{1}runtime\0\u{1}directory\0\u{1}shm\0\u{3}network_namespace\0\u{3}ipc_namespace\0\u{3}uts_namespace\0\u{3}process_label\0\u{3}mount_label\0\u{1}labels\0\u{1}annotations\0\u{1}cgroups\0\u{1}monitors\0")
+
+  fileprivate class _StorageClass {
+    var _id: String = String()
+    var _name: String = String()
+    var _namespace: String = String()
+    var _uid: String = String()
+    var _attempt: UInt32 = 0
+    var _createdAt: Int64 = 0
+    var _runtime: String = String()
+    var _directory: String = String()
+    var _shm: String = String()
+    var _networkNamespace: String = String()
+    var _ipcNamespace: String = String()
+    var _utsNamespace: String = String()
+    var _processLabel: String = String()
+    var _mountLabel: String = String()
+    var _labels: Dictionary<String,String> = [:]
+    var _annotations: Dictionary<String,String> = [:]
+    var _cgroups: [String] = []
+    var _monitors: [Int32] = []
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _id = source._id
+      _name = source._name
+      _namespace = source._namespace
+      _uid = source._uid
+      _attempt = source._attempt
+      _createdAt = source._createdAt
+      _runtime = source._runtime
+      _directory = source._directory
+      _shm = source._shm
+      _networkNamespace = source._networkNamespace
+      _ipcNamespace = source._ipcNamespace
+      _utsNamespace = source._utsNamespace
+      _processLabel = source._processLabel
+      _mountLabel = source._mountLabel
+      _labels = source._labels
+      _annotations = source._annotations
+      _cgroups = source._cgroups
+      _monitors = source._monitors
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
-    while let fieldNumber = try decoder.nextFieldNumber() {
-      // The use of inline closures is to circumvent an issue where the compiler
-      // allocates stack space for every case branch when no optimizations are
-      // enabled. https://github.com/apple/swift-protobuf/issues/1034
-      switch fieldNumber {
-      case 1: try { try decoder.decodeSingularStringField(value: &self.id) }()
-      case 2: try { try decoder.decodeSingularStringField(value: &self.name) }()
-      case 3: try { try decoder.decodeSingularStringField(value: &self.namespace) }()
-      case 4: try { try decoder.decodeSingularStringField(value: &self.uid) }()
-      case 5: try { try decoder.decodeSingularUInt32Field(value: &self.attempt) }()
-      case 6: try { try decoder.decodeSingularInt64Field(value: &self.createdAt) }()
-      case 7: try { try decoder.decodeSingularStringField(value: &self.runtime) }()
-      case 8: try { try decoder.decodeSingularStringField(value: &self.directory) }()
-      case 9: try { try decoder.decodeSingularStringField(value: &self.shm) }()
-      case 10: try { try decoder.decodeSingularStringField(value: &self.networkNamespace) }()
-      case 11: try { try decoder.decodeSingularStringField(value: &self.ipcNamespace) }()
-      case 12: try { try decoder.decodeSingularStringField(value: &self.utsNamespace) }()
-      case 13: try { try decoder.decodeSingularStringField(value: &self.processLabel) }()
-      case 14: try { try decoder.decodeSingularStringField(value: &self.mountLabel) }()
-      case 15: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: &self.labels) }()
-      case 16: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: &self.annotations) }()
-      default: break
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularStringField(value: &_storage._id) }()
+        case 2: try { try decoder.decodeSingularStringField(value: &_storage._name) }()
+        case 3: try { try decoder.decodeSingularStringField(value: &_storage._namespace) }()
+        case 4: try { try decoder.decodeSingularStringField(value: &_storage._uid) }()
+        case 5: try { try decoder.decodeSingularUInt32Field(value: &_storage._attempt) }()
+        case 6: try { try decoder.decodeSingularInt64Field(value: &_storage._createdAt) }()
+        case 7: try { try decoder.decodeSingularStringField(value: &_storage._runtime) }()
+        case 8: try { try decoder.decodeSingularStringField(value: &_storage._directory) }()
+        case 9: try { try decoder.decodeSingularStringField(value: &_storage._shm) }()
+        case 10: try { try decoder.decodeSingularStringField(value: &_storage._networkNamespace) }()
+        case 11: try { try decoder.decodeSingularStringField(value: &_storage._ipcNamespace) }()
+        case 12: try { try decoder.decodeSingularStringField(value: &_storage._utsNamespace) }()
+        case 13: try { try decoder.decodeSingularStringField(value: &_storage._processLabel) }()
+        case 14: try { try decoder.decodeSingularStringField(value: &_storage._mountLabel) }()
+        case 15: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: &_storage._labels) }()
+        case 16: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: &_storage._annotations) }()
+        case 17: try { try decoder.decodeRepeatedStringField(value: &_storage._cgroups) }()
+        case 18: try { try decoder.decodeRepeatedInt32Field(value: &_storage._monitors) }()
+        default: break
+        }
       }
     }
   }
 
   package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    if !self.id.isEmpty {
-      try visitor.visitSingularStringField(value: self.id, fieldNumber: 1)
-    }
-    if !self.name.isEmpty {
-      try visitor.visitSingularStringField(value: self.name, fieldNumber: 2)
-    }
-    if !self.namespace.isEmpty {
-      try visitor.visitSingularStringField(value: self.namespace, fieldNumber: 3)
-    }
-    if !self.uid.isEmpty {
-      try visitor.visitSingularStringField(value: self.uid, fieldNumber: 4)
-    }
-    if self.attempt != 0 {
-      try visitor.visitSingularUInt32Field(value: self.attempt, fieldNumber: 5)
-    }
-    if self.createdAt != 0 {
-      try visitor.visitSingularInt64Field(value: self.createdAt, fieldNumber: 6)
-    }
-    if !self.runtime.isEmpty {
-      try visitor.visitSingularStringField(value: self.runtime, fieldNumber: 7)
-    }
-    if !self.directory.isEmpty {
-      try visitor.visitSingularStringField(value: self.directory, fieldNumber: 8)
-    }
-    if !self.shm.isEmpty {
-      try visitor.visitSingularStringField(value: self.shm, fieldNumber: 9)
-    }
-    if !self.networkNamespace.isEmpty {
-      try visitor.visitSingularStringField(value: self.networkNamespace, fieldNumber: 10)
-    }
-    if !self.ipcNamespace.isEmpty {
-      try visitor.visitSingularStringField(value: self.ipcNamespace, fieldNumber: 11)
-    }
-    if !self.utsNamespace.isEmpty {
-      try visitor.visitSingularStringField(value: self.utsNamespace, fieldNumber: 12)
-    }
-    if !self.processLabel.isEmpty {
-      try visitor.visitSingularStringField(value: self.processLabel, fieldNumber: 13)
-    }
-    if !self.mountLabel.isEmpty {
-      try visitor.visitSingularStringField(value: self.mountLabel, fieldNumber: 14)
-    }
-    if !self.labels.isEmpty {
-      try visitor.visitMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: self.labels, fieldNumber: 15)
-    }
-    if !self.annotations.isEmpty {
-      try visitor.visitMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: self.annotations, fieldNumber: 16)
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      if !_storage._id.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._id, fieldNumber: 1)
+      }
+      if !_storage._name.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._name, fieldNumber: 2)
+      }
+      if !_storage._namespace.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._namespace, fieldNumber: 3)
+      }
+      if !_storage._uid.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._uid, fieldNumber: 4)
+      }
+      if _storage._attempt != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._attempt, fieldNumber: 5)
+      }
+      if _storage._createdAt != 0 {
+        try visitor.visitSingularInt64Field(value: _storage._createdAt, fieldNumber: 6)
+      }
+      if !_storage._runtime.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._runtime, fieldNumber: 7)
+      }
+      if !_storage._directory.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._directory, fieldNumber: 8)
+      }
+      if !_storage._shm.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._shm, fieldNumber: 9)
+      }
+      if !_storage._networkNamespace.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._networkNamespace, fieldNumber: 10)
+      }
+      if !_storage._ipcNamespace.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._ipcNamespace, fieldNumber: 11)
+      }
+      if !_storage._utsNamespace.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._utsNamespace, fieldNumber: 12)
+      }
+      if !_storage._processLabel.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._processLabel, fieldNumber: 13)
+      }
+      if !_storage._mountLabel.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._mountLabel, fieldNumber: 14)
+      }
+      if !_storage._labels.isEmpty {
+        try visitor.visitMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: _storage._labels, fieldNumber: 15)
+      }
+      if !_storage._annotations.isEmpty {
+        try visitor.visitMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: _storage._annotations, fieldNumber: 16)
+      }
+      if !_storage._cgroups.isEmpty {
+        try visitor.visitRepeatedStringField(value: _storage._cgroups, fieldNumber: 17)
+      }
+      if !_storage._monitors.isEmpty {
+        try visitor.visitPackedInt32Field(value: _storage._monitors, fieldNumber: 18)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: Podreap_V1_PodSandbox, rhs: Podreap_V1_PodSandbox) -> Bool {
-    if lhs.id != rhs.id {return false}
-    if lhs.name != rhs.name {return false}
-    if lhs.namespace != rhs.namespace {return false}
-    if lhs.uid != rhs.uid {return false}
-    if lhs.attempt != rhs.attempt {return false}
-    if lhs.createdAt != rhs.createdAt {return false}
-    if lhs.runtime != rhs.runtime {return false}
-    if lhs.directory != rhs.directory {return false}
-    if lhs.shm != rhs.shm {return false}
-    if lhs.networkNamespace != rhs.networkNamespace {return false}
-    if lhs.ipcNamespace != rhs.ipcNamespace {return false}
-    if lhs.utsNamespace != rhs.utsNamespace {return false}
-    if lhs.processLabel != rhs.processLabel {return false}
-    if lhs.mountLabel != rhs.mountLabel {return false}
-    if lhs.labels != rhs.labels {return false}
-    if lhs.annotations != rhs.annotations {return false}
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._id != rhs_storage._id {return false}
+        if _storage._name != rhs_storage._name {return false}
+        if _storage._namespace != rhs_storage._namespace {return false}
+        if _storage._uid != rhs_storage._uid {return false}
+        if _storage._attempt != rhs_storage._attempt {return false}
+        if _storage._createdAt != rhs_storage._createdAt {return false}
+        if _storage._runtime != rhs_storage._runtime {return false}
+        if _storage._directory != rhs_storage._directory {return false}
+        if _storage._shm != rhs_storage._shm {return false}
+        if _storage._networkNamespace != rhs_storage._networkNamespace {return false}
+        if _storage._ipcNamespace != rhs_storage._ipcNamespace {return false}
+        if _storage._utsNamespace != rhs_storage._utsNamespace {return false}
+        if _storage._processLabel != rhs_storage._processLabel {return false}
+        if _storage._mountLabel != rhs_storage._mountLabel {return false}
+        if _storage._labels != rhs_storage._labels {return false}
+        if _storage._annotations != rhs_storage._annotations {return false}
+        if _storage._cgroups != rhs_storage._cgroups {return false}
+        if _storage._monitors != rhs_storage._monitors {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -17,6 +17,8 @@ extension Sandbox {
             createdAt: try date(message.createdAt, "sandbox.created_at") ?? Date(), runtime: message.runtime,
             directory: message.directory, shm: message.shm.isEmpty ? nil : message.shm,
             namespaces: pins.filter { !$0.1.isEmpty }.map { NamespacePin(kind: $0.0, path: $0.1) },
+            cgroups: message.cgroups.map { PodCgroup(path: $0) },
+            monitors: message.monitors.map { ProcessReference(pid: $0, startTime: 0) },
             processLabel: message.processLabel, mountLabel: message.mountLabel, labels: message.labels,
             annotations: message.annotations)
     }

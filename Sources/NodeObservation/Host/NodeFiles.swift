@@ -39,6 +39,17 @@ public struct NodeFiles: Sendable {
         try FileObservation.of(prefix + path)
     }
 
+    /// Where cgroup hierarchies are mounted, as on every node: at `/sys/fs/cgroup` that of version 2, or beneath it
+    /// those of version 1.
+    func cgroupHierarchies() throws(ObservationError) -> [String] {
+        let root = "/sys/fs/cgroup"
+        var found = [root]
+        for name in try names(in: root) where try observation(of: "\(root)/\(name)")?.kind == .directory {
+            found.append("\(root)/\(name)")
+        }
+        return found
+    }
+
     /// The path as the kernel lists it: `/run` for `/var/run` if that is a symbolic link, as it is on every node today.
     public func canonical(_ path: String) -> String {
         let old = "/var/run/"

@@ -105,8 +105,38 @@ public struct CRIOLayout: Sendable {
             labels: infra == nil ? [:] : labels, annotations: Self.map(infra?.trace.annotations[Key.annotations]),
             created: infra?.trace.annotations[Key.created] ?? infra?.trace.state?.created, containers: [])
         for found in traces { pod.containers.append(try container(found, isInfra: found.trace.id == id)) }
+        pod.cgroups = try podCgroups(of: pod, traces.map(\.trace), parent: about[Key.cgroupParent])
         pod.sortContainers()
         return pod
+    }
+
+    /// The cgroups that CRI-O makes itself: the pod's, if it runs without an infra container (`drop_infra_ctr`), and
+    /// those of its conmons with the cgroupfs driver. They lie beneath the pod's parent cgroup in every hierarchy.
+    private func podCgroups(
+        of pod: ObservedPod, _ traces: [ContainerTrace], parent: String?
+    ) throws(ObservationError) -> [String] {
+        var parents = Set(traces.flatMap(\.parentCgroups))
+        if let parent = parent.flatMap(Self.parentCgroup) {
+            for hierarchy in try files.cgroupHierarchies() { parents.insert(hierarchy + parent) }
+        }
+        let names = ["crio-\(pod.id)"] + traces.map { "crio-conmon-\($0.id)" }.sorted()
+        let taken = Set(pod.containers.flatMap(\.cgroups))
+        var found: [String] = []
+        for path in parents.sorted().flatMap({ parent in names.map { "\(parent)/\($0)" } }) where !taken.contains(path)
+        {
+            if try files.observation(of: path)?.kind == .directory { found.append(path) }
+        }
+        return found
+    }
+
+    /// The parent cgroup's path in a hierarchy. The systemd driver gives the last slice's name alone, which says in
+    /// which slices it lies: `a-b.slice` is `/a.slice/a-b.slice` (systemd.slice(5)).
+    private static func parentCgroup(_ parent: String) -> String? {
+        let names = parent.split(separator: "/")
+        guard !names.isEmpty, !names.contains(".."), !names.contains(".") else { return nil }
+        guard names.count == 1, parent.hasSuffix(".slice") else { return "/" + names.joined(separator: "/") }
+        let words = parent.dropLast(".slice".count).split(separator: "-")
+        return words.indices.map { "/\(words[...$0].joined(separator: "-")).slice" }.joined()
     }
 
     private func container(_ found: Found, isInfra: Bool) throws(ObservationError) -> ObservedContainer {
@@ -179,5 +209,6 @@ public struct CRIOLayout: Sendable {
         static let image = prefix + "ImageName"
         static let mountPoint = prefix + "MountPoint"
         static let shm = prefix + "ShmPath"
+        static let cgroupParent = prefix + "CgroupParent"
     }
 }

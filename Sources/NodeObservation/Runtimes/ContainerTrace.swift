@@ -18,6 +18,14 @@ struct ContainerTrace {
     var processLabel: String { spec?.process?.selinuxLabel ?? state?.processLabel ?? "" }
     var mountLabel: String { spec?.linux?.mountLabel ?? state?.mountLabel ?? "" }
 
+    /// The cgroups in which the container's own ones lie.
+    var parentCgroups: [String] {
+        (state?.cgroups ?? []).compactMap { cgroup in
+            guard let slash = cgroup.lastIndex(of: "/"), cgroup[slash...].contains(id) else { return nil }
+            return String(cgroup[..<slash])
+        }
+    }
+
     /// - Parameter places: The container's directories; those that do not exist are left out.
     func container(
         isInfra: Bool, name: String, image: String, places: [ObservedDirectory], _ files: NodeFiles

@@ -14,6 +14,8 @@ public struct ObservedPod: Sendable, Equatable {
     public var mountLabel = ""
     public var labels: [String: String] = [:]
     public var annotations: [String: String] = [:]
+    /// The pod's own cgroups that exist, in every hierarchy; a container's are not among them.
+    public var cgroups: [String] = []
     /// RFC 3339.
     public var created: String?
     /// The infra container comes first, if there is one.

@@ -98,6 +98,14 @@ struct DocumentFields {
         return strings
     }
 
+    func integers<Number: FixedWidthInteger>(
+        _ key: String, in range: ClosedRange<Number>
+    ) throws(DocumentError) -> [Number] {
+        var integers: [Number] = []
+        for (field, value) in try array(key) { integers.append(try Self.integer(value, in: range, at: field)) }
+        return integers
+    }
+
     private static func string(_ value: JSONValue, at field: String) throws(DocumentError) -> String {
         guard case .string(let string) = value else {
             throw DocumentError(field, "is \(value.kind); expected a string")

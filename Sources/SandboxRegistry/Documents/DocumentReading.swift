@@ -28,8 +28,8 @@ extension Sandbox {
         let fields = try DocumentFields(
             value, at: "sandbox",
             known: [
-                "id", "metadata", "createdAt", "runtime", "directory", "shm", "namespaces", "processLabel",
-                "mountLabel", "labels", "annotations",
+                "id", "metadata", "createdAt", "runtime", "directory", "shm", "namespaces", "cgroups", "monitors",
+                "processLabel", "mountLabel", "labels", "annotations",
             ])
         let metadata = try DocumentFields(
             try fields.required("metadata", "an object"), at: fields.field("metadata"),
@@ -44,6 +44,9 @@ extension Sandbox {
             directory: try fields.string("directory"),
             shm: try fields.optionalString("shm"),
             namespaces: try Self.namespaces(fields),
+            cgroups: try fields.strings("cgroups").map { PodCgroup(path: $0) },
+            monitors: try fields.integers("monitors", in: 1...Int32.max)
+                .map { ProcessReference(pid: $0, startTime: 0) },
             processLabel: try fields.optionalString("processLabel") ?? "",
             mountLabel: try fields.optionalString("mountLabel") ?? "",
             labels: try fields.map("labels"),

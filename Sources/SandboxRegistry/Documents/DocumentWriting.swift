@@ -29,6 +29,8 @@ extension Sandbox {
             members.append(
                 member("namespaces", .object(pins.map { member($0.kind.rawValue, .string($0.path)) })))
         }
+        if !cgroups.isEmpty { members.append(member("cgroups", .array(cgroups.map { .string($0.path) }))) }
+        if !monitors.isEmpty { members.append(member("monitors", .array(monitors.map { JSONValue($0.pid) }))) }
         if !processLabel.isEmpty { members.append(member("processLabel", .string(processLabel))) }
         if !mountLabel.isEmpty { members.append(member("mountLabel", .string(mountLabel))) }
         return .object(members + mapMembers(labels, annotations))

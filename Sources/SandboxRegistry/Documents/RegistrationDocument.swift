@@ -9,6 +9,7 @@ public import FoundationEssentials
 ///     "createdAt": "2026-01-02T03:04:05Z",
 ///     "runtime": "runc", "directory": "/run/pods/3f1c…", "shm": "/run/pods/3f1c…/shm",
 ///     "namespaces": {"network": "/run/netns/3f1c…", "ipc": "/run/ipcns/3f1c…", "uts": "/run/utsns/3f1c…"},
+///     "cgroups": ["/sys/fs/cgroup/pods/crio-3f1c…"], "monitors": [4700],
 ///     "processLabel": "system_u:system_r:container_t:s0:c1,c2",
 ///     "mountLabel": "system_u:object_r:container_file_t:s0:c1,c2",
 ///     "labels": {"app": "web"}, "annotations": {} },
@@ -24,8 +25,9 @@ public import FoundationEssentials
 /// `id` and `metadata`. An infra container without `metadata` gets the name `POD` and the sandbox's attempt.
 /// `createdAt` (RFC 3339) defaults to the current time for a sandbox, and to the sandbox's for a container; a
 /// container's `runtime` defaults to the sandbox's; `stopSignal` (a name or a number) defaults to SIGTERM. A namespace
-/// without a path is the host's or the infra container's own; so is the shared memory if `shm` is absent. Missing,
-/// duplicate, ill-typed and unknown fields are errors.
+/// without a path is the host's or the infra container's own; so is the shared memory if `shm` is absent. The sandbox's
+/// `cgroups` are the pod's own, not its containers', and its `monitors` the processes that wait for its containers
+/// (shims, conmon). Missing, duplicate, ill-typed and unknown fields are errors.
 public struct RegistrationDocument: Sendable, Equatable {
     /// The version of the document that this module reads and writes.
     public static let version = 1

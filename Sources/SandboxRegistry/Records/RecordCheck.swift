@@ -56,6 +56,16 @@ struct RecordCheck {
             kinds.append(pin.kind)
             paths.append(pin.path)
         }
+        for (index, cgroup) in sandbox.cgroups.enumerated() {
+            let field = "sandbox.cgroups[\(index)]"
+            try rule(field, RecordRules.problem(path: cgroup.path))
+            let isTwice = sandbox.cgroups[..<index].contains { $0.path == cgroup.path }
+            try rule(field, isTwice ? "is given twice" : nil)
+        }
+        for (index, monitor) in sandbox.monitors.enumerated() {
+            try rule(
+                "sandbox.monitors[\(index)]", monitor.pid > 0 ? nil : "is \(monitor.pid); expected a positive number")
+        }
         try rule("sandbox.processLabel", Self.problem(context: sandbox.processLabel))
         try rule("sandbox.mountLabel", Self.problem(context: sandbox.mountLabel))
     }

@@ -73,6 +73,19 @@ public struct NamespacePin: Codable, Sendable, Equatable {
     }
 }
 
+/// A cgroup that belongs to a pod itself, and to none of its containers.
+public struct PodCgroup: Codable, Sendable, Equatable {
+    /// An absolute directory.
+    public var path: String
+    /// Device and inode, which no other cgroup has before the next boot; nil if nobody has looked yet.
+    public var identity: FileIdentity?
+
+    public init(path: String, identity: FileIdentity? = nil) {
+        self.path = path
+        self.identity = identity
+    }
+}
+
 /// A pod sandbox and everything that must be gone before its name can be reused.
 public struct Sandbox: Codable, Sendable, Equatable {
     public var id: String
@@ -96,6 +109,11 @@ public struct Sandbox: Codable, Sendable, Equatable {
     public var shmMountID: UInt64?
     /// The pinned namespaces. A kind that is missing is the host's, or ends with the infra container.
     public var namespaces: [NamespacePin]
+    /// The pod's own cgroups, one for each hierarchy, such as CRI-O makes for a pod without an infra container.
+    public var cgroups: [PodCgroup]
+    /// The shims or conmons that wait for the pod's containers. With runc and crun, one that lives says nothing about
+    /// its containers.
+    public var monitors: [ProcessReference]
     /// SELinux contexts (`user:role:type:level`), or empty.
     public var processLabel: String
     public var mountLabel: String
@@ -108,7 +126,8 @@ public struct Sandbox: Codable, Sendable, Equatable {
         id: String, metadata: PodMetadata, createdAt: Date, state: SandboxState = .ready, runtime: String,
         directory: String, directoryIdentity: FileIdentity? = nil, directoryMountID: UInt64? = nil, shm: String? = nil,
         shmIdentity: FileIdentity? = nil, shmMountID: UInt64? = nil, namespaces: [NamespacePin] = [],
-        processLabel: String = "", mountLabel: String = "", labels: [String: String] = [:],
+        cgroups: [PodCgroup] = [], monitors: [ProcessReference] = [], processLabel: String = "",
+        mountLabel: String = "", labels: [String: String] = [:],
         annotations: [String: String] = [:], bootID: String? = nil
     ) {
         self.id = id
@@ -123,6 +142,8 @@ public struct Sandbox: Codable, Sendable, Equatable {
         self.shmIdentity = shmIdentity
         self.shmMountID = shmMountID
         self.namespaces = namespaces
+        self.cgroups = cgroups
+        self.monitors = monitors
         self.processLabel = processLabel
         self.mountLabel = mountLabel
         self.labels = labels

@@ -8,13 +8,13 @@ extension Sandbox {
         try database.perform(
             sql: """
                 INSERT INTO sandbox (id, name, namespace, uid, attempt, created_at, state, runtime, process_label,
-                    mount_label, boot_id, labels, annotations)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                    mount_label, boot_id, labels, annotations, cgroups, monitors)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """,
             arguments: [
                 id, metadata.name, metadata.namespace, metadata.uid, metadata.attempt, createdAt.microseconds,
                 state.rawValue, runtime, processLabel, mountLabel, bootID, JSONValue(labels).compact,
-                JSONValue(annotations).compact,
+                JSONValue(annotations).compact, PodCgroup.stored(cgroups), ProcessReference.stored(monitors),
             ])
         for place in places { try place.insert(database, sandbox: id, container: nil) }
         for level in levels {
@@ -58,6 +58,8 @@ extension Sandbox {
                     NamespacePin(kind: kind, path: $0.path, closed: $0.closed, identity: $0.identity)
                 }
             },
+            cgroups: try PodCgroup.all(row["cgroups"]),
+            monitors: try ProcessReference.all(row["monitors"]),
             processLabel: row["process_label"],
             mountLabel: row["mount_label"],
             labels: try stringMap(row["labels"]),

@@ -7,7 +7,7 @@ enum Schema {
     static let applicationID = 0x706f_6472
     static let version = migrations.count
 
-    private static let migrations: [@Sendable (Database) throws -> Void] = [version1, version2]
+    private static let migrations: [@Sendable (Database) throws -> Void] = [version1, version2, version3]
 
     /// What a file contains, before anything is written to it.
     enum Finding { case empty, registry(version: Int), foreign }
@@ -71,6 +71,15 @@ enum Schema {
                 CREATE INDEX report_by_sandbox ON report (sandbox, number);
                 """)
         try reserveAnew(database)
+    }
+
+    /// Adds what belongs to a pod itself. The columns are NULL for a pod that has nothing of the kind.
+    private static func version3(_ database: Database) throws {
+        try database.execute(
+            sql: """
+                ALTER TABLE sandbox ADD COLUMN cgroups TEXT CHECK (cgroups IS NULL OR json_valid(cgroups));
+                ALTER TABLE sandbox ADD COLUMN monitors TEXT CHECK (monitors IS NULL OR json_valid(monitors));
+                """)
     }
 
     /// Version 1 joined the parts of a name with underscores and did not escape those within a part, so that two

@@ -61,9 +61,13 @@ public struct Discovery: Sendable {
             problems += node.problems
         }
         self.pods = Self.withRuntimesNamed(Self.withAttempts(pods))
+        let monitors: [ContainerMonitor]
+        do throws(ObservationError) { monitors = try pods.isEmpty ? [] : ContainerMonitor.all() } catch {
+            throw .observation(error)
+        }
         for pod in self.pods {
             do throws(DocumentError) {
-                documents.append(try pod.document(files))
+                documents.append(try pod.document(files, monitors))
             } catch {
                 problems.append("the pod \(pod.pod.id) cannot be registered: \(error)")
             }

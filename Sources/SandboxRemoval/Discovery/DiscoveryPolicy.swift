@@ -40,6 +40,7 @@ private struct Lines {
             runtime.hooks = runtime.hooks || runtimes[runtime.name]?.hooks == true
             runtimes[runtime.name] = runtime
         }
+        for cgroup in pod.cgroups { add(cgroup: cgroup) }
         for (kind, key) in [("network", "netns"), ("ipc", "ipcns"), ("uts", "utsns")] {
             if let pin = pod.pins[kind] { add(pin: files.canonical(pin), "\(key)-root") }
         }

@@ -11,17 +11,24 @@ struct ForeignPod: Sendable {
     var age: String { pod.created ?? pod.containers.compactMap(\.created).min() ?? "" }
 
     /// The document that registers the pod, validated as `register` will validate it.
-    func document(_ files: NodeFiles) throws(DocumentError) -> RegistrationDocument {
+    ///
+    /// - Parameter monitors: All of the node.
+    func document(_ files: NodeFiles, _ monitors: [ContainerMonitor]) throws(DocumentError) -> RegistrationDocument {
         let boot = Date()
         let created = Self.date(age) ?? boot
         let metadata = PodMetadata(
             name: pod.name, namespace: pod.namespace, uid: pod.uid, attempt: pod.attempt ?? 0)
+        let ids = Set([pod.id] + pod.containers.map(\.id))
         let runtime = pod.containers.first?.runtime.name ?? "runc"
         var sandbox = Sandbox(
             id: pod.id, metadata: metadata, createdAt: created, runtime: runtime,
             directory: files.canonical(pod.directory.path), shm: pod.shm.map(files.canonical),
             namespaces: NamespaceKind.allCases.compactMap { kind in
                 pod.pins[kind.rawValue].map { NamespacePin(kind: kind, path: files.canonical($0)) }
+            },
+            cgroups: pod.cgroups.map { PodCgroup(path: $0) },
+            monitors: monitors.filter { !ids.isDisjoint(with: $0.containers) }.map {
+                ProcessReference(pid: $0.pid, startTime: $0.startTime)
             },
             processLabel: pod.processLabel, mountLabel: pod.mountLabel, labels: pod.labels,
             annotations: pod.annotations)

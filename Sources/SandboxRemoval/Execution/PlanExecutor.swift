@@ -25,6 +25,8 @@ struct PlanExecutor: Sendable {
     let marks: SingleFlight<NetworkMarks>
     let gone: GoneContainers
     let tell: @Sendable (RemovalEvent) -> Void
+    /// Warns of the pod's monitors that live on, so that the report that is stored says so.
+    let nameMonitors: @Sendable ([StepRecord]) async -> Void
     /// Makes the report of the steps so far. It is stored when the sandbox is forgotten.
     let report: @Sendable ([StepRecord]) -> RemovalReport
 
@@ -115,6 +117,7 @@ struct PlanExecutor: Sendable {
                 try await write { (registry) throws(RegistryError) in try registry.forgetContainer(container.id) }
             }
         case .forget:
+            await nameMonitors(records)
             let done = StepRecord(step, .done, start: began - start)
             let report = report(records + [done])
             try await write { (registry) throws(RegistryError) in
@@ -130,6 +133,8 @@ struct PlanExecutor: Sendable {
             return try await unmountShm(path)
         case .removeDirectory(let directory):
             return try await remove(directory, step)
+        case .removeCgroups(let cgroups):
+            return try await remove(cgroups)
         case .beforeNamespaces:
             try await callHook()
         case .deleteNamespace(let pin):

@@ -17,6 +17,7 @@ final class RemovalRun: Sendable {
     private let start = ContinuousClock.now
     private let warnings = Mutex<[String]>([])
     private let gone = GoneContainers()
+    let hasLookedForMonitors = Mutex(false)
 
     /// - Parameter work: nil if other calls may work on the sandbox at the same time.
     init(
@@ -61,6 +62,7 @@ final class RemovalRun: Sendable {
                 networks = await Threads.node.run(until: lookEnd) { self.networks(plan, before) } ?? []
             }
             let steps = await executor(plan, helpers, roots, known, mounts, networks, trace).run()
+            await nameMonitors(of: plan, after: steps)
             if let before = before ?? nil {
                 _ = await Threads.looking.run(until: lookEnd) { self.nameHolders(of: plan, steps, before) }
             }
@@ -89,7 +91,7 @@ final class RemovalRun: Sendable {
     }
 
     /// The time limit for short work: the deadline, or a moment from now if the deadline has passed.
-    private var lookEnd: ContinuousClock.Instant { max(deadline, .now + Orchestrator.moment) }
+    var lookEnd: ContinuousClock.Instant { max(deadline, .now + Orchestrator.moment) }
 
     /// Throws unless a scan of every process finds that none holds anything of the pod.
     private func lookForHolders(
@@ -122,6 +124,7 @@ final class RemovalRun: Sendable {
             plan: plan, registry: orchestrator.registry, helpers: helpers, roots: roots, life: life,
             options: options, start: start, deadline: deadline, isHurried: isHurried, networks: networks, trace: trace,
             marks: orchestrator.marksNow, gone: gone, tell: tell,
+            nameMonitors: { await self.nameMonitors(of: plan, after: $0) },
             report: { self.report(plan, $0) })
     }
 
@@ -226,7 +229,7 @@ final class RemovalRun: Sendable {
 
     private static let maximumHolders = 16
 
-    private func warn(_ text: String) {
+    func warn(_ text: String) {
         warnings.withLock { $0.append(text) }
         tell(.warning(text))
     }

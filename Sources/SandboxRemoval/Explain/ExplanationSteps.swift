@@ -89,6 +89,7 @@ extension PodFacts {
         case "delete": "\(target) did not delete the container"
         case "unmount": "\(target) could not be unmounted"
         case "remove-directory": "the directory \(target) could not be removed"
+        case "remove-cgroups": "the pod's own cgroup could not be removed"
         case "delete-namespace": "the namespace pinned at \(target) could not be deleted"
         case "mark", "mark-stopped", "release-name", "forget": "the registry could not be written"
         default: "the step \(step.verb) failed"

@@ -208,7 +208,7 @@ extension GarbageFacts {
                 return true
             }
             let paths =
-                [sandbox.directory] + [sandbox.shm].compactMap { $0 } + pins.map(\.path)
+                [sandbox.directory] + [sandbox.shm].compactMap { $0 } + pins.map(\.path) + sandbox.cgroups.map(\.path)
                 + containers.flatMap { $0.directories.map(\.path) + $0.cgroups }
             return paths.contains { isBeneath($0, item.path) || isBeneath(item.path, $0) }
         }

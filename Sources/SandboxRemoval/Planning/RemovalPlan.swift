@@ -24,7 +24,9 @@ public struct RemovalPlan: Sendable, Equatable {
         let ends = plan.addEnds(seen) { _ in (Signal.kill, .zero) }
         let deletes = plan.addDeletes(after: ends, mark)
         for container in containers { plan.addRemains(of: container, after: [deletes[container.id]!], seen) }
-        plan.addSandboxRemains(after: [mark] + containers.map { deletes[$0.id]! }, seen)
+        let gone = [mark] + containers.map { deletes[$0.id]! }
+        plan.addSandboxRemains(after: gone, seen)
+        plan.addCgroups(after: gone)
         plan.add(
             .sandbox(id: sandbox.id), .forget(name: sandbox.metadata.reservedName), after: Array(plan.steps.indices))
         return plan
@@ -155,6 +157,12 @@ public struct RemovalPlan: Sendable, Equatable {
     private mutating func addShm(after: [Int]) {
         guard let shm = sandbox.shm, !sandbox.usesHostShm else { return }
         add(.sandbox(id: sandbox.id), .unmountShm(shm), after: after)
+    }
+
+    /// No cgroup outlives a boot.
+    private mutating func addCgroups(after: [Int]) {
+        guard !sandbox.cgroups.isEmpty, !isAfterReboot else { return }
+        add(.sandbox(id: sandbox.id), .removeCgroups(sandbox.cgroups), after: after)
     }
 
     /// A pin is a mount and does not outlive a boot, so whatever is at its path after a boot belongs to somebody else.

@@ -41,6 +41,8 @@ public enum Action: Sendable, Equatable {
     /// Detaches the pod's shared memory.
     case unmountShm(String)
     case removeDirectory(Container.Directory)
+    /// Removes the pod's own cgroups, if no process is in them. One that another sandbox has too is left to that one.
+    case removeCgroups([PodCgroup])
     /// Runs the caller's hook right before the namespaces are deleted.
     case beforeNamespaces
     case deleteNamespace(NamespacePin)
@@ -69,6 +71,7 @@ public struct Step: Sendable, Equatable {
         case .delete: "delete"
         case .unmount, .unmountShm: "unmount"
         case .removeDirectory: "remove-directory"
+        case .removeCgroups: "remove-cgroups"
         case .beforeNamespaces: "before-namespaces"
         case .deleteNamespace: "delete-namespace"
         case .releaseName: "release-name"
@@ -87,6 +90,7 @@ public struct Step: Sendable, Equatable {
         case .unmount(let directory, _): directory.path
         case .unmountShm(let path): path
         case .removeDirectory(let directory): directory.path
+        case .removeCgroups(let cgroups): cgroups.first?.path ?? ""
         case .deleteNamespace(let pin): pin.path
         case .releaseName(let name), .forget(let name): name
         }
@@ -104,6 +108,8 @@ extension Step: CustomStringConvertible {
             "unmount \(mounts.count == 1 ? printable(mounts[0]) : "\(mounts.count) mounts beneath \(directory.path)")"
         case .unmountShm(let path): "unmount shm \(path)"
         case .removeDirectory(let directory): "remove \(directory.path)"
+        case .removeCgroups(let cgroups):
+            "remove the pod's \(cgroups.count == 1 ? "cgroup \(cgroups[0].path)" : "cgroups \(cgroups[0].path) and \(cgroups.count - 1) more")"
         case .beforeNamespaces: "call the caller's command before the namespaces go"
         case .deleteNamespace(let pin): "delete \(pin.kind) namespace \(pin.path)"
         case .releaseName(let name): "release the name \(name)"

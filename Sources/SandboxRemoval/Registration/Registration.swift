@@ -47,6 +47,7 @@ extension Orchestrator {
         try examination.checkPaths()
         try await examination.identify()
         try await examination.findProcesses()
+        try examination.findPodsOwn()
         examination.sandbox.bootID = bootID
         return examination.registration
     }

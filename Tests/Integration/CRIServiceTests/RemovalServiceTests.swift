@@ -71,6 +71,27 @@ import Testing
         }
     }
 
+    /// What is the pod's own and no container's.
+    @Test func thePodsOwnCgroupsAndMonitors() async throws {
+        try await withDaemon { daemon, node in
+            let pod = try node.pod()
+            let cgroup = "\(try #require(node.sample.cgroupRoots.first))/crio-\(pod.id)"
+            try FileManager.default.createDirectory(atPath: cgroup, withIntermediateDirectories: false)
+            var registration = Self.registration(pod)
+            var sandbox = registration["sandbox"] as? [String: any Sendable] ?? [:]
+            sandbox["cgroups"] = [cgroup]
+            sandbox["monitors"] = [Int(getpid())]
+            registration["sandbox"] = sandbox
+            registration["containers"] = pod.workloads.map(Self.container)
+            let answers = try daemon.calls([[Call("RegisterPodSandbox", registration, service: "Removal")]])
+            #expect(answers.map(\.code) == ["OK"], "\(answers)")
+            #expect("\(answers)".contains("sandbox.monitors[0]: process \(getpid()) is no shim or conmon of this pod"))
+            let removed = try daemon.removal("RemovePodSandbox", ["pod_sandbox_id": pod.id])
+            #expect(removed.code == "OK" && !FileManager.default.fileExists(atPath: cgroup), "\(removed)")
+            #expect(pod.leftovers() == [])
+        }
+    }
+
     /// A pod that nobody has registered, dead: found, and removed when told to.
     @Test func garbage() async throws {
         try await withDaemon { daemon, node in

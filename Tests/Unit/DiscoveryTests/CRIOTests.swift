@@ -83,6 +83,56 @@ struct CRIOTests {
         #expect(sandbox.shm == "\(CRIOPod.run)/\(CRIOPod.infra)/userdata/shm")
     }
 
+    /// `drop_infra_ctr`: CRI-O makes the pod's cgroup itself, in every hierarchy, and nothing lives in it.
+    @Test(arguments: [
+        ("/kubepods", "/kubepods"),
+        ("kubepods-burstable-poda.slice", "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-poda.slice"),
+    ]) func thePodsOwnCgroups(_ parent: String, _ path: String) throws {
+        let node = try FakeNode()
+        try CRIOPod.place(on: node)
+        try node.remove("/run/runc")
+        let config = "\(CRIOPod.run)/\(CRIOPod.infra)/userdata/config.json"
+        try node.write(
+            FakeNode.fixture(
+                "crio/infra/config.json",
+                [
+                    (
+                        #""io.kubernetes.cri-o.CgroupParent": "/kubepods""#,
+                        "\"io.kubernetes.cri-o.CgroupParent\": \"\(parent)\""
+                    )
+                ]), to: config)
+        var expected: [String] = []
+        for hierarchy in ["", "/cpu,cpuacct", "/memory"] {
+            let own = "/sys/fs/cgroup\(hierarchy)\(path)/crio-\(CRIOPod.infra)"
+            let monitors = "/sys/fs/cgroup\(hierarchy)\(path)/crio-conmon-\(CRIOPod.workload)"
+            for place in [own, monitors, "\(own)0"] { try node.makeDirectory(place) }
+            expected += [own, monitors]
+        }
+        let discovery = try discover(node)
+        #expect(discovery.documents.first?.sandbox.cgroups.map(\.path).sorted() == expected.sorted())
+        #expect(discovery.policy(caller: "0").contains("cgroup-root = /sys/fs/cgroup/memory/kubepods"))
+    }
+
+    /// A parent that leads elsewhere is none.
+    @Test func noCgroupsOutsideTheHierarchies() throws {
+        let node = try FakeNode()
+        try CRIOPod.place(on: node)
+        try node.remove("/run/runc")
+        let config = "\(CRIOPod.run)/\(CRIOPod.infra)/userdata/config.json"
+        try node.write(
+            FakeNode.fixture(
+                "crio/infra/config.json",
+                [
+                    (
+                        #""io.kubernetes.cri-o.CgroupParent": "/kubepods""#,
+                        #""io.kubernetes.cri-o.CgroupParent": "/../../x""#
+                    )
+                ]
+            ), to: config)
+        try node.makeDirectory("/sys/x/crio-\(CRIOPod.infra)")
+        #expect(try discover(node).documents.first?.sandbox.cgroups == [])
+    }
+
     @Test func attemptsLabelsAndSignals() throws {
         let node = try FakeNode()
         try CRIOPod.place(on: node)

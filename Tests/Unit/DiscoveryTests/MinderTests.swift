@@ -1,6 +1,8 @@
+import SandboxRegistry
 import Testing
 
 @testable import NodeObservation
+@testable import SandboxRemoval
 
 /// Processes that mind containers, by their command lines.
 struct MinderTests {
@@ -22,6 +24,17 @@ struct MinderTests {
         ["sh", "-c", "containerd-shim -id abc"],
     ]) func others(_ arguments: [String]) {
         #expect(ContainerMonitor(pid: 4, arguments: arguments) == nil)
+    }
+
+    @Test func aPodsMindersAreInItsDocument() throws {
+        let node = try FakeNode()
+        try CRIOPod.place(on: node)
+        let pod = try #require(try CRIOLayout(node.files).observe().pods.first)
+        let minders = [(7, CRIOPod.workload), (8, CRIOPod.infra), (9, "another")].compactMap { pid, id in
+            ContainerMonitor(pid: pid, startTime: 70, arguments: ["conmon", "-c", id])
+        }
+        let document = try ForeignPod(runtime: .crio, pod: pod).document(node.files, minders)
+        #expect(document.sandbox.monitors.map(\.pid) == [7, 8])
     }
 
     @Test func leases() throws {

@@ -75,6 +75,29 @@ struct DocumentTests {
         #expect(document.sandbox.processLabel.isEmpty && document.sandbox.labels.isEmpty)
     }
 
+    private static let podsOwn = least.replacingOccurrences(
+        of: #""directory": "/run/a""#,
+        with: #""directory": "/run/a", "cgroups": ["/cg/cpu/crio-a", "/cg/pids/crio-a"], "monitors": [7, 8]"#)
+
+    @Test func whatIsThePodsOwnIsReadAndWritten() throws {
+        let document = try RegistrationDocument(json: Data(Self.podsOwn.utf8))
+        #expect(document.sandbox.cgroups == ["/cg/cpu/crio-a", "/cg/pids/crio-a"].map { PodCgroup(path: $0) })
+        #expect(document.sandbox.monitors == [7, 8].map { ProcessReference(pid: $0, startTime: 0) })
+        #expect(try RegistrationDocument(json: document.json()) == document)
+    }
+
+    @Test(arguments: [
+        (#"["/cg/cpu/crio-a", "/cg/pids/crio-a"]"#, #"["/cg/a", "/cg/a"]"#, "sandbox.cgroups[1]: is given twice"),
+        (#"["/cg/cpu/crio-a", "/cg/pids/crio-a"]"#, #"["cg/a"]"#, "sandbox.cgroups[0]: \"cg/a\" is not absolute"),
+        (#"["/cg/cpu/crio-a", "/cg/pids/crio-a"]"#, #""/cg/a""#, "sandbox.cgroups: is a string; expected an array"),
+        ("[7, 8]", "[7, 0]", "sandbox.monitors[1]: is 0; expected an integer from 1"),
+        ("[7, 8]", #"["7"]"#, "sandbox.monitors[0]: is a string; expected an integer"),
+    ]) func whatCannotBeThePodsOwnIsNamed(_ part: String, _ by: String, _ expected: String) throws {
+        let text = Self.podsOwn.replacingOccurrences(of: part, with: by)
+        let error = #expect(throws: DocumentError.self) { try RegistrationDocument(json: Data(text.utf8)) }
+        #expect(error?.description.hasPrefix(expected) == true, "\(String(describing: error))")
+    }
+
     @Test func whatIsWrittenReadsBackEqual() throws {
         for text in [Self.full, Self.least] {
             let document = try RegistrationDocument(json: Data(text.utf8))

@@ -50,6 +50,46 @@ struct IdentityTests {
         let container = try #require(try registry.containers(of: "a").first)
         #expect(container.process == ProcessReference(pid: 7, startTime: 70))
         #expect(container.cgroups == ["/sys/fs/cgroup/c"] && container.identity == ContainerIdentity())
+        #expect(sandbox.cgroups.isEmpty && sandbox.monitors.isEmpty)
+    }
+
+    private func podCgroup(_ path: String, inode: UInt64 = .max) -> PodCgroup {
+        PodCgroup(path: path, identity: FileIdentity(device: 1 << 63, inode: inode, birth: 0))
+    }
+
+    @Test func whatIsThePodsOwnComesBack() throws {
+        let registry = try Registry(path: directory.registry)
+        var sandbox = Sandbox.sample("a")
+        sandbox.cgroups = [podCgroup("/cg/\"é"), PodCgroup(path: "/cg/b")]
+        sandbox.monitors = [ProcessReference(pid: .max, startTime: .max), ProcessReference(pid: 1, startTime: 0)]
+        try registry.register(sandbox, [])
+        try registry.register(.sample("b"), [])
+        #expect(try registry.sandbox("a") == sandbox)
+        #expect(try registry.sandboxes() == [sandbox, .sample("b")])
+        try registry.verify()
+    }
+
+    @Test func aPodsCgroupIsLeftToAnotherPodThatHasItToo() throws {
+        let registry = try Registry(path: directory.registry)
+        for (id, own, workload) in [
+            ("own", ["/cg/p"], "/cg/own"), ("same", ["/cg/p"], "/cg/same"), ("inner", ["/cg/p/q"], "/cg/inner"),
+            ("container", [], "/cg/p/c"), ("beside", ["/cg/p2"], "/cg/p3"), ("above", ["/cg"], "/c"),
+            ("going", ["/cg/p"], "/cg/p"),
+        ] {
+            var sandbox = Sandbox.sample(id)
+            sandbox.cgroups = own.map { podCgroup($0) }
+            var container = sandbox.workload("c-\(id)")
+            container.cgroups = [workload]
+            try registry.register(sandbox, [container])
+        }
+        try registry.markRemoving("going")
+        let sharers = try registry.sharers(ofPodCgroup: "/cg/p", besides: "own")
+        #expect(Set(sharers) == ["same", "inner", "container"])
+        #expect(try !registry.leaveCgroup(podCgroup("/cg/p"), to: "going"))
+        #expect(try !registry.leaveCgroup(podCgroup("/cg/p"), to: "nobody"))
+        for _ in 0..<2 { #expect(try registry.leaveCgroup(podCgroup("/cg/p", inode: 7), to: "inner")) }
+        #expect(try registry.sandbox("inner")?.cgroups == [podCgroup("/cg/p/q"), podCgroup("/cg/p", inode: 7)])
+        try registry.verify()
     }
 
     @Test func sharersOfACgroupAreFoundAcrossSandboxes() throws {

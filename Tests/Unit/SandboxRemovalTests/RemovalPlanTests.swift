@@ -23,6 +23,23 @@ import Testing
             ])
     }
 
+    @Test func thePodsOwnCgroupsGoAfterItsLastContainer() throws {
+        var sandbox = Records.sandbox()
+        sandbox.cgroups = ["/cg/cpu/crio-p", "/cg/pids/crio-p"].map {
+            PodCgroup(path: $0, identity: FileIdentity(device: 1, inode: 2, birth: 0))
+        }
+        let containers = [Records.infra, Records.container("a")]
+        let plan = try plan(containers, ["a": Records.running(20)], of: sandbox)
+        let line = "p remove-cgroups /cg/cpu/crio-p"
+        #expect(plan.steps.contains { $0.action == .removeCgroups(sandbox.cgroups) })
+        #expect(plan.waits(line, for: "a delete runc") && plan.waits(line, for: "i delete runc"))
+        #expect(plan.waits("p forget web_default_u_0", for: line))
+        #expect(try self.plan([], of: sandbox).number(line) != nil, "a pod without containers")
+        #expect(try self.plan(containers, bootID: "another", of: sandbox).number(line) == nil)
+        let stop = RemovalPlan.stop(sandbox, containers, try Records.seen(), grace: .zero)
+        #expect(stop.number(line) == nil)
+    }
+
     @Test func numbersAndOrder() throws {
         let plan = try plan([Records.infra, Records.container("a"), Records.container("b")])
         for (index, step) in plan.steps.enumerated() {
