@@ -129,11 +129,12 @@ public struct GarbageCollection: Sendable {
         let time = CallTime(timeout)
         let others = facts.items
         var facts = facts
+        let scan = facts.scan
         facts.records = try await time.bound("the registry's answer") { () throws(RemovalError) in
             try self.records(time.deadline).pods.map { ($0.sandbox, $0.containers) }
         }
         let now = try await time.bound("a look at it") { () throws(RemovalError) in
-            try await self.refreshed(verdict.item, among: others, time)
+            try await self.refreshed(verdict.item, among: others, scan, time)
         }
         (facts.items, facts.claims) = ([now.item], now.claims)
         guard case .remove = verdict.decision, case .remove? = facts.judge(olderThan: bound).first?.decision else {
@@ -149,14 +150,22 @@ public struct GarbageCollection: Sendable {
         }
     }
 
-    /// Observes again who uses the item and whether its container lives, because both may have changed.
+    /// Observes again whether the item's container lives and its cgroup is empty, because both may have changed; and who
+    /// else uses it, if that was not seen just now.
     private func refreshed(
-        _ item: GarbageItem, among items: [GarbageItem], _ time: CallTime
+        _ item: GarbageItem, among items: [GarbageItem], _ latest: LatestGarbageScan, _ time: CallTime
     ) async throws(RemovalError) -> (item: GarbageItem, claims: GarbageClaims) {
-        let gathering = try await GarbageGathering(helpers, time)
+        let scan: GarbageScan
+        if let recent = latest.recent {
+            scan = recent
+        } else {
+            let gathering = try await GarbageGathering(helpers, time)
+            scan = GarbageScan(gathering: gathering, claims: try gathering.claims(on: items))
+            latest.keep(scan)
+        }
         var item = item
-        item.use = try await gathering.use(of: item)
-        return (item, try gathering.claims(on: items))
+        item.use = try await scan.gathering.use(of: item)
+        return (item, scan.claims)
     }
 }
 

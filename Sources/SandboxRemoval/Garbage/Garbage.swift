@@ -122,6 +122,8 @@ public struct GarbageFacts: Sendable {
     /// Roots and runtimes that could not be observed, in words; nothing beneath them is among the items.
     public var problems: [String] = []
     public var claims = GarbageClaims()
+    /// What was seen of all processes; shared by the removals.
+    let scan = LatestGarbageScan()
     public var now = Date()
     /// Seconds since boot; nil if unknown.
     public var sinceBoot: Double?

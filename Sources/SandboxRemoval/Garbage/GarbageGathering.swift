@@ -12,6 +12,8 @@ struct GarbageGathering {
     private let roots: RootMap
     private let mounts: MountTable
     private let managers: ForeignManagers
+    private let users = NamespaceUsersByKind()
+    let began = ContinuousClock.now
     private(set) var facts = GarbageFacts()
     private var evidence: GarbageEvidence {
         GarbageEvidence(helpers: helpers, roots: roots, mounts: mounts, time: time)
@@ -47,7 +49,11 @@ struct GarbageGathering {
             }
         }
         try await addLoneMounts()
+        spreadStorages()
         facts.claims = try claims(on: facts.items)
+        var bare = self
+        bare.facts = GarbageFacts()
+        facts.scan.keep(GarbageScan(gathering: bare, claims: facts.claims))
     }
 
     /// Whether processes are in the item now: in a container, whatever its runtime calls it, in a cgroup or in a
@@ -63,7 +69,7 @@ struct GarbageGathering {
                 return members.isEmpty ? item.use : .processes(members)
             }
             guard case .namespace(let kind) = item.kind, let inode = item.identity?.inode else { return item.use }
-            return try NamespaceUsers.observe(kind.link).use(of: inode)
+            return try users.of(kind.link).use(of: inode)
         } catch {
             throw .observation(error)
         }
@@ -135,7 +141,7 @@ struct GarbageGathering {
         if children.isEmpty { return }
         let users: NamespaceUsers
         do throws(ObservationError) {
-            users = try await Threads.looking.run { () throws(ObservationError) in try NamespaceUsers.observe(word) }
+            users = try await Threads.looking.run { [all = self.users] () throws(ObservationError) in try all.of(word) }
         } catch {
             throw .observation(error)
         }
@@ -172,7 +178,7 @@ struct GarbageGathering {
             if isDeepEnough, isPod {
                 try await addDirectory(
                     child, root, "\(path)/\(name)",
-                    storage ? "the directory is containers-storage's; crio or podman know what is in use" : nil)
+                    storage ? Self.storages : nil)
             } else if child.depth < Int(root.maximumDepth) {
                 try await addDirectories(child, root, "\(path)/\(name)")
             }
@@ -210,6 +216,17 @@ struct GarbageGathering {
             }
         }
         facts.items.append(item)
+    }
+
+    private static let storages = "the directory is containers-storage's; crio or podman know what is in use"
+
+    /// What has the id of something in a containers-storage is the storage's too, such as a container's directory beneath
+    /// its run root, where no file says so.
+    private mutating func spreadStorages() {
+        let stored = Set(facts.items.filter { $0.foreign == Self.storages }.flatMap(\.ids))
+        for index in facts.items.indices where facts.items[index].foreign == nil {
+            if !stored.isDisjoint(with: facts.items[index].ids) { facts.items[index].foreign = Self.storages }
+        }
     }
 
     /// Whether a name contains a run of 64 hexadecimal digits.

@@ -141,6 +141,93 @@ import Testing
         }
     }
 
+    /// A look at all processes takes as long as there are some: it is not made again for each thing that goes.
+    @Test func everyProcessIsLookedAtOnceForAll() throws {
+        try withReproNode { node in
+            try node.setPolicy(node.policy)
+            // Also makes the registry, and the program that root starts.
+            _ = try collect(node)
+            func looks(_ count: Int) throws -> Int {
+                try shell("for n in $(seq \(count)); do mkdir \(node.directory(of: "orphan"))$n; done")
+                let log = "/mnt/opened"
+                defer { try? FileManager.default.removeItem(atPath: log) }
+                try shell(
+                    """
+                    strace -f -qq -e trace=openat,open,readlink,readlinkat -e signal=none -o \(log) \
+                    env PODREAP_REGISTRY=\(node.registryPath) PODREAP_HELPER=\(TestNode.helper) \
+                    /mnt/podreap gc --remove --older-than 0s >/dev/null
+                    """)
+                for n in 1...count {
+                    #expect(!FileManager.default.fileExists(atPath: node.directory(of: "orphan\(n)")))
+                }
+                return try String(contentsOfFile: log, encoding: .utf8).split(separator: "\n")
+                    .count { $0.contains("\"/proc/1/") }
+            }
+            let one = try looks(1)
+            #expect(one > 0)
+            #expect(try looks(8) == one)
+        }
+    }
+
+    private static let hasPodman = ["podman", "conmon"].allSatisfy {
+        FileManager.default.isExecutableFile(atPath: "/usr/bin/\($0)")
+    }
+
+    /// A podman with everything that it has where helper.conf lets podreap remove things: containers that run and that have
+    /// ended, their storage, their states and cgroups.
+    @Test(
+        .enabled(if: hasPodman && !Cgroups.wantsVersion2Alone, "podman is not installed, or cgroup version 2 is alone"))
+    func whatPodmanHasIsKept() throws {
+        try withReproNode { node in
+            let peers = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../Support/Peers")
+                .standardized.path()
+            let (place, states) = ("/mnt/podman-peer", "/run/runc")
+            func podman(_ command: String) throws -> String {
+                try shell(
+                    "unshare --net -- \(peers)/podman \(place) \(command) </dev/null 2>>\(place)/log", seconds: 120)
+            }
+            try shell(
+                """
+                mkdir -p \(place)/images \(states); mount -t tmpfs -o mode=0700 podman \(states)
+                \(peers)/images.py \(place)/images
+                """)
+            node.addEnding(
+                """
+                \(peers)/podman \(place) rm --all --force --time 0 >/dev/null 2>&1 || true
+                awk -v p=\(place)/ 'index($5, p) == 1 { print $5 }' /proc/self/mountinfo | tac | xargs -r -n 1 umount -l
+                umount \(states); rm -rf \(place)
+                """)
+            let run = "--network none --cgroup-parent \(SampleNode.cgroup) localhost/busybox:1"
+            let living = try podman("run -d --name living \(run) sleep 100000")
+                .trimmingCharacters(in: .whitespacesAndNewlines)
+            let ended = try podman("run -d --name ended \(run) sh -c :").trimmingCharacters(in: .whitespacesAndNewlines)
+            #expect(try soon { try podman("inspect --format {{.State.Status}} ended") == "exited\n" })
+            let pid = try #require(
+                Int32(
+                    try podman("inspect --format {{.State.Pid}} living").trimmingCharacters(in: .whitespacesAndNewlines)
+                ))
+            let storage = ["root/overlay-containers", "root/overlay", "runroot/overlay-containers"]
+                .map { "container-root = \(place)/\($0)\n" }.joined()
+            try node.setPolicy(node.deepPolicy + storage + "runtime = podmans /usr/sbin/runc \(states)\n")
+            func seen() throws -> String {
+                try shell(
+                    """
+                    find \(place)/root \(place)/runroot \(states) -mindepth 1 -maxdepth 3 | sort
+                    find \(node.sample.cgroupRoots.joined(separator: " ")) -mindepth 1 -type d | sort
+                    """)
+            }
+            let before = try seen()
+            let lines = try collect(node)
+            #expect(try seen() == before)
+            #expect(lines.contains { ($0["path"] as? String)?.contains(living) == true }, "\(lines)")
+            #expect(lines.contains { ($0["path"] as? String)?.contains(ended) == true }, "\(lines)")
+            #expect(lines.allSatisfy { $0["outcome"] as? String == "kept" }, "\(lines)")
+            #expect(NodeProcess(pid).isAlive)
+            #expect(try podman("exec living sh -c 'echo here'") == "here\n")
+            #expect(try podman("start --attach ended") == "")
+        }
+    }
+
     /// podman keeps its containers, and their layers, where CRI-O does.
     @Test func whatIsContainersStoragesIsKept() throws {
         try withReproNode { node in
