@@ -61,7 +61,9 @@ extension Request {
     /// else to a program than the first.
     fileprivate var mayBeRepeated: Bool {
         switch self {
-        case .runtimeKill(_, _, let signal, _), .runtimeKillCgroups(_, _, let signal, _): signal == 9
+        case .runtimeKill(_, _, let signal, _), .runtimeKillCgroups(_, _, let signal, _),
+            .runtimeKillProcesses(_, _, let signal, _):
+            signal == 9
         default: true
         }
     }

@@ -33,8 +33,8 @@ extension Request {
     fileprivate var isAct: Bool {
         switch self {
         case .hello, .unmount(_, .look), .deleteNamespace(_, .look), .removeDirectory(_, .look),
-            .runtimeKill(_, .look, _, _), .runtimeKillCgroups(_, .look, _, _), .runtimeDelete(_, .look), .runtimeState,
-            .runtimeList:
+            .runtimeKill(_, .look, _, _), .runtimeKillCgroups(_, .look, _, _), .runtimeKillProcesses(_, .look, _, _),
+            .runtimeDelete(_, .look), .runtimeState, .runtimeList:
             false
         default: true
         }
@@ -66,6 +66,12 @@ extension [UInt8] {
                 append("", cgroup.place, policy)
                 append(" inode=", cgroup.identity.inode)
             }
+        case .runtimeKillProcesses(let target, _, let signal, let targets):
+            append(" operation=kill-processes", target, policy)
+            append(" signal=", UInt64(signal))
+            append("", targets.place, policy)
+            append(" inode=", targets.identity.inode)
+            for process in targets.processes { append(" pid=", UInt64(process.pid)) }
         case .runtimeDelete(let target, _):
             append(" operation=delete", target, policy)
         case .runtimeForget(let target, let only):

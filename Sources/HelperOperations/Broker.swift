@@ -111,6 +111,8 @@ struct Broker: ~Copyable {
             return try kill(target, intent, .kill(signal: signal, all: all), milliseconds)
         case .runtimeKillCgroups(let target, let intent, let signal, let cgroups):
             return try kill(target, intent, signal, in: cgroups, milliseconds)
+        case .runtimeKillProcesses(let target, let intent, let signal, let targets):
+            return try kill(target, intent, signal, targets, milliseconds)
         case .runtimeDelete(let target, let intent):
             return try delete(target, intent, milliseconds)
         case .runtimeForget(let target, let only):

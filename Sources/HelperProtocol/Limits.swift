@@ -25,6 +25,8 @@ public enum Limits {
     public static var detailBytes: Int { 1024 }
     /// The most cgroups that one request signals.
     public static var cgroupTargets: Int { 16 }
+    /// The most processes that one request names to be signalled.
+    public static var cgroupProcesses: Int { 10 }
     /// The most cgroups of a container that a reply names.
     public static var containerCgroups: Int { 32 }
     /// The longest path of such a cgroup, and the most bytes that all of them may take together.

@@ -26,4 +26,6 @@ public enum Malformed: UInt16, Error, Sendable, CaseIterable {
     case unexpectedDescriptor = 21
     /// The number of cgroups is not 1 to 16 (version 2).
     case badCgroups = 22
+    /// The number of processes is not 1 to 10, or a pid is not 1 to 2³¹ - 1 (version 2).
+    case badProcesses = 23
 }

@@ -81,6 +81,32 @@ public struct CgroupTarget: Sendable, Equatable {
     }
 }
 
+/// A process, identified so that it is not mistaken for a later one with the same pid.
+public struct ProcessIdentity: Sendable, Equatable {
+    /// 1 to `Int32.max`.
+    public var pid: UInt32
+    /// In clock ticks after boot, as `/proc/PID/stat` shows it (proc_pid_stat(5)).
+    public var startTime: UInt64
+    public init(pid: UInt32, startTime: UInt64) {
+        self.pid = pid
+        self.startTime = startTime
+    }
+}
+
+/// Processes of a cgroup that are to be signalled, and no others (version 2).
+public struct ProcessTargets: Sendable, Equatable {
+    /// As in `CgroupTarget`. The processes must be in this cgroup or beneath it.
+    public var place: Place
+    public var identity: NodeIdentity
+    /// 1 to `Limits.cgroupProcesses`.
+    public var processes: [ProcessIdentity]
+    public init(place: Place, identity: NodeIdentity, processes: [ProcessIdentity]) {
+        self.place = place
+        self.identity = identity
+        self.processes = processes
+    }
+}
+
 /// The requests that the orchestrator may send. `PROTOCOL.md` describes the bytes and the promises of each.
 public enum Request: Sendable, Equatable {
     case hello(VersionRange)
@@ -96,6 +122,8 @@ public enum Request: Sendable, Equatable {
     /// Sends a signal to the processes in 1 to `Limits.cgroupTargets` cgroups of the container, without the runtime
     /// (version 2).
     case runtimeKillCgroups(RuntimeTarget, Intent<NodeIdentity>, signal: UInt8, [CgroupTarget])
+    /// Sends a signal to processes in a cgroup that the container shares with others, without the runtime (version 2).
+    case runtimeKillProcesses(RuntimeTarget, Intent<NodeIdentity>, signal: UInt8, ProcessTargets)
     case runtimeDelete(RuntimeTarget, Intent<NodeIdentity>)
     /// Removes the container's state directory without the runtime, if the runtime is gone or cannot read the state.
     /// Refused while the process that the state names lives (version 2).
@@ -109,7 +137,7 @@ public enum Request: Sendable, Equatable {
         case .deleteNamespace: .deleteNamespace
         case .removeDirectory: .removeDirectory
         case .runtimeState: .runtimeState
-        case .runtimeKill, .runtimeKillCgroups: .runtimeKill
+        case .runtimeKill, .runtimeKillCgroups, .runtimeKillProcesses: .runtimeKill
         case .runtimeDelete, .runtimeForget: .runtimeDelete
         case .runtimeList: .runtimeList
         }

@@ -47,6 +47,37 @@ extension Broker {
         return outcome == .alreadyDone ? Answer(outcome) : Answer(outcome, .count(count))
     }
 
+    /// Signals processes of a container in a cgroup that others have too, and no other process.
+    func kill(
+        _ target: RuntimeTarget, _ intent: Intent<NodeIdentity>, _ signal: UInt8, _ targets: ProcessTargets,
+        _ milliseconds: UInt32
+    ) throws(Outcome) -> Answer {
+        let state = try containerFacts(target)
+        if case .act(let only?) = intent, let state, state.directory != only { throw .refused(.identityMismatch) }
+        let cgroup = CgroupTarget(place: targets.place, identity: targets.identity, isExclusive: false)
+        let directory = try open(cgroup)
+        if directory.isOpen {
+            try checkOwner(of: cgroup, target.id, state)
+            for other in try otherContainers(target, Deadline(milliseconds: milliseconds)) {
+                for process in targets.processes where process.pid == other.pid {
+                    throw .refused(.cgroupShared, detail: cgroup.place.names)
+                }
+            }
+        }
+        if intent == .look {
+            guard let state else { return Answer(.alreadyDone) }
+            return Answer(.done, .container(state))
+        }
+        guard directory.isOpen else { return Answer(.alreadyDone) }
+        let command = RuntimeCommand(
+            .signalProcesses(signal: signal), id: nil, processes: targets.processes, milliseconds: milliseconds)
+        let end = try self.command(command, target.runtime, directory, .none)
+        if end.status != 0 {
+            return Answer(Outcome(errno: end.status, .signal, detail: cgroup.place.names), .count(UInt64(end.count)))
+        }
+        return end.count > 0 ? Answer(.done, .count(UInt64(end.count))) : Answer(.alreadyDone)
+    }
+
     /// Opens the cgroup that a request names; `none` if it is gone.
     private func open(_ cgroup: CgroupTarget) throws(Outcome) -> Descriptor {
         _ = try policy.root(of: cgroup.place, for: .signal)
@@ -79,7 +110,17 @@ extension Broker {
                 if isShared || path == named { throw .refused(.cgroupShared, detail: cgroup.place.names) }
             }
         }
+        try checkOwner(of: cgroup, id, state)
+    }
+
+    /// Throws unless a cgroup is the container's, or its root allows killing.
+    private func checkOwner(
+        of cgroup: CgroupTarget, _ id: ContainerID, _ state: ContainerFacts?
+    ) throws(Outcome) {
+        let root = try policy.root(of: cgroup.place, for: .signal)
         if root.mayKill { return }
+        let hierarchy = try root.path.mountAbove()
+        let path = root.path.array + [0x2f] + cgroup.place.names
         if let state, state.isUnderstood {
             for named in state.cgroupPaths(in: hierarchy)
             where named.isBeneath(root.path.array) && (path == named || path.isBeneath(named)) { return }

@@ -53,6 +53,71 @@ struct CgroupSignals {
         return end
     }
 
+    /// Signals these processes, each once, as far as they are in a cgroup or beneath it.
+    mutating func send(
+        _ signal: UInt8, to processes: [ProcessIdentity], in cgroup: borrowing Descriptor
+    ) -> RuntimeEnd {
+        error = 0
+        var held: [HeldProcess] = []
+        for process in processes {
+            let pid = Int32(bitPattern: process.pid)
+            if pid <= 1 || spared.contains(pid) {
+                note(ErrorNumber.notPermitted)
+            } else if let found = HeldProcess(pid), found.hasStarted(at: process.startTime) {
+                held.append(found)
+            }
+        }
+        do throws(Outcome) {
+            // Listed after its pidfd was opened: it is in the cgroup, or it has ended.
+            let listed = held.isEmpty ? ProcessList() : try members(beneath: cgroup)
+            for process in held where listed.contains(process.pid) { self.signal(process, signal) }
+        } catch { note(error.errno) }
+        var end = RuntimeEnd(.ended, status: error)
+        end.count = UInt32(signalled.pids.count)
+        return end
+    }
+
+    private mutating func signal(_ process: HeldProcess, _ signal: UInt8) {
+        switch process.handle.signalError(signal) {
+        case 0: signalled.insert(process.pid)
+        case ErrorNumber.noProcess: break
+        case let number: note(number)
+        }
+    }
+
+    /// The processes in a cgroup and in all beneath it.
+    private mutating func members(beneath top: borrowing Descriptor) throws(Outcome) -> ProcessList {
+        var list = ProcessList()
+        var paths: [[UInt8]] = [[0x2e]]
+        var next = 0
+        while next < paths.count {
+            let path = paths[next]
+            next += 1
+            do throws(Outcome) {
+                let cgroup = try top.open((path + [0]).span, .directory)
+                for pid in try cgroup.members(isTop: next == 1).pids { list.insert(pid) }
+                try addCgroups(beneath: cgroup, path, to: &paths)
+            } catch {
+                if !error.isGoneCgroup { throw error }
+            }
+        }
+        return list
+    }
+
+    private mutating func addCgroups(
+        beneath cgroup: borrowing Descriptor, _ path: [UInt8], to paths: inout [[UInt8]]
+    ) throws(Outcome) {
+        var entries = EntryReader()
+        while let entry = try entries.next(cgroup) {
+            guard entry.seemsDirectory else { continue }
+            guard paths.count < Self.cgroups else {
+                note(ErrorNumber.tooMany)
+                return
+            }
+            paths.append(path + [0x2f] + entries.name(of: entry).array)
+        }
+    }
+
     /// Whether the deadline has passed and at least one process was signalled: every request makes progress, however
     /// short its deadline.
     private var isLate: Bool { signalled.pids.count > first && deadline.isPast }
@@ -72,15 +137,7 @@ struct CgroupSignals {
                 try signalMembers(of: cgroup, isTop: next == 1)
                 if signal == Self.kill { try thaw(cgroup) }
                 guard isExclusive else { return }
-                var entries = EntryReader()
-                while let entry = try entries.next(cgroup) {
-                    guard entry.seemsDirectory else { continue }
-                    guard paths.count < Self.cgroups else {
-                        note(ErrorNumber.tooMany)
-                        break
-                    }
-                    paths.append(path + [0x2f] + entries.name(of: entry).array)
-                }
+                try addCgroups(beneath: cgroup, path, to: &paths)
             } catch {
                 if !error.isGoneCgroup { throw error }
             }
@@ -105,13 +162,7 @@ struct CgroupSignals {
             // A process that is listed now, while its pidfd is open, is in the cgroup or has ended: no other process
             // can have its pid.
             let listed = try cgroup.members(isTop: isTop)
-            for process in held where listed.contains(process.pid) {
-                switch process.handle.signalError(signal) {
-                case 0: signalled.insert(process.pid)
-                case ErrorNumber.noProcess: break
-                case let number: note(number)
-                }
-            }
+            for process in held where listed.contains(process.pid) { self.signal(process, signal) }
         }
     }
 
@@ -135,6 +186,15 @@ private final class HeldProcess {
     init?(_ pid: Int32) {
         do throws(Outcome) { handle = try Descriptor.process(pid) } catch { return nil }
         self.pid = pid
+    }
+
+    /// Whether the process is the one that started then. Asked after the pidfd is opened, so that no other process can
+    /// take its place any more.
+    func hasStarted(at startTime: UInt64) -> Bool {
+        do throws(Outcome) {
+            let found = ProcessStat(try Descriptor.ofProcess(pid, "stat").beginning())
+            return found.map { $0.startTime == startTime } ?? false
+        } catch { return false }
     }
 }
 

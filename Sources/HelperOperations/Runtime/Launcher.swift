@@ -59,6 +59,9 @@ struct Launcher: ~Copyable {
             if !continues { signals = CgroupSignals(sparing: ownProcesses) }
             return signals.send(
                 signal, in: streams.first, isExclusive: isExclusive, Deadline(milliseconds: command.milliseconds))
+        case .signalProcesses(let signal):
+            signals = CgroupSignals(sparing: ownProcesses)
+            return signals.send(signal, to: command.processes, in: streams.first)
         case .kill(let signal, all: false):
             if let id = command.id, runtime.signalInit(of: id, signal) { return RuntimeEnd(.ended, status: 0) }
         default: break

@@ -6,12 +6,14 @@ enum RuntimeVerb: Equatable {
     case kill(signal: UInt8, all: Bool)
     /// `continues`: processes that the previous command signalled are not signalled again.
     case signalCgroup(signal: UInt8, isExclusive: Bool, continues: Bool)
+    /// Signals the command's processes alone.
+    case signalProcesses(signal: UInt8)
 
     /// Whether the command names a container.
     var hasContainer: Bool {
         switch self {
         case .state, .delete, .kill: true
-        case .list, .signalCgroup: false
+        case .list, .signalCgroup, .signalProcesses: false
         }
     }
 }
@@ -24,11 +26,14 @@ struct RuntimeCommand: Equatable {
     var verb: RuntimeVerb
     /// The container, if the verb has one.
     var id: ContainerID?
+    /// The processes to signal, if the verb signals processes: at most `Limits.cgroupProcesses`.
+    var processes: [ProcessIdentity]
     var milliseconds: UInt32
 
-    init(_ verb: RuntimeVerb, id: ContainerID?, milliseconds: UInt32) {
+    init(_ verb: RuntimeVerb, id: ContainerID?, processes: [ProcessIdentity] = [], milliseconds: UInt32) {
         self.verb = verb
         self.id = id
+        self.processes = processes
         self.milliseconds = milliseconds
     }
 
@@ -41,11 +46,12 @@ struct RuntimeCommand: Equatable {
         case .kill(let signal, let all): out += [4, signal, all ? 1 : 0]
         case .signalCgroup(let signal, let isExclusive, let continues):
             out += [5, signal, (isExclusive ? 1 : 0) | (continues ? 2 : 0)]
+        case .signalProcesses(let signal): out += [6, signal, 0]
         }
         for index in 0..<4 { out.append(UInt8(truncatingIfNeeded: milliseconds >> UInt32(8 * index))) }
-        let id = self.id?.bytes ?? InlineBytes()
-        for index in 0..<128 { out.append(index < id.count ? id[index] : 0) }
-        out.append(UInt8(id.count))
+        let object = id?.bytes.array ?? Self.encoded(processes)
+        for index in 0..<128 { out.append(index < object.count ? object[index] : 0) }
+        out.append(UInt8(object.count))
     }
 
     /// Checks every field again: the launcher does not trust the broker, which reads input from strangers.
@@ -59,14 +65,48 @@ struct RuntimeCommand: Equatable {
         case (5, 1...64, 0...3):
             verb = .signalCgroup(
                 signal: packet[1], isExclusive: packet[2] & 1 != 0, continues: packet[2] & 2 != 0)
+        case (6, 1...64, 0): verb = .signalProcesses(signal: packet[1])
         default: throw .unknownKind
         }
         milliseconds = 0
         for index in 0..<4 { milliseconds |= UInt32(packet[3 + index]) << UInt32(8 * index) }
         guard (1...Limits.deadlineMilliseconds).contains(milliseconds) else { throw .badDeadline }
         let length = Int(packet[Self.bytes - 1])
-        guard length <= 128, (length > 0) == verb.hasContainer else { throw .badContainerID }
-        id = length == 0 ? nil : try ContainerID(Array(packet[7..<(7 + length)]))
+        guard length <= 128 else { throw .badContainerID }
+        let object = packet[7..<(7 + length)]
+        if case .signalProcesses = verb {
+            id = nil
+            processes = try Self.processes(object)
+            return
+        }
+        guard (length > 0) == verb.hasContainer else { throw .badContainerID }
+        id = length == 0 ? nil : try ContainerID(Array(object))
+        processes = []
+    }
+
+    /// Twelve bytes for each process.
+    private static func encoded(_ processes: [ProcessIdentity]) -> [UInt8] {
+        var out: [UInt8] = []
+        for process in processes {
+            for index in 0..<4 { out.append(UInt8(truncatingIfNeeded: process.pid >> UInt32(8 * index))) }
+            for index in 0..<8 { out.append(UInt8(truncatingIfNeeded: process.startTime >> UInt64(8 * index))) }
+        }
+        return out
+    }
+
+    private static func processes(_ bytes: ArraySlice<UInt8>) throws(Malformed) -> [ProcessIdentity] {
+        guard bytes.count % 12 == 0, (1...Limits.cgroupProcesses).contains(bytes.count / 12) else {
+            throw .badProcesses
+        }
+        var found: [ProcessIdentity] = []
+        for start in stride(from: bytes.startIndex, to: bytes.endIndex, by: 12) {
+            var process = ProcessIdentity(pid: 0, startTime: 0)
+            for index in 0..<4 { process.pid |= UInt32(bytes[start + index]) << UInt32(8 * index) }
+            for index in 0..<8 { process.startTime |= UInt64(bytes[start + 4 + index]) << UInt64(8 * index) }
+            guard (1...UInt32(Int32.max)).contains(process.pid) else { throw .badProcesses }
+            found.append(process)
+        }
+        return found
     }
 
     /// The runtime's arguments. The grammar of container ids prevents one from being read as an option.
@@ -88,7 +128,7 @@ struct RuntimeCommand: Equatable {
             if let id { list.append(id.bytes) }
             list.append(signal)
             return list
-        case .signalCgroup: break
+        case .signalCgroup, .signalProcesses: break
         }
         if let id { list.append(id.bytes) }
         return list

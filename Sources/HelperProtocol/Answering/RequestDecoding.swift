@@ -37,6 +37,8 @@ extension Request {
                 self = .runtimeKill(target, intent, signal: signal, all: all == 1)
             case 2 where reader.version > 1:
                 self = .runtimeKillCgroups(target, intent, signal: signal, try reader.cgroupTargets())
+            case 3 where reader.version > 1:
+                self = .runtimeKillProcesses(target, intent, signal: signal, try ProcessTargets(from: &reader))
             default: throw .badFlag
             }
         case .runtimeDelete:
@@ -103,6 +105,25 @@ extension Slice {
         count = try reader.u8()
         guard (1...Limits.sliceEntries).contains(entries), (1...Limits.shares).contains(count), index < count
         else { throw .badSlice }
+    }
+}
+
+extension ProcessTargets {
+    init(from reader: inout Reader) throws(Malformed) {
+        place = try Place(from: &reader)
+        identity = try NodeIdentity(from: &reader)
+        processes = []
+        let count = Int(try reader.u8())
+        guard (1...Limits.cgroupProcesses).contains(count) else { throw .badProcesses }
+        for _ in 0..<count { processes.append(try ProcessIdentity(from: &reader)) }
+    }
+}
+
+extension ProcessIdentity {
+    init(from reader: inout Reader) throws(Malformed) {
+        pid = try reader.integer(UInt32.self)
+        guard (1...UInt32(Int32.max)).contains(pid) else { throw .badProcesses }
+        startTime = try reader.integer(UInt64.self)
     }
 }
 

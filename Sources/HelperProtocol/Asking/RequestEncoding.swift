@@ -13,7 +13,7 @@ extension Request {
     /// The first protocol version that has this request.
     public var version: UInt16 {
         switch self {
-        case .unmountBeneath, .runtimeKillCgroups, .runtimeForget: 2
+        case .unmountBeneath, .runtimeKillCgroups, .runtimeKillProcesses, .runtimeForget: 2
         default: 1
         }
     }
@@ -54,6 +54,12 @@ extension Request {
                 cgroup.identity.encode(to: &out)
                 out.put(cgroup.isExclusive)
             }
+        case .runtimeKillProcesses(let target, let intent, let signal, let targets):
+            target.encode(to: &out)
+            out.put(intent)
+            out.put(signal)
+            out.put(UInt8(3))
+            targets.encode(to: &out)
         case .runtimeDelete(let target, let intent):
             target.encode(to: &out)
             out.put(intent)
@@ -63,6 +69,18 @@ extension Request {
             only.encode(to: &out)
         case .runtimeList(let runtime):
             out.put(runtime)
+        }
+    }
+}
+
+extension ProcessTargets {
+    func encode(to out: inout [UInt8]) {
+        place.encode(to: &out)
+        identity.encode(to: &out)
+        out.put(UInt8(truncatingIfNeeded: processes.count))
+        for process in processes {
+            out.put(process.pid)
+            out.put(process.startTime)
         }
     }
 }

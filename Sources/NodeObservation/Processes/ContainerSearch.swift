@@ -52,10 +52,16 @@ public struct ContainerSearch: Sendable {
         return found
     }
 
-    /// Those of these processes whose root belongs to the container.
-    public func owned(of pids: [Int32]) throws(ObservationError) -> [Int32] {
-        var found: [Int32] = []
-        for pid in pids where try hasOwnRoot(pid) { found.append(pid) }
+    /// Those of these processes whose root belongs to the container, with their start times.
+    public func owned(of pids: [Int32]) throws(ObservationError) -> [(pid: Int32, startTime: UInt64)] {
+        var found: [(pid: Int32, startTime: UInt64)] = []
+        for pid in pids {
+            // The same before and after, so that it is this process's root that was looked at.
+            guard let startTime = try ProcessStatus.startTime(of: pid), try hasOwnRoot(pid),
+                try ProcessStatus.startTime(of: pid) == startTime
+            else { continue }
+            found.append((pid, startTime))
+        }
         return found
     }
 

@@ -110,13 +110,17 @@ extension PlanExecutor {
                 return StepSuccess(detail: killed ? "processes outlived the container's init and were killed" : nil)
             }
             if round > 0, ContinuousClock.now >= until {
-                throw try await stuckOnThread(pids, container, evidence, answer)
+                throw try await stuckOnThread(pids, container, evidence, answer, isShared: isShared)
             }
-            let way = KillWay.allCases[round % KillWay.allCases.count]
-            if let reply = try await kill(container, evidence, by: isShared ? .cgroups : way) {
+            let way = isShared ? .own : KillWay.allCases[round % KillWay.allCases.count]
+            if let reply = try await kill(container, evidence, by: way) {
                 isShared = isShared || reply.isOfSharedCgroup
                 answer = reply
                 killed = killed || !reply.isRefusal
+                // Nothing of its own is left there.
+                if way == .own, reply.outcome == .alreadyDone { until = .now }
+            } else if way == .own {
+                until = .now
             }
             if !killed, round == KillWay.allCases.count {
                 // No way to kill has reached them: they end by themselves at once, or not at all.
@@ -127,7 +131,12 @@ extension PlanExecutor {
     }
 
     /// The ways to kill, ordered by which processes each reaches.
-    private enum KillWay: CaseIterable { case cgroups, runtime, delete }
+    private enum KillWay {
+        case cgroups, runtime, delete, own
+
+        /// Those to try in turn. `own` is for a cgroup that another living container has too.
+        static let allCases = [cgroups, runtime, delete]
+    }
 
     /// nil if that way is not available.
     private func kill(
@@ -135,6 +144,7 @@ extension PlanExecutor {
     ) async throws(StepFailure) -> Reply? {
         switch way {
         case .cgroups: return try await killInCgroups(container, evidence, Signal.kill)
+        case .own: return try await killInCgroups(container, evidence, Signal.kill, isShared: true)
         case .runtime:
             guard evidence.isRuntimeUsable else { return nil }
             return try await runtimeKill(container, evidence, Signal.kill, all: true)
@@ -170,20 +180,20 @@ extension PlanExecutor {
         }
     }
 
-    /// Signals the processes in the container's own cgroups without the runtime, but not in cgroups that it shares. nil
-    /// if the helper is too old, or no cgroup may be signalled.
+    /// Signals the processes in the container's own cgroups without the runtime, and in cgroups that it shares those
+    /// that are known to be its own. nil if the helper is too old, or nothing may be signalled.
     func killInCgroups(
-        _ container: Container, _ evidence: ContainerEvidence, _ signal: UInt8
+        _ container: Container, _ evidence: ContainerEvidence, _ signal: UInt8, isShared: Bool = false
     ) async throws(StepFailure) -> Reply? {
         guard helpersSpeak(2), let target = try? target(container) else { return nil }
+        if isShared { return try await killOwn(container, evidence, signal, isShared: true) }
         let targets = evidence.cgroups.filter { $0.isThere && $0.sharers.isEmpty }.compactMap {
             cgroup -> CgroupTarget? in
             guard let identity = cgroup.identity, let place = try? roots.place(cgroup.path, for: .signal, in: [.cgroup])
             else { return nil }
             return CgroupTarget(place: place, identity: NodeIdentity(identity), isExclusive: true)
         }
-        guard !targets.isEmpty else { return nil }
-        var reply: Reply?
+        var reply = try await killOwn(container, evidence, signal, isShared: false)
         for start in stride(from: 0, to: targets.count, by: Limits.cgroupTargets) {
             let part = Array(targets[start..<min(start + Limits.cgroupTargets, targets.count)])
             let only = evidence.stateDirectory.map(NodeIdentity.init)
@@ -191,6 +201,46 @@ extension PlanExecutor {
             reply = try await call(request, atMost: options.runtimeCall)
         }
         return reply
+    }
+
+    /// Signals the container's processes in cgroups that it shares, one by one.
+    private func killOwn(
+        _ container: Container, _ evidence: ContainerEvidence, _ signal: UInt8, isShared: Bool
+    ) async throws(StepFailure) -> Reply? {
+        let target = try target(container)
+        let only = evidence.stateDirectory.map(NodeIdentity.init)
+        var reply: Reply?
+        // The same process is in a cgroup of each hierarchy.
+        var known: Set<Int32> = []
+        for cgroup in try await ownProcesses(of: container, evidence, isShared: isShared) {
+            guard let identity = cgroup.identity, let place = try? roots.place(cgroup.path, for: .signal, in: [.cgroup])
+            else { continue }
+            let own = cgroup.ownMembers.filter { $0.startTime != 0 && known.insert($0.pid).inserted }
+            for start in stride(from: 0, to: own.count, by: Limits.cgroupProcesses) {
+                let part = own[start..<min(start + Limits.cgroupProcesses, own.count)].map {
+                    ProcessIdentity(pid: UInt32(bitPattern: $0.pid), startTime: $0.startTime)
+                }
+                let targets = ProcessTargets(place: place, identity: NodeIdentity(identity), processes: part)
+                reply = try await call(
+                    .runtimeKillProcesses(target, .act(only: only), signal: signal, targets),
+                    atMost: options.runtimeCall)
+            }
+        }
+        return reply
+    }
+
+    /// The shared cgroups with the processes in them that are certainly the container's, its init among them.
+    private func ownProcesses(
+        of container: Container, _ evidence: ContainerEvidence, isShared: Bool
+    ) async throws(StepFailure) -> [ContainerEvidence.OwnCgroup] {
+        var cgroups = evidence.cgroups.filter { $0.isThere && (isShared || !$0.sharers.isEmpty) }
+        if cgroups.isEmpty { return [] }
+        if isShared { cgroups = try await life.withOwnMembers(of: container, cgroups) }
+        guard let process = evidence.livingInit else { return cgroups }
+        for index in cgroups.indices where cgroups[index].state.pids.contains(process.pid) {
+            if !cgroups[index].ownMembers.contains(process) { cgroups[index].ownMembers.append(process) }
+        }
+        return cgroups
     }
 
     func target(_ container: Container) throws(StepFailure) -> RuntimeTarget {

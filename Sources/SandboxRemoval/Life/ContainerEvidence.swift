@@ -21,6 +21,8 @@ struct ContainerEvidence: Sendable, Equatable {
             case there([Int32])
             /// Why the processes of the cgroup are not known.
             case unreadable(String)
+
+            var pids: [Int32] { if case .there(let pids) = self { pids } else { [] } }
         }
 
         var path: String
@@ -30,8 +32,9 @@ struct ContainerEvidence: Sendable, Equatable {
         var sharers: [String] = []
         /// The sharers whose cgroup is this one or lies beneath it. The cgroup must stay as long as they live.
         var heirs: [String] = []
-        /// The processes of a shared cgroup that are known to be this container's, by their root or their age.
-        var ownMembers: [Int32] = []
+        /// The processes of a shared cgroup that are known to be this container's, by their root or their age. The
+        /// start time is 0 if /proc hides it.
+        var ownMembers: [ProcessReference] = []
 
         /// Whether the processes in the cgroup are not known.
         var isUnreadable: Bool {
@@ -46,7 +49,7 @@ struct ContainerEvidence: Sendable, Equatable {
         /// The processes that certainly belong to the container.
         var members: [Int32] {
             guard case .there(let pids) = state else { return [] }
-            return sharers.isEmpty ? pids : ownMembers
+            return sharers.isEmpty ? pids : ownMembers.map(\.pid)
         }
     }
 

@@ -98,7 +98,9 @@ extension ContainerEvidence {
             own.identity = found
             let members = try Cgroup.members(of: [path])
             own.state = .there(members)
-            if !sharers.isEmpty, let search { own.ownMembers = try search.owned(of: members) }
+            if !sharers.isEmpty, let search {
+                own.ownMembers = try search.owned(of: members).map(ProcessReference.init)
+            }
         } catch {
             own.state = .unreadable("\(error)")
         }
@@ -124,8 +126,10 @@ extension RuntimeLook {
         let others = Set(try Cgroup.members(of: beneath))
         own.ownMembers = []
         for pid in pids where !others.contains(pid) {
-            let isElder = try ProcessStatus.startTime(of: pid).map { $0 < startTime } ?? true
-            if isElder { own.ownMembers.append(pid) }
+            let began = try ProcessStatus.startTime(of: pid)
+            if began.map({ $0 < startTime }) ?? true {
+                own.ownMembers.append(ProcessReference(pid: pid, startTime: began ?? 0))
+            }
         }
     }
 }

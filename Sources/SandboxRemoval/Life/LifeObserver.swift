@@ -84,6 +84,23 @@ final class LifeObserver: Sendable {
     /// back to life.
     func proof(of container: Container) -> ContainerEvidence? { proven.withLock { $0[container.id] } }
 
+    /// The same cgroups with the processes in them that are known to be the container's by their root, whoever else has
+    /// processes there.
+    func withOwnMembers(
+        of container: Container, _ cgroups: [ContainerEvidence.OwnCgroup]
+    ) async throws(StepFailure) -> [ContainerEvidence.OwnCgroup] {
+        try await Threads.node.run { [roots, mounts] () throws(StepFailure) in
+            try orFail { () throws(ObservationError) in
+                let search = ContainerSearch(container, roots.cgroupRoots.map(\.path), mounts)
+                var found = cgroups
+                for index in found.indices {
+                    found[index].ownMembers = try search.owned(of: found[index].state.pids).map(ProcessReference.init)
+                }
+                return found
+            }
+        }
+    }
+
     private func evidence(
         of container: Container, _ look: Look?, briefly: Bool
     ) throws(StepFailure) -> ContainerEvidence {

@@ -6,22 +6,23 @@ internal import SandboxRegistry
 
 extension PlanExecutor {
     func stuckOnThread(
-        _ pids: [Int32], _ container: Container, _ evidence: ContainerEvidence, _ answer: Reply?
+        _ pids: [Int32], _ container: Container, _ evidence: ContainerEvidence, _ answer: Reply?,
+        isShared: Bool = false
     ) async throws(StepFailure) -> StepFailure {
         try await Threads.node.run { () throws(StepFailure) in
-            try self.stuck(pids, container, evidence, answer)
+            try self.stuck(pids, container, evidence, answer, isShared: isShared)
         }
     }
 
     /// Describes a process that lives although it was killed, or that could not be killed.
     private func stuck(
-        _ pids: [Int32], _ container: Container, _ evidence: ContainerEvidence, _ answer: Reply?
+        _ pids: [Int32], _ container: Container, _ evidence: ContainerEvidence, _ answer: Reply?, isShared: Bool
     ) throws(StepFailure) -> StepFailure {
         let pid = pids.first ?? 0
         let status = try orFail { () throws(ObservationError) in try ProcessStatus.of(pid: pid) }
         let process =
             status.map { "process \(pid) (\(printable(Array($0.name.utf8))), state \($0.state))" } ?? "process \(pid)"
-        var text = lead(process, container, evidence, answer)
+        var text = isShared ? sharing(process, evidence) : lead(process, container, evidence, answer)
         if status?.state == "D" { text += ": it waits in the kernel, for a disk or a network filesystem" }
         if let tracer = try orFail({ () throws(ObservationError) in try ProcessStatus.tracer(of: pid) }) {
             text +=
@@ -34,6 +35,15 @@ extension PlanExecutor {
             text += "; \(StepFailure(answer, of: "\(container.runtime) kill").reason)"
         }
         return StepFailure(text)
+    }
+
+    /// Another container of the runtime lives in the cgroup, and no registry of podreap's knows it.
+    private func sharing(_ process: String, _ evidence: ContainerEvidence) -> String {
+        let place = evidence.cgroups.first { !$0.members.isEmpty }?.path ?? ""
+        return """
+            \(process) lives in the cgroup \(place), which another living container has too that is not registered; what \
+            is known to be this one's was ended; remove that one first
+            """
     }
 
     private func lead(

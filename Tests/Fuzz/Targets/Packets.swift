@@ -35,6 +35,9 @@ extension FuzzTarget {
         if let id = command.id { promise(isContainerID(id.bytes.array)) }
         switch command.verb {
         case .kill(let signal, _), .signalCgroup(let signal, _, _): promise((1...64).contains(signal))
+        case .signalProcesses(let signal):
+            promise((1...64).contains(signal) && (1...Limits.cgroupProcesses).contains(command.processes.count))
+            promise(command.processes.allSatisfy { (1...UInt32(Int32.max)).contains($0.pid) })
         case .state, .delete, .list: break
         }
         _ = command.arguments(

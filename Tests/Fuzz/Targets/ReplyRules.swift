@@ -20,9 +20,12 @@ extension Reply {
             (.runtimeDelete(_, .look), .done, .directory(let facts)):
             return facts.children.isEmpty && facts.next == 0
         case (.runtimeKill(_, .look, _, _), .done, .container), (.runtimeDelete(_, .look), .done, .container),
-            (.runtimeKillCgroups(_, .look, _, _), .done, .container):
+            (.runtimeKillCgroups(_, .look, _, _), .done, .container),
+            (.runtimeKillProcesses(_, .look, _, _), .done, .container):
             return true
-        case (.runtimeKillCgroups(_, .act, _, _), _, .count), (.runtimeForget, _, .count): return true
+        case (.runtimeKillCgroups(_, .act, _, _), _, .count), (.runtimeKillProcesses(_, .act, _, _), _, .count),
+            (.runtimeForget, _, .count):
+            return true
         case (.runtimeKill(_, .act, _, _), _, .runtime), (.runtimeDelete(_, .act), _, .runtime),
             (.runtimeState, _, .runtime), (.runtimeList, _, .runtime):
             return true

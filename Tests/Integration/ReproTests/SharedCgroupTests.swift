@@ -1,3 +1,4 @@
+import Foundation
 import SamplePod
 import TestNode
 import TestPods
@@ -54,17 +55,69 @@ import Testing
             for pod in ["p1", "p2"] { try node.sandbox(pod) }
             try node.run("c1")
             try node.expectRegistration(of: "p1", ["c1"])
-            var other = leaving
+            var other = PlainContainer(script: "trap '' TERM; (exec sleep 50000) & exec sleep 50001")
+            other.namespaces = leaving.namespaces
             other.cgroup = "c1"
             try node.bundle("c2", other)
             try node.expectRegistration(of: "p2", ["c2"])
-            try node.start(bundle: "c2")
+            let second = try node.start(bundle: "c2")
             let child = try node.process(of: "c1", with: "50000")
-            _ = try node.podreap(["remove", "p2"])
+            // A stop that is killed while it waits for the init.
+            let stop = try node.start(["stop", "p2", "--grace", "60"])
+            #expect(try soon { try node.podreap(["inspect", "p2"]).output.contains("/c1\"") })
+            stop.program.kill(SIGKILL)
+            _ = try stop.end()
+            try shell("kill -9 \(second)")
+            #expect(soon { !NodeProcess(second).isAlive })
             try #require(NodeProcess(child).isAlive)
             _ = try node.podreap(["remove", "p1"])
             #expect(NodeProcess(child).isAlive, "it is p2's")
             try node.expectRemoval(of: "p2", ["c2"])
+        }
+    }
+
+    /// Neither pod's init lives, and each has left a process in the cgroup: each removal ends its own.
+    @Test(arguments: ["c1", "c1/inner"]) func whatTwoPodsHaveLeftInOneCgroupIsTold(_ cgroup: String) throws {
+        try withReproNode { node in
+            for pod in ["p1", "p2"] { try node.sandbox(pod) }
+            let first = try node.run("c1", leaving)
+            let childOfFirst = try node.process(of: "c1", with: "50000")
+            var other = PlainContainer(script: "(exec sleep 50002) & exec sleep 50001")
+            other.namespaces = leaving.namespaces
+            other.cgroup = cgroup
+            let second = try node.run("c2", other)
+            let childOfSecond = try node.process(of: cgroup, with: "50002")
+            try node.expectRegistration(of: "p1", ["c1"])
+            try node.expectRegistration(of: "p2", ["c2"])
+            try shell("kill -9 \(first) \(second)")
+            #expect(soon { !NodeProcess(first).isAlive && !NodeProcess(second).isAlive })
+            let removed = try node.podreap(["remove", "p1"])
+            #expect(removed.status == 0, "\(removed)")
+            #expect(!NodeProcess(childOfFirst).isAlive && NodeProcess(childOfSecond).isAlive)
+            try node.expectRemoval(of: "p2", ["c2"])
+            #expect(!NodeProcess(childOfSecond).isAlive)
+            try node.expectGone("p1", ["c1"])
+        }
+    }
+
+    /// With its state lost, its runtime cannot end it, and its cgroup cannot be killed: another lives in it, of which no registry
+    /// knows.
+    @Test(arguments: ["c1", "c1/inner"]) func itsOwnEndsBesideWhoIsNotRegistered(_ cgroup: String) throws {
+        try withReproNode { node in
+            try node.sandbox("p1")
+            let first = try node.run(
+                "c1", PlainContainer(script: "(trap '' TERM; exec sleep 50000) & exec sleep 50001"))
+            let child = try node.process(of: "c1", with: "50000")
+            var other = PlainContainer()
+            other.cgroup = cgroup
+            let second = try node.run("c2", other)
+            try node.expectRegistration(of: "p1", ["c1"])
+            try shell("rm \(node.state(of: "c1"))/state.json")
+            let removed = try node.podreap(["remove", "p1"])
+            #expect(removed.status == 1 && removed.errors.contains("is not registered"), "\(removed)")
+            #expect(!NodeProcess(first).isAlive && !NodeProcess(child).isAlive && NodeProcess(second).isAlive)
+            try shell("runc --root \(node.sample.runtimeRoot) delete --force c2")
+            try node.expectRemoval(of: "p1", ["c1"])
         }
     }
 

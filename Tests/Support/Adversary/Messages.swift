@@ -97,7 +97,7 @@ struct Messages {
         case ..<98:
             let signal = random.oneIn(4) ? 9 : UInt8.random(in: 1...64, using: &random)
             request = .runtimeKill(target(), acting ? act(nodes) : .look, signal: signal, all: random.oneIn(2))
-        case ..<99 where random.oneIn(3): request = killInCgroups(acting)
+        case ..<99 where random.oneIn(3): request = random.oneIn(3) ? killProcesses(acting) : killInCgroups(acting)
         case ..<99 where acting && random.oneIn(4): request = .runtimeForget(target(), only: random.pick(nodes))
         case ..<99: request = .runtimeDelete(target(), acting ? act(nodes) : .look)
         default:
@@ -113,6 +113,19 @@ struct Messages {
         }
         let signal = random.oneIn(2) ? 9 : UInt8.random(in: 1...64, using: &random)
         return .runtimeKillCgroups(target(), acting ? act(nodes) : .look, signal: signal, cgroups)
+    }
+
+    private mutating func killProcesses(_ acting: Bool) -> Request {
+        // Low numbers are those of the node's own programs, among them the helper's.
+        let processes = (0..<Int.random(in: 1...Limits.cgroupProcesses, using: &random)).map { _ in
+            ProcessIdentity(
+                pid: UInt32.random(in: 1...40_000, using: &random),
+                startTime: UInt64.random(in: 0...1_000_000, using: &random))
+        }
+        let signal = random.oneIn(2) ? 9 : UInt8.random(in: 1...64, using: &random)
+        return .runtimeKillProcesses(
+            target(), acting ? act(nodes) : .look, signal: signal,
+            ProcessTargets(place: place([6, 7]), identity: random.pick(nodes), processes: processes))
     }
 
     /// A place for an operation that is for these roots: mostly one of theirs, and where something is.
@@ -160,8 +173,8 @@ extension Request {
     var isAct: Bool {
         switch self {
         case .hello, .unmount(_, .look), .deleteNamespace(_, .look), .removeDirectory(_, .look),
-            .runtimeKill(_, .look, _, _), .runtimeKillCgroups(_, .look, _, _), .runtimeDelete(_, .look), .runtimeState,
-            .runtimeList:
+            .runtimeKill(_, .look, _, _), .runtimeKillCgroups(_, .look, _, _), .runtimeKillProcesses(_, .look, _, _),
+            .runtimeDelete(_, .look), .runtimeState, .runtimeList:
             false
         default: true
         }

@@ -14,6 +14,13 @@ import Testing
         RuntimeCommand(.kill(signal: 64, all: false), id: id, milliseconds: 5000),
         RuntimeCommand(.signalCgroup(signal: 9, isExclusive: true, continues: false), id: nil, milliseconds: 5000),
         RuntimeCommand(.signalCgroup(signal: 15, isExclusive: false, continues: true), id: nil, milliseconds: 1),
+        RuntimeCommand(
+            .signalProcesses(signal: 9), id: nil, processes: [ProcessIdentity(pid: 1, startTime: .max)],
+            milliseconds: 1),
+        RuntimeCommand(
+            .signalProcesses(signal: 64), id: nil,
+            processes: (0..<10).map { ProcessIdentity(pid: 0x7fff_ffff - $0, startTime: UInt64($0)) },
+            milliseconds: 600_000),
     ]
 
     @Test func everyCommandSurvivesTheWire() throws {
@@ -44,6 +51,23 @@ import Testing
         let last = RuntimeCommand.bytes - 1
         #expect(throws: Malformed.badContainerID) { try RuntimeCommand(decoding: changed(last, 0)) }
         #expect(throws: Malformed.badContainerID) { try RuntimeCommand(decoding: changed(last, 129)) }
+    }
+
+    @Test func theLauncherChecksProcessesAgain() throws {
+        var packet: [UInt8] = []
+        Self.commands[7].encode(into: &packet)
+        let last = RuntimeCommand.bytes - 1
+        for length in [0, 11, 13, 121, 128] as [UInt8] {
+            packet[last] = length
+            #expect(throws: Malformed.badProcesses, "\(length)") { try RuntimeCommand(decoding: packet) }
+        }
+        packet[last] = 132
+        #expect(throws: Malformed.badContainerID) { try RuntimeCommand(decoding: packet) }
+        packet[last] = 24
+        #expect(throws: Malformed.badProcesses, "pid 0") { try RuntimeCommand(decoding: packet) }
+        packet[last] = 12
+        packet[10] = 0x80
+        #expect(throws: Malformed.badProcesses, "above 2³¹ - 1") { try RuntimeCommand(decoding: packet) }
     }
 
     @Test func theLaunchersAnswerSurvivesTheWire() throws {

@@ -34,6 +34,7 @@ import Testing
         #expect(Limits.componentBytes == 255 && text.contains("text8 of 1 to 255 bytes"))
         #expect(Limits.containerIDBytes == 128 && text.contains("1 to 128 of `A-Z a-z 0-9 _ . + -`"))
         #expect(Limits.cgroupTargets == 16 && text.contains("u8 *count*, 1 to 16; *count* cgroups"))
+        #expect(Limits.cgroupProcesses == 10 && text.contains("u8 *count*, 1 to 10; *count* processes"))
         #expect(Limits.containerCgroups == 32 && text.contains("how many cgroups follow, at most 32"))
         #expect(Limits.cgroupPathBytes == 4095 && text.contains("text16 path (at most 4095)"))
         #expect(Limits.containerCgroupBytes == 12288 && text.contains("at most 12288 bytes"))

@@ -36,6 +36,13 @@ enum MalformedVectors {
         BadVector(
             reason: .badCgroups, fault: .request,
             bytes: RawPacket(version: 2, kind: 6, body: [0, 1, 0x61, 1, 9, 2, 0]).bytes, version: 2),
+        // RuntimeKill of "a" by runtime 0, act, signal 9, of no process in the cgroup "b" beneath root 0.
+        BadVector(
+            reason: .badProcesses, fault: .request,
+            bytes: RawPacket(
+                version: 2, kind: 6,
+                body: [0, 1, 0x61, 1, 9, 3, 0, 1, 1, 0x62] + [UInt8](repeating: 0, count: 24) + [0]
+            ).bytes, version: 2),
     ]
 
     private static func request(_ reason: Malformed, _ packet: RawPacket) -> BadVector {

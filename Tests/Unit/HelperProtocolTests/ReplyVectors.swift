@@ -106,7 +106,7 @@ enum ReplyVectors {
     private static let calls = Call.allCases.filter { !SecondVersionVectors.calls.contains($0) }.map {
         vector("failed-call-\($0)", .unmount, .failed(Failure(errno: 5, call: $0)), .none)
     }
-    private static let reasons = Malformed.allCases.filter { $0 != .badCgroups }.map {
+    private static let reasons = Malformed.allCases.filter { ![.badCgroups, .badProcesses].contains($0) }.map {
         vector("malformed-reason-\($0)", .unmount, .malformed($0), .none)
     }
 

@@ -40,6 +40,23 @@ enum SecondVersionVectors {
                         place: RequestVectors.place(UInt8($0), String(repeating: "c", count: 200)), identity: cgroup,
                         isExclusive: $0 % 2 == 0)
                 })),
+        request(
+            "kill-processes",
+            .runtimeKillProcesses(
+                RequestVectors.target, .act(only: node), signal: 9,
+                ProcessTargets(
+                    place: RequestVectors.place(5, "pod", "crio-1"), identity: cgroup,
+                    processes: [
+                        ProcessIdentity(pid: 4242, startTime: 0x0102_0304_0506),
+                        ProcessIdentity(pid: UInt32(Int32.max), startTime: .max),
+                    ]))),
+        request(
+            "kill-processes-most",
+            .runtimeKillProcesses(
+                RequestVectors.target, .look, signal: 64,
+                ProcessTargets(
+                    place: RequestVectors.place(6, "pod"), identity: cgroup,
+                    processes: (1...Limits.cgroupProcesses).map { ProcessIdentity(pid: UInt32($0), startTime: 0) }))),
         request("delete-act", .runtimeDelete(RequestVectors.target, .act(only: nil))),
         request("forget", .runtimeForget(RequestVectors.target, only: node)),
     ]
@@ -61,6 +78,7 @@ enum SecondVersionVectors {
         reply("done-count", .runtimeKill, .count(3)),
         reply("in-progress", .unmount, outcome: .inProgress, .count(4096)),
         reply("malformed-reason-badCgroups", .hello, outcome: .malformed(.badCgroups)),
+        reply("malformed-reason-badProcesses", .hello, outcome: .malformed(.badProcesses)),
     ]
 
     private static let welcome = Welcome(

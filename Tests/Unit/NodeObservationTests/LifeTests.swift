@@ -90,7 +90,9 @@ import Testing
             """)
         try await wait { try search.processes() == [member.pid, rooted.pid].sorted() }
         #expect(try search.processes() == [member.pid, rooted.pid].sorted())
-        #expect(try search.owned(of: [member.pid, rooted.pid]) == [rooted.pid])
+        let owned = try search.owned(of: [member.pid, rooted.pid])
+        #expect(owned.map(\.pid) == [rooted.pid])
+        #expect(try owned.first?.startTime == ProcessStatus.startTime(of: rooted.pid))
         member.end()
         rooted.end()
         try await wait { try Cgroup.members(of: [cgroup]).isEmpty }

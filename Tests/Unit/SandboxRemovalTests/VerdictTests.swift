@@ -14,7 +14,7 @@ import Testing
     {
         Evidence.OwnCgroup(
             path: "/sys/fs/cgroup/c", identity: FileIdentity(device: 1, inode: 2, birth: 0), state: state,
-            sharers: sharers, ownMembers: own)
+            sharers: sharers, ownMembers: own.map { ProcessReference(pid: $0, startTime: 1) })
     }
 
     private func evidence(
