@@ -88,7 +88,7 @@ extension World {
         Promise(
             act: act, record: record, scope: scope, before: before,
             shm: "\(node.directory(ofSandbox: record.sandbox))/shm", pin: node.pin(ofSandbox: record.sandbox),
-            stateRoot: node.sample.runtimeRoot, departed: departed(before, besides: record))
+            stateRoot: runtimeRoot, departed: departed(before, besides: record))
     }
 
     /// What the registry does not know any more.
@@ -115,7 +115,7 @@ extension World {
         var present: Set<String> = [Owner.others.making]
         for (thing, owners) in ledger.owners {
             all.formUnion(owners.map(\.making))
-            let isState = thing.path?.isBeneath(node.sample.runtimeRoot) == true
+            let isState = thing.path?.isBeneath(runtimeRoot) == true
             if thing.isProcess || isState { present.formUnion(owners.flatMap { [$0.making, $0.above.making] }) }
         }
         for known in records.values.flatMap(\.values) {
@@ -140,7 +140,9 @@ extension World {
     @discardableResult
     func register(_ sandbox: String, _ containers: [String], _ registry: RegistryName) throws -> Bool {
         let before = ledger
-        let document = try node.write(try node.document(sandbox, containers), as: "\(sandbox).json")
+        let document = try node.write(
+            try node.document(sandbox, containers, runtime: runtime),
+            as: "\(sandbox).json")
         let answer = try call("register", document, registry)
         see(by: .others)
         let none = Record(sandbox: sandbox, boot: boot, containers: [:])

@@ -3,7 +3,8 @@ import TestPods
 /// All kinds of steps, in the parts of a history.
 enum Catalog {
     static let disturbances: [OperationKind] =
-        Ending.kinds + Runtimes.kinds + Places.kinds + Mounts.kinds + Namespaces.kinds + Cgroups.kinds + Outsiders.kinds
+        Ending.kinds + Runtimes.kinds + Places.kinds + Mounts.kinds + Namespaces.kinds + CgroupChanges.kinds
+        + Outsiders.kinds
         + Boots.kinds
 
     static let all: [OperationKind] = Making.kinds + disturbances + Acts.registrations + Acts.kinds

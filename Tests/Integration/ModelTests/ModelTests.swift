@@ -15,8 +15,8 @@ import Testing
     private static let seed = number("PODREAP_MODEL_SEED")
     /// Whether a fault was planted: the first seeds that find it are enough.
     private static let isFaulty = number("PODREAP_MODEL_FAULTY") != nil
-    /// How many seeds `make test` runs: about a minute.
-    private static let fixed: UInt64 = number("PODREAP_MODEL_HISTORIES") ?? 50
+    /// How many seeds `make test` runs: about half a minute on each cgroup version.
+    private static let fixed: UInt64 = number("PODREAP_MODEL_HISTORIES") ?? 34
 
     /// How many seeds that break the promise end the test on one filesystem.
     private static let enough = isFaulty ? 1 : seconds == nil ? 3 : 10
@@ -38,6 +38,7 @@ import Testing
             if Self.isFaulty, isBroken { break }
         }
         print(statistics.description)
+        print("model: \(statistics.summary), \(Cgroups.shown)")
         expectUsefulAnswers(statistics)
     }
 

@@ -42,6 +42,8 @@ struct Record {
 /// What came of all histories.
 struct Statistics {
     var histories = 0
+    /// Those whose containers crun runs.
+    var crunHistories = 0
     var operations = 0
     /// By outcome: of all acts, and of the last removal of each record, when nothing stands in its way.
     var outcomes: [String: Int] = [:]
@@ -58,6 +60,14 @@ struct Statistics {
     func share(_ outcome: String, of counts: [String: Int]) -> Double {
         let all = counts.values.reduce(0, +)
         return all == 0 ? 0 : Double(counts[outcome, default: 0]) / Double(all)
+    }
+
+    /// In a line, how often podreap could not know whether a container lives.
+    var summary: String {
+        let unknown = causes["unknown-life", default: 0]
+        let percent = (unknownShare * 1000).rounded() / 10
+        return "\(histories) histories (\(histories - crunHistories) with runc, \(crunHistories) with crun), "
+            + "\(acts) acts, unknown in \(unknown) (\(percent) %)"
     }
 
     var unknownShare: Double { acts == 0 ? 0 : Double(causes["unknown-life", default: 0]) / Double(acts) }

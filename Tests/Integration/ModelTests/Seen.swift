@@ -54,7 +54,9 @@ struct Seen {
         for (name, isDirectory) in names(in: root) where isDirectory {
             let path = "\(root)/\(name)"
             guard let entry = Entry.at(path) else { continue }
-            things[.cgroup(path: path, inode: entry.inode)] = text(of: "\(path)/freezer.self_freezing", limit: 64) ?? ""
+            things[.cgroup(path: path, inode: entry.inode)] =
+                text(of: "\(path)/freezer.self_freezing", limit: 64) ?? text(of: "\(path)/cgroup.freeze", limit: 64)
+                ?? ""
             addCgroups(beneath: path)
         }
     }

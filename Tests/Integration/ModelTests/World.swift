@@ -32,6 +32,16 @@ final class World {
     var isRuntimeListed = true
     /// Whether podreap may end what lives in a cgroup that no state of the runtime's names any more.
     var mayKill = false
+    /// Whether crun runs the containers of this history. Only on version 2 alone: crun takes a node with hierarchies of
+    /// both versions for one with version 2, and finds none of its cgroups.
+    private(set) var isCrun = false
+    var runtime: String { isCrun ? "crun" : "runc" }
+    /// Where the runtime keeps its states.
+    var runtimeRoot: String { isCrun ? "\(node.sample.base)/crun" : node.sample.runtimeRoot }
+    /// The runtime with its root, as a person calls it.
+    var runtimeCall: String { "\(runtime) --root \(runtimeRoot)" }
+    /// The name of its file in a container's state directory.
+    var stateFile: String { isCrun ? "status" : "state.json" }
     /// What was done up to now, as a person would do it.
     private(set) var script: [String] = []
     /// Where the promise was broken.
@@ -55,7 +65,8 @@ final class World {
             done
             """)
         node.addEnding(Cleaning.marked)
-        node.addEnding("umount \(plain); rmdir \(plain) /sys/fs/cgroup/*/\(Self.callers) || true")
+        node.addEnding(
+            "umount \(plain); rmdir \(plain) /sys/fs/cgroup/*/\(Self.callers) /sys/fs/cgroup/\(Self.callers) || true")
         try shell("cp \(try TestPrograms.leader.get()) \(node.sample.base)/image/bin/leader")
         try node.setPolicy(policy)
         _ = try Self.program.get()
@@ -142,7 +153,7 @@ final class World {
     func directory(of id: String) -> String {
         Universe.isSandbox(id) ? node.directory(ofSandbox: id) : node.directory(of: id)
     }
-    func state(of id: String) -> String { "\(node.sample.runtimeRoot)/\(id)" }
+    func state(of id: String) -> String { "\(runtimeRoot)/\(id)" }
     /// The making whose directory is at an id's place; nil where there is none, or another's.
     func place(_ id: String) -> Making? {
         guard let making = current[id], ledger.owner(of: directory(of: id))?.making == making.name else { return nil }
@@ -162,8 +173,10 @@ final class World {
         number += 1
         (script, violations, current, records, makings, boot) = ([], [], [:], [:], [:], 0)
         (isHidden, isRuntimeListed, mayKill, lingering, damaged) = (false, true, seed / 2 % 2 == 0, [], [])
+        isCrun = Cgroups.isVersion2Alone && seed / 4 % 2 == 1
         try node.setPolicy(policy)
         statistics.histories += 1
+        if isCrun { statistics.crunHistories += 1 }
     }
 
     /// Takes away all that the history has left, by hand, and says what could not be.

@@ -129,7 +129,7 @@ enum Acts {
                     world.ledger.owner(of: world.state(of: container)).map { record.owns($0) } == true
                 }
                 script = own.map {
-                    "runc --root \(world.node.sample.runtimeRoot) delete --force \($0) 2>/dev/null || true"
+                    "\(world.runtimeCall) delete --force \($0) 2>/dev/null || true"
                 }
                 .joined(separator: "\n")
             }
@@ -167,7 +167,7 @@ enum Acts {
                 isKept: { owner in living.contains(owner.making) || known.contains { $0.owns(owner) } },
                 isNodes: { thing in
                     guard let path = thing.path else { return true }
-                    return !["sandboxes", "containers", "netns", "runtime"].contains {
+                    return !["sandboxes", "containers", "netns", "runtime", "crun"].contains {
                         path.isBeneath("\(world.base)/\($0)")
                     }
                         && !thing.isCgroup

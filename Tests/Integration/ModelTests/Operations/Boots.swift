@@ -45,7 +45,7 @@ enum Cleaning {
             \(world.isHidden ? "umount /proc" : "")
             \(marked)
             for n in $(seq 500); do
-                find \(roots) -name freezer.state 2>/dev/null | while read f; do echo THAWED >$f || true; done
+                \(thawing(world))
                 pids=$(find \(roots) -name cgroup.procs -exec cat {} + 2>/dev/null | sort -u)
                 [ $n = 1 ] && pids="$pids \(pids)"
                 [ -n "$pids" ] || break
@@ -57,6 +57,15 @@ enum Cleaning {
                 umount -l $p 2>/dev/null || true
             done
             rm -rf \(base)/netns/* \(state)/* \(base)/crun/*
+            """
+    }
+
+    /// Thaws whatever is frozen, on either cgroup version.
+    static func thawing(_ world: World) -> String {
+        let roots = world.node.sample.cgroupRoots.joined(separator: " ")
+        return """
+            find \(roots) -name freezer.state 2>/dev/null | while read f; do echo THAWED >$f || true; done
+            find \(roots) -mindepth 2 -name cgroup.freeze 2>/dev/null | while read f; do echo 0 >$f || true; done
             """
     }
 

@@ -3,7 +3,7 @@ import TestNode
 import TestPods
 
 /// Cgroups that are removed by others, and made again.
-enum Cgroups {
+enum CgroupChanges {
     static let kinds: [OperationKind] = [
         .ofContainer(1) { remove($0) },
         .ofContainer(3) { make($0) },
@@ -11,8 +11,9 @@ enum Cgroups {
     ]
 
     /// Where a process may enter a new cgroup at once, unlike cpuset.
-    private static let hierarchies = ["freezer", "pids", "memory", "devices", "systemd", "unified"].map {
-        "/sys/fs/cgroup/\($0)"
+    private static var hierarchies: [String] {
+        if Cgroups.isVersion2Alone { return ["/sys/fs/cgroup"] }
+        return ["freezer", "pids", "memory", "devices", "systemd", "unified"].map { "/sys/fs/cgroup/\($0)" }
     }
 
     private static func paths(_ world: World, _ id: String) -> [String] {

@@ -16,7 +16,9 @@ enum Ending {
         .ofContainer(1) { moveInitOut($0) },
     ]
 
-    static let freezer = "/sys/fs/cgroup/freezer"
+    private static var isVersion2: Bool { Cgroups.isVersion2Alone }
+    static var freezer: String { isVersion2 ? "/sys/fs/cgroup" : "/sys/fs/cgroup/freezer" }
+    /// Several that a process can be moved out of at once. On version 2 there is one, and who is moved out of it is in none.
     private static let hierarchies = [
         ["memory", "devices", "cpu", "blkio", "cpuacct"], ["freezer", "pids", "systemd"], ["devices"],
         ["memory", "freezer", "cpuset", "cpu", "cpuacct", "blkio", "pids", "systemd"],
@@ -55,8 +57,9 @@ enum Ending {
     }
 
     static func pause(_ id: String) -> Operation {
-        Operation("pause", if: { initPID($0, id) != nil && $0.exists("\($0.state(of: id))/state.json") }) { world in
-            try world.run("runc --root \(world.node.sample.runtimeRoot) pause \(id) 2>/dev/null || true")
+        Operation("pause", if: { initPID($0, id) != nil && $0.exists("\($0.state(of: id))/\($0.stateFile)") }) {
+            world in
+            try world.run("\(world.runtimeCall) pause \(id) 2>/dev/null || true")
         }
     }
 
@@ -65,8 +68,9 @@ enum Ending {
         Operation("freeze child", if: { child($0, id) != nil }) { world in
             guard let making = world.current[id], let pid = child(world, id) else { return }
             let inner = "\(freezer)\(world.cgroup(of: making, id))/engine"
+            let freeze = isVersion2 ? "echo 1 >\(inner)/cgroup.freeze" : "echo FROZEN >\(inner)/freezer.state"
             try world.run(
-                "mkdir -p \(inner); echo \(pid) >\(inner)/cgroup.procs; echo FROZEN >\(inner)/freezer.state",
+                "mkdir -p \(inner); echo \(pid) >\(inner)/cgroup.procs; \(freeze)",
                 by: Owner(making: making.name, boot: world.boot))
         }
     }
@@ -80,7 +84,7 @@ enum Ending {
 
     /// A daemon-reload moves a pod's processes to the root of some hierarchies.
     static func moveOut(_ id: String, _ hierarchies: [String]) -> Operation {
-        Operation("move out of hierarchies", if: { !pids($0, id).isEmpty }) { world in
+        Operation("move out of hierarchies", if: { !isVersion2 && !pids($0, id).isEmpty }) { world in
             for pid in pids(world, id) {
                 let roots = hierarchies.map { "/sys/fs/cgroup/\($0)/cgroup.procs" }.joined(separator: " ")
                 try world.run("for h in \(roots); do echo \(pid) >$h || true; done 2>/dev/null")
@@ -91,7 +95,8 @@ enum Ending {
     static func moveInitOut(_ id: String) -> Operation {
         Operation("move init out of all", if: { initPID($0, id) != nil }) { world in
             guard let pid = initPID(world, id) else { return }
-            try world.run("for h in /sys/fs/cgroup/*/cgroup.procs; do echo \(pid) >$h || true; done 2>/dev/null")
+            let roots = isVersion2 ? "/sys/fs/cgroup/cgroup.procs" : "/sys/fs/cgroup/*/cgroup.procs"
+            try world.run("for h in \(roots); do echo \(pid) >$h || true; done 2>/dev/null")
         }
     }
 }

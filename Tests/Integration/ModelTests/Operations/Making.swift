@@ -51,7 +51,8 @@ enum Making {
                 .randomElement(using: &random) ?? .sleeps
             isHostPID = Int.random(in: 0..<3, using: &random) == 0
             isOverlay = Int.random(in: 0..<4, using: &random) > 0
-            place = [.own, .own, .ownAgain, .sharesC1s, .beneathC1s].randomElement(using: &random) ?? .own
+            place =
+                [.own, .own, .ownAgain, .sharesC1s, .beneathC1s].randomElement(using: &random) ?? .own
         }
 
         var description: String {
@@ -124,9 +125,8 @@ extension World {
         }
         // A registered id of which nothing was there: nobody can say that this is, or is not, what was meant.
         let owner = isIdentified ? Owner(making: making.name, boot: boot) : .either
-        let root = node.sample.runtimeRoot
         let script =
-            "cd \(making.bundle); runc --root \(root) \(verb) --bundle . --pid-file pid \(id) </dev/null >/dev/null 2>log"
+            "cd \(making.bundle); \(runtimeCall) \(verb) --bundle . --pid-file pid \(id) </dev/null >/dev/null 2>log"
         note(script)
         // A runtime that cannot is a person's failure: it has left nothing, or what it has left is the container's.
         do { try shell(script) } catch {

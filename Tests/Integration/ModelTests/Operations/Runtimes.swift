@@ -19,9 +19,9 @@ enum Runtimes {
     ]
 
     static func delete(_ id: String, force: Bool) -> Operation {
-        Operation(force ? "runc delete --force" : "runc delete", if: { $0.exists($0.state(of: id)) }) { world in
+        Operation(force ? "delete by force" : "delete from runtime", if: { $0.exists($0.state(of: id)) }) { world in
             try world.run(
-                "runc --root \(world.node.sample.runtimeRoot) delete \(force ? "--force " : "")\(id) 2>/dev/null || true"
+                "\(world.runtimeCall) delete \(force ? "--force " : "")\(id) 2>/dev/null || true"
             )
         }
     }
@@ -34,21 +34,21 @@ enum Runtimes {
     }
 
     private static func stateFile(_ id: String, _ name: String, _ command: String) -> Operation {
-        Operation(name, if: { $0.exists("\($0.state(of: id))/state.json") }) { world in
+        Operation(name, if: { $0.exists("\($0.state(of: id))/\($0.stateFile)") }) { world in
             let owner = world.ledger.owner(of: world.state(of: id)) ?? .others
             world.damage(id)
-            try world.run("\(command)\(world.state(of: id))/state.json", by: owner)
+            try world.run("\(command)\(world.state(of: id))/\(world.stateFile)", by: owner)
         }
     }
 
     /// A person's removal: everything of the container goes.
     static func takeApart(_ id: String) -> Operation {
         Operation("take container apart", if: { $0.place(id) != nil }) { world in
-            let (root, directory) = (world.node.sample.runtimeRoot, world.node.directory(of: id))
+            let (root, directory) = (world.runtimeRoot, world.node.directory(of: id))
             let pids = world.processes(of: world.place(id)?.name ?? "").map(String.init).joined(separator: " ")
             try world.run(
                 """
-                runc --root \(root) delete --force \(id) 2>/dev/null || true
+                \(world.runtimeCall) delete --force \(id) 2>/dev/null || true
                 kill -9 \(pids) 2>/dev/null || true
                 """)
             _ = NodeProcess.waitForEnd(of: pids.split(separator: " ").compactMap { Int32($0) }, seconds: 1)
@@ -127,8 +127,8 @@ extension World {
     }
 
     func setPolicy() throws {
-        let lines = policy.split(separator: "\n").filter { isRuntimeListed || !$0.hasPrefix("runtime = runc") }
-        note("# helper.conf: runc is \(isRuntimeListed ? "listed" : "not listed any more")")
+        let lines = policy.split(separator: "\n").filter { isRuntimeListed || !$0.hasPrefix("runtime = \(runtime) ") }
+        note("# helper.conf: \(runtime) is \(isRuntimeListed ? "listed" : "not listed any more")")
         try node.setPolicy(lines.joined(separator: "\n") + "\n")
     }
 }
