@@ -26,10 +26,7 @@ let helperLinking: [LinkerSetting] =
     ? [.unsafeFlags(["-Xlinker", "--gc-sections", "-Xlinker", "-z", "-Xlinker", "now"])] : []
 
 let privilegedTargets: [Target] = [
-    // The helper has only what it calls itself: not the orchestrator's wrappers.
-    .target(
-        name: "CLinux", exclude: embedded ? [] : ["Embedded.c"],
-        sources: embedded ? ["CLinux.c", "Embedded.c"] : nil),
+    .target(name: "CLinux", exclude: embedded ? [] : ["Embedded.c"]),
     .systemLibrary(name: "CCapability", pkgConfig: "libcap", providers: [.apt(["libcap-dev"])]),
     .systemLibrary(name: "CSeccomp", pkgConfig: "libseccomp", providers: [.apt(["libseccomp-dev"])]),
     .target(
@@ -71,21 +68,27 @@ let lifecycle: [Target.Dependency] = [
 
 let unprivilegedTargets: [Target] = [
     .systemLibrary(name: "CSELinux", pkgConfig: "libselinux", providers: [.apt(["libselinux1-dev"])]),
-    .target(name: "EventLoop", dependencies: ["CLinux"], swiftSettings: strict),
-    .target(name: "HelperClient", dependencies: ["EventLoop", "HelperProtocol", "CLinux"], swiftSettings: strict),
-    .target(name: "Ownership", dependencies: ["CLinux"], swiftSettings: strict),
+    .target(name: "CLinuxSystem"),
+    .target(name: "LinuxSystem", dependencies: ["CLinux", "CLinuxSystem"], swiftSettings: strict),
+    .target(name: "EventLoop", dependencies: ["LinuxSystem"], swiftSettings: strict),
     .target(
-        name: "SandboxRegistry", dependencies: ["EventLoop", "Ownership", "CSELinux", grdb, sqlite],
+        name: "HelperClient", dependencies: ["LinuxSystem", "EventLoop", "HelperProtocol"], swiftSettings: strict),
+    .target(name: "Ownership", dependencies: ["LinuxSystem"], swiftSettings: strict),
+    .target(
+        name: "SandboxRegistry", dependencies: ["LinuxSystem", "Ownership", "CSELinux", grdb, sqlite],
         swiftSettings: strict),
-    .target(name: "NodeObservation", dependencies: ["EventLoop", "CLinux"], swiftSettings: strict),
+    .target(name: "NodeObservation", dependencies: ["LinuxSystem", "EventLoop"], swiftSettings: strict),
     .target(
         name: "SandboxRemoval",
-        dependencies: ["EventLoop", "HelperProtocol", "HelperClient", "SandboxRegistry", "NodeObservation"],
+        dependencies: [
+            "LinuxSystem", "EventLoop", "HelperProtocol", "HelperClient", "SandboxRegistry", "NodeObservation",
+        ],
         swiftSettings: strict),
     .executableTarget(
         name: "podreap",
         dependencies: [
-            "EventLoop", "SandboxRemoval", "SandboxRegistry", "HelperProtocol", "Ownership", "Settings", arguments,
+            "LinuxSystem", "EventLoop", "SandboxRemoval", "SandboxRegistry", "HelperProtocol", "Ownership", "Settings",
+            arguments,
         ],
         swiftSettings: strict),
     .target(
@@ -97,16 +100,15 @@ let unprivilegedTargets: [Target] = [
     .target(
         name: "CRIService",
         dependencies: [
-            "CRIMessages", "EventLoop", "SandboxRemoval", "SandboxRegistry", "HelperProtocol", grpc, protobuf, logging,
-            metrics,
+            "CRIMessages", "LinuxSystem", "EventLoop", "SandboxRemoval", "SandboxRegistry", "HelperProtocol", grpc,
+            protobuf, logging, metrics,
         ] + grpcTransport,
         swiftSettings: strict),
     .executableTarget(
         name: "podreapd",
         dependencies: [
-            "CRIService", "EventLoop", "SandboxRemoval", "SandboxRegistry", "HelperClient", "HelperProtocol",
-            "Ownership",
-            "Settings", arguments, logging, metrics,
+            "CRIService", "LinuxSystem", "EventLoop", "SandboxRemoval", "SandboxRegistry", "HelperClient",
+            "HelperProtocol", "Ownership", "Settings", arguments, logging, metrics,
         ] + lifecycle,
         swiftSettings: strict),
 ]

@@ -1,4 +1,5 @@
 internal import Dispatch
+internal import LinuxSystem
 internal import Synchronization
 
 /// A bounded number of threads for one kind of work that may block. Work that blocks holds up no other kind of work.

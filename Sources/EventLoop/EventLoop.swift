@@ -1,3 +1,4 @@
+package import LinuxSystem
 internal import Synchronization
 
 /// One thread that waits until a descriptor is readable or a deadline has passed, and runs the tasks that prefer it.
@@ -7,11 +8,11 @@ internal import Synchronization
 /// delay all other tasks here, so it must be done elsewhere.
 public final class EventLoop: TaskExecutor {
     /// Started at the first use. A failure (no descriptors, no threads) is permanent.
-    public static let shared: Result<EventLoop, EventLoopError> = {
-        do throws(EventLoopError) {
+    package static let shared: Result<EventLoop, Errno> = {
+        do throws(Errno) {
             let loop = try EventLoop()
             try startThread {
-                thread.store(threadNumber(), ordering: .relaxed)
+                mustNotBlockFromHere()
                 while true { loop.turn() }
             }
             return .success(loop)
@@ -19,9 +20,6 @@ public final class EventLoop: TaskExecutor {
             return .failure(error)
         }
     }()
-
-    /// The number of the loop's thread; 0 before that thread runs.
-    static let thread = Atomic<UInt>(0)
 
     /// The executor for a task to prefer; nil if the loop could not be started, and the task then runs like any other.
     public static var preferred: (any TaskExecutor)? { try? shared.get() }
@@ -49,7 +47,7 @@ public final class EventLoop: TaskExecutor {
     private let state = Mutex(State())
     private let jobs = Mutex(Jobs())
 
-    private init() throws(EventLoopError) { set = try WaitSet() }
+    private init() throws(Errno) { set = try WaitSet() }
 
     /// Returns true as soon as the descriptor is readable or its other end is gone; false once the deadline has passed.
     ///
@@ -79,7 +77,7 @@ public final class EventLoop: TaskExecutor {
                 state.waits[token] = Wait(end: { continuation.resume(returning: $0) }, deadline: deadline)
                 require(timer: deadline, in: &state)
             }
-            do throws(EventLoopError) {
+            do throws(Errno) {
                 try set.arm(descriptor, token: token)
             } catch {
                 // The wait does not end at once: a caller that tries again after each wait would do nothing else.

@@ -1,4 +1,5 @@
 internal import Dispatch
+internal import LinuxSystem
 internal import Synchronization
 
 /// Writes text to a descriptor on a thread of its own, so that no caller waits for the reader at the other end.

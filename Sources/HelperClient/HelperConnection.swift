@@ -1,5 +1,6 @@
 internal import EventLoop
 internal import HelperProtocol
+internal import LinuxSystem
 internal import Synchronization
 
 /// One helper's process and our end of its socket. Only one task sends requests at a time.
@@ -13,12 +14,12 @@ final class HelperConnection: Sendable {
     private static let dying: Duration = .seconds(1)
 
     init(_ launch: HelperLaunch) throws(HelperError) {
-        do throws(EventLoopError) {
+        do throws(Errno) {
             loop = try EventLoop.shared.get()
         } catch {
             throw .system(errno: error.number)
         }
-        do throws(SystemError) {
+        do throws(Errno) {
             connection = try Connection(launch)
         } catch {
             throw HelperError(starting: launch, error)
@@ -26,7 +27,7 @@ final class HelperConnection: Sendable {
     }
 
     /// The process that listens at the socket that the helper came from; nil for a child.
-    var listener: Int32? { connection.listener }
+    var listener: Int32? { connection.socket.listener }
 
     /// Sends one request and waits for its reply. After any error the helper can no longer be used and must be ended.
     ///
@@ -40,9 +41,9 @@ final class HelperConnection: Sendable {
         }
         let deadline = ContinuousClock.now + limit
         let id = lastID.wrappingAdd(1, ordering: .relaxed).newValue
-        do throws(SystemError) {
+        do throws(Errno) {
             let packet = RequestPacket(id: id, deadline: milliseconds, request: request)
-            try connection.send(packet.encoded(version: version))
+            try connection.socket.send(packet.encoded(version: version))
         } catch {
             // A helper that refuses to start may have said so, and ended, before it is sent anything.
             guard error.isPeerGone else { throw .system(errno: error.number) }
@@ -50,10 +51,10 @@ final class HelperConnection: Sendable {
         var buffer = [UInt8](repeating: 0, count: Limits.replyBytes + 1)
         var isInTime = true
         while isInTime {
-            isInTime = await connection.socket.readable(loop, until: deadline)
+            isInTime = await loop.readable(connection.socket.descriptor.number, until: deadline)
             // The packet is looked for after the deadline too: this process may have slept past both its arrival and
             // the deadline.
-            guard let packet = connection.receive(into: &buffer) else { continue }
+            guard let packet = connection.socket.receive(into: &buffer) else { continue }
             guard packet.bytes > 0 else { throw .died(request.kind, await ending()) }
             return try Reply(buffer, packet, to: request.kind, id, version)
         }

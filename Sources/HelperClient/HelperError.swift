@@ -1,4 +1,5 @@
 public import HelperProtocol
+internal import LinuxSystem
 
 /// Why a helper could not be started or did not answer. What a helper answers is an `Outcome` and not such an error,
 /// even if it is a refusal or a failure.
@@ -60,9 +61,9 @@ public enum HelperError: Error, Sendable, Equatable, CustomStringConvertible {
         switch self {
         case .missing(let path):
             "there is no helper at \(path); install podreap-helper there, or name it with --helper or PODREAP_HELPER"
-        case .notExecutable(let path, let errno): Self.notExecutable(path, SystemError(errno))
-        case .notStarted(let path, let errno): "the helper \(path) cannot be started: \(systemErrorText(errno))"
-        case .noSocket(let path, let errno): Self.noSocket(path, SystemError(errno))
+        case .notExecutable(let path, let errno): Self.notExecutable(path, Errno(errno))
+        case .notStarted(let path, let errno): "the helper \(path) cannot be started: \(Errno(errno))"
+        case .noSocket(let path, let errno): Self.noSocket(path, Errno(errno))
         case .endedAtStart(let path, let ending):
             "the helper \(path) ended before it answered (\(ending)); is it podreap-helper?"
         case .startTimedOut(let path, let time):
@@ -96,39 +97,39 @@ public enum HelperError: Error, Sendable, Equatable, CustomStringConvertible {
         case .allBusy(let time): "no helper was free within \(time)"
         case .policyChanged:
             "helper.conf was changed meanwhile, and the helpers that went by the old one have ended; do it again"
-        case .system(let errno): "a system call of podreap's own failed: \(systemErrorText(errno))"
+        case .system(let errno): "a system call of podreap's own failed: \(Errno(errno))"
         }
     }
 
-    private static func notExecutable(_ path: String, _ error: SystemError) -> String {
+    private static func notExecutable(_ path: String, _ error: Errno) -> String {
         switch error {
         case .access:
             "the helper \(path) may not be executed by this user; its mode is 0750 root:podreap, so join podreap"
-        case .permission:
+        case .notPermitted:
             "the helper \(path) may not be started: it has capabilities with +ep that this system withholds; use =p"
-        default: "the helper \(path) is not a program of this machine (\(error.text))"
+        default: "the helper \(path) is not a program of this machine (\(error))"
         }
     }
 
-    private static func noSocket(_ path: String, _ error: SystemError) -> String {
+    private static func noSocket(_ path: String, _ error: Errno) -> String {
         switch error {
         case .access:
             "the socket \(path) lets this user in as little as the helper's file would; its mode is 0660 root:podreap, so join podreap"
-        case .wrongType:
+        case .wrongSocketType:
             "the socket \(path) is no SOCK_SEQPACKET socket; podreap-helper.socket has ListenSequentialPacket="
         default:
-            "no helper can be had from the socket \(path) (\(error.text)); as root: systemctl enable --now podreap-helper.socket"
+            "no helper can be had from the socket \(path) (\(error)); as root: systemctl enable --now podreap-helper.socket"
         }
     }
 
-    init(starting launch: HelperLaunch, _ error: SystemError) {
+    init(starting launch: HelperLaunch, _ error: Errno) {
         guard case .program(let path, _) = launch else {
             self = .noSocket(launch.path, errno: error.number)
             return
         }
         switch error {
         case .noEntry, .notDirectory: self = .missing(path)
-        case .access, .permission, .notExecutable: self = .notExecutable(path, errno: error.number)
+        case .access, .notPermitted, .notExecutable: self = .notExecutable(path, errno: error.number)
         default: self = .notStarted(path, errno: error.number)
         }
     }

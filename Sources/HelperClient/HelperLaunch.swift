@@ -1,3 +1,5 @@
+internal import LinuxSystem
+
 /// How a helper is started.
 public enum HelperLaunch: Sendable, Equatable {
     /// A program is started with a socket on its fd 0, an empty environment, and nothing else inherited but standard

@@ -1,4 +1,5 @@
 internal import HelperProtocol
+internal import LinuxSystem
 
 extension Reply {
     /// Reads the reply to the request with this kind and id. Output that came in a memfd is put into `facts` as if it

@@ -1,4 +1,5 @@
 public import HelperProtocol
+internal import LinuxSystem
 
 /// The roots and runtimes of a helper's policy, and how absolute paths map to them.
 ///
@@ -15,7 +16,7 @@ public struct RootMap: Sendable {
 
     /// - Parameter varRunIsRun: Whether `/var/run` is the same as `/run`; nil to check this machine.
     public init(_ welcome: Welcome, varRunIsRun: Bool? = nil) {
-        let leads = varRunIsRun ?? ["/run", "../run"].contains(symbolicLinkTarget("/var/run"))
+        let leads = varRunIsRun ?? VarRun.isRun()
         self.varRunIsRun = leads
         roots = welcome.roots.map { Root(path: Self.canonical($0.path.array, leads), welcome: $0) }
         runtimes = welcome.runtimes
@@ -25,10 +26,7 @@ public struct RootMap: Sendable {
     public func canonical(_ path: [UInt8]) -> [UInt8] { Self.canonical(path, varRunIsRun) }
 
     private static func canonical(_ path: [UInt8], _ varRunIsRun: Bool) -> [UInt8] {
-        let prefix = Array("/var/run".utf8)
-        guard varRunIsRun, path.starts(with: prefix), path.count == prefix.count || path[prefix.count] == slash
-        else { return path }
-        return Array(path.dropFirst("/var".utf8.count))
+        varRunIsRun ? VarRun.canonical(path) : path
     }
 
     /// The place of an absolute path, in the first of `kinds` that has a root for it; the deepest root is preferred.
@@ -46,7 +44,7 @@ public struct RootMap: Sendable {
         var nearest: RootError?
         for kind in kinds {
             let candidates = roots.enumerated()
-                .filter { $0.element.welcome.kind == kind && Self.isBeneath($0.element.path, sought) }
+                .filter { $0.element.welcome.kind == kind && Self.isRoot($0.element.path, of: sought) }
                 .sorted { $0.element.path.count > $1.element.path.count }
             for (index, root) in candidates {
                 let place = try Self.place(sought, shown, beneath: root, index: index)
@@ -82,8 +80,9 @@ public struct RootMap: Sendable {
             .map { (String(decoding: $0.path, as: UTF8.self), Int($0.welcome.maximumDepth)) }
     }
 
-    private static func isBeneath(_ root: [UInt8], _ path: [UInt8]) -> Bool {
-        path.count > root.count && path.starts(with: root) && path[root.count] == slash
+    /// Whether a place lies beneath a root; the root itself is no place.
+    private static func isRoot(_ root: [UInt8], of path: [UInt8]) -> Bool {
+        path.count > root.count && isBeneath(root, path)
     }
 
     private static func place(

@@ -1,4 +1,5 @@
 public import HelperProtocol
+internal import LinuxSystem
 
 extension Rule {
     /// Says the rule in words, and what would be right.
@@ -46,7 +47,7 @@ extension Failure {
     public var meaning: String {
         let place = detail.isEmpty ? "" : " at \(printable(detail))"
         if errno == 0 { return call == .runtime ? "the runtime failed\(place)" : "\(call) failed\(place)" }
-        let reason = systemErrorText(Int32(truncatingIfNeeded: errno))
+        let reason = Errno(Int32(truncatingIfNeeded: errno))
         if call == .exec {
             return "the program that helper.conf names for the runtime cannot be executed: \(reason)\(place)"
         }

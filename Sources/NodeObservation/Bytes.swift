@@ -1,3 +1,5 @@
+internal import LinuxSystem
+
 // Names in the kernel's files are bytes, not text: a container may choose any bytes but NUL and `/`.
 
 let slash = UInt8(ascii: "/")
@@ -40,7 +42,5 @@ func trimmed(_ path: [UInt8]) -> ArraySlice<UInt8> {
 /// not (`/a/bc` does not lie beneath `/a/b`).
 func remainder(of path: [UInt8], beneath directory: ArraySlice<UInt8>) -> ArraySlice<UInt8>? {
     let path = trimmed(path)
-    guard path.starts(with: directory) else { return nil }
-    let rest = path.dropFirst(directory.count)
-    return rest.isEmpty || rest.first == slash ? rest : nil
+    return isBeneath(directory, path) ? path.dropFirst(directory.count) : nil
 }

@@ -1,4 +1,4 @@
-internal import Glibc
+internal import LinuxSystem
 
 /// Why something on this node could not be observed. Absence is an observation, not an error.
 public enum ObservationError: Error, Equatable, CustomStringConvertible {
@@ -11,12 +11,12 @@ public enum ObservationError: Error, Equatable, CustomStringConvertible {
 
     /// Whether this user was not permitted to look.
     public var isRefusal: Bool {
-        if case .failed(_, _, let code) = self { code == EACCES || code == EPERM } else { false }
+        if case .failed(_, _, let code) = self { [.access, .notPermitted].contains(Errno(code)) } else { false }
     }
 
     public var description: String {
         switch self {
-        case .failed(let call, let path, let code): "\(call) \(path): \(errorText(code))"
+        case .failed(let call, let path, let code): "\(call) \(path): \(Errno(code))"
         case .malformed(let file, let line, let expected): "\(file), line \(line): malformed; expected \(expected)"
         case .hiddenProcesses(let cgroup):
             "\(cgroup): has processes outside this PID namespace; observe it from the host's PID namespace"

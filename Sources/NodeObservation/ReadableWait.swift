@@ -1,4 +1,5 @@
 internal import EventLoop
+internal import LinuxSystem
 
 /// Returns when a descriptor is readable, the deadline has passed or the task is cancelled, whichever comes first.
 /// Returns at once if this process cannot have a thread for it; then nothing else works either.

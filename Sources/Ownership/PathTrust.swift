@@ -1,3 +1,5 @@
+internal import LinuxSystem
+
 /// A file or directory, and every user who can change where the path to it leads.
 ///
 /// Each component of the path, and of each symbolic link on the way, is examined. Nothing is opened.
@@ -49,7 +51,7 @@ public struct PathTrust: Sendable, Equatable {
         return PathTrust(directory, Array(walk.powers.prefix(walk.powersBeforeEnd)))
     }
 
-    private init(_ end: (path: String, status: Status)?, _ powers: [Power]) {
+    private init(_ end: (path: String, status: FileStatus)?, _ powers: [Power]) {
         self.end = end.map { path, status in
             End(user: status.user, group: status.group, isOpen: status.isOpen, path: path)
         }
@@ -73,7 +75,7 @@ public struct PathTrust: Sendable, Equatable {
 /// A walk along a path, through each symbolic link.
 private struct Walk {
     /// The directories from the root to the end, without symbolic links, and last what is at the end.
-    var walked: [(path: String, status: Status)] = []
+    var walked: [(path: String, status: FileStatus)] = []
     var powers: [PathTrust.Power] = []
     /// How many of the powers concern more than the last component.
     var powersBeforeEnd = 0
@@ -84,8 +86,8 @@ private struct Walk {
 
     init(_ path: String) {
         guard !path.isEmpty else { return }
-        let start = path.hasPrefix("/") ? "/" : SystemCalls.workingDirectory
-        guard let start, let top = Status.of("/"), !path.utf8.contains(0) else {
+        let start = path.hasPrefix("/") ? "/" : workingDirectory
+        guard let start, let top = FileStatus.of("/"), !path.utf8.contains(0) else {
             // What others can do to it is not known.
             powers = [PathTrust.Power(path: path, user: nil)]
             return
@@ -100,7 +102,7 @@ private struct Walk {
             }
             powersBeforeEnd = powers.count
             let next = walked.count == 1 ? "/\(name)" : "\(here.path)/\(name)"
-            let found = Status.of(next)
+            let found = FileStatus.of(next)
             if here.status.user != 0 { powers.append(PathTrust.Power(path: here.path, user: here.status.user)) }
             if here.status.isOpen {
                 // In a sticky directory, users other than its owner can replace only entries of their own. What is not
@@ -120,7 +122,7 @@ private struct Walk {
             }
             links += 1
             // The kernel's own limit (path_resolution(7)).
-            guard links <= 40, let target = SystemCalls.linkTarget(next) else { return }
+            guard links <= 40, let target = linkText(next) else { return }
             if target.hasPrefix("/") { walked = [("/", top)] }
             left += Self.components(target)
         }
@@ -133,17 +135,12 @@ private struct Walk {
     }
 }
 
-/// What lstat(2) reports about a file.
-struct Status {
-    let user: UInt32
-    let group: UInt32
-    let mode: UInt32
-
-    var isLink: Bool { mode & 0o170000 == 0o120000 }
-    var isDirectory: Bool { mode & 0o170000 == 0o040000 }
-    var isSticky: Bool { mode & 0o1000 != 0 }
+extension FileStatus {
+    fileprivate var isLink: Bool { kind == .symbolicLink }
+    fileprivate var isDirectory: Bool { kind == .directory }
+    fileprivate var isSticky: Bool { mode & 0o1000 != 0 }
     /// Whether anybody besides the owner may write; root's own group does not count. A symbolic link has no mode.
-    var isOpen: Bool { !isLink && (mode & 0o002 != 0 || mode & 0o020 != 0 && group != 0) }
+    fileprivate var isOpen: Bool { !isLink && (mode & 0o002 != 0 || mode & 0o020 != 0 && group != 0) }
 
-    static func of(_ path: String) -> Status? { SystemCalls.status(path) }
+    fileprivate static func of(_ path: String) -> FileStatus? { try? of(path, followsLink: false) }
 }

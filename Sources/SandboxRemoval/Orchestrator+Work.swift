@@ -1,5 +1,6 @@
 internal import EventLoop
 internal import FoundationEssentials
+internal import LinuxSystem
 internal import NodeObservation
 internal import SandboxRegistry
 
@@ -126,7 +127,7 @@ extension Orchestrator {
     private func take(
         _ id: String, _ wanted: Wanted, waited: Bool, _ deadline: ContinuousClock.Instant
     ) throws(RemovalError) -> Taken {
-        let hold = try withLockFile { () throws(LockError) in
+        let hold = try withLockFile { () throws(Errno) in
             try registry.lock(id, as: LockHolder(pid: own.pid, startTime: own.startTime, work: wanted.purpose.rawValue))
         }
         guard let hold else { return Taken(work: nil) }
@@ -139,8 +140,8 @@ extension Orchestrator {
                 isHurried: { queue.isHurried(id) || hold.isHurried }))
     }
 
-    private func withLockFile<Value>(_ body: () throws(LockError) -> Value) throws(RemovalError) -> Value {
-        do { return try body() } catch { throw .lock(path: registry.lockPath, errno: error.errno) }
+    private func withLockFile<Value>(_ body: () throws(Errno) -> Value) throws(RemovalError) -> Value {
+        do { return try body() } catch { throw .lock(path: registry.lockPath, errno: error.number) }
     }
 
     /// The result of the removal that this call waited for, if it answers this call.

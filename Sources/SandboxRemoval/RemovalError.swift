@@ -1,4 +1,5 @@
 public import HelperClient
+internal import LinuxSystem
 public import NodeObservation
 public import SandboxRegistry
 
@@ -28,7 +29,7 @@ public enum RemovalError: Error, Sendable, CustomStringConvertible {
         case .helper(let error): "\(error)"
         case .observation(let error): "\(error)"
         case .invalid(let field, let problem): "\(field): \(problem)"
-        case .lock(let path, let errno): "the lock file \(path) cannot be used: \(systemErrorText(errno))"
+        case .lock(let path, let errno): "the lock file \(path) cannot be used: \(Errno(errno))"
         case .busy(let sandbox, let time, let holder):
             """
             \(holder ?? "another podreap") has been busy with the sandbox \(sandbox) for more than \(time.formattedSeconds)

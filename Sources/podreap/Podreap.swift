@@ -1,6 +1,6 @@
 import ArgumentParser
-internal import EventLoop
 internal import HelperProtocol
+internal import LinuxSystem
 internal import Ownership
 internal import SandboxRegistry
 internal import SandboxRemoval

@@ -1,8 +1,8 @@
 internal import CRIService
 internal import CoreMetrics
-internal import EventLoop
 internal import HelperClient
 internal import HelperProtocol
+internal import LinuxSystem
 internal import Logging
 internal import Ownership
 internal import SandboxRegistry
@@ -24,13 +24,13 @@ struct Daemon {
         self.settings = settings
         var users: Set<UInt32> = []
         for name in settings.daemon.users {
-            guard let user = SystemCalls.user(named: name) else {
+            guard let user = userNumber(name) else {
                 throw StartError("daemon.users: there is no user \(name)")
             }
             users.insert(user)
         }
         group = try settings.daemon.group.map { name in
-            guard let group = SystemCalls.group(named: name) else {
+            guard let group = groupNumber(name) else {
                 throw StartError("daemon.group: there is no group \(name)")
             }
             return group
@@ -45,7 +45,7 @@ struct Daemon {
     /// socket only in a directory that nobody else can change; elsewhere it becomes the registry's owner first. Must be
     /// called while the process has one thread.
     func settle() throws -> ListeningSocket {
-        SystemCalls.raiseDescriptorLimit()
+        raiseDescriptorLimit()
         let inherited = try ServiceManager.inheritedSocket()
         guard ProcessUser.isRoot else { return try listen(inherited, group) }
         let owner = try Registry.ownerToBecome(settings.registry)
@@ -76,7 +76,7 @@ struct Daemon {
         let server = RemovalServer(
             on: socket, orchestrator, peers: peers, limits: limits, logger: logger)
         let metricsServer = try await serveMetrics(registry, helpers, server)
-        if SystemCalls.environment("PODREAP_FORBID_BLOCKING") != nil { forbidBlockingTasks() }
+        if environmentVariable("PODREAP_FORBID_BLOCKING") != nil { forbidBlockingTasks() }
         let service = Serving(server: server, logger: logger, settings: settings)
         var configuration = ServiceGroupConfiguration(
             services: [service], gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet)

@@ -15,7 +15,7 @@ struct JournalLog: LogHandler {
         let all = metadata.merging(event.metadata ?? [:]) { $1 }
         let fields = all.sorted { $0.key < $1.key }.filter { "\($0.value)" != "" }
             .map { " \($0.key)=\(Self.quoted("\($0.value)"))" }.joined()
-        SystemCalls.complain("<\(Self.priority(event.level))>\(Self.escaped("\(event.message)"))\(fields)\n")
+        StandardError.write("<\(Self.priority(event.level))>\(Self.escaped("\(event.message)"))\(fields)\n")
     }
 
     private static func priority(_ level: Logger.Level) -> Int {

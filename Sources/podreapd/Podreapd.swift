@@ -1,7 +1,7 @@
 import ArgumentParser
 internal import CRIService
-internal import EventLoop
 internal import HelperProtocol
+internal import LinuxSystem
 internal import Ownership
 internal import Settings
 
@@ -37,9 +37,9 @@ struct Podreapd: ParsableCommand {
             throw StartError("root does not read the settings \(path): \(weakness)")
         }
         var read = try Settings(path: path, mustExist: settings != nil)
-        if let path = SystemCalls.environment("PODREAP_REGISTRY") { read.registry = path }
-        if let path = SystemCalls.environment("PODREAP_HELPER") { (read.helper, read.helperSocket) = (path, nil) }
-        if let path = SystemCalls.environment("PODREAP_HELPER_SOCKET") { read.helperSocket = path }
+        if let path = environmentVariable("PODREAP_REGISTRY") { read.registry = path }
+        if let path = environmentVariable("PODREAP_HELPER") { (read.helper, read.helperSocket) = (path, nil) }
+        if let path = environmentVariable("PODREAP_HELPER_SOCKET") { read.helperSocket = path }
         if let socket { read.daemon.socket = socket }
         return try Daemon(read)
     }
@@ -60,16 +60,16 @@ enum Start {
             var command = try Podreapd.parseAsRoot()
             if let command = command as? Podreapd {
                 let daemon = try command.daemon()
-                guard !command.check else { SystemCalls.leave(0) }
+                guard !command.check else { leave(0) }
                 let socket = try daemon.settle()
                 try await daemon.run(on: socket)
             } else {
                 try command.run()
             }
         } catch {
-            SystemCalls.leave(report(error))
+            leave(report(error))
         }
-        SystemCalls.leave(0)
+        leave(0)
     }
 
     /// Reports an error, and returns the exit status.
@@ -92,7 +92,7 @@ enum Start {
     }
 
     private static func say(_ message: String, _ status: Int32) -> Int32 {
-        SystemCalls.complain("podreapd: \(message)\n")
+        StandardError.write("podreapd: \(message)\n")
         return status
     }
 }

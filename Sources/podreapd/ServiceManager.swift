@@ -1,12 +1,14 @@
+internal import LinuxSystem
+
 /// Exchanges information with systemd (sd_notify(3), sd_listen_fds(3)). Does nothing if there is no systemd.
 enum ServiceManager {
     /// The descriptor of the socket that systemd bound for this process; nil if there is none.
     static func inheritedSocket() throws(StartError) -> Int32? {
-        guard let pid = SystemCalls.environment("LISTEN_PID"), Int32(pid) == SystemCalls.processID,
-            let number = SystemCalls.environment("LISTEN_FDS").flatMap({ Int32($0) }), number > 0
+        guard let pid = environmentVariable("LISTEN_PID"), Int32(pid) == ownPID,
+            let number = environmentVariable("LISTEN_FDS").flatMap({ Int32($0) }), number > 0
         else { return nil }
         // The variables are meant for this process alone: children must not inherit them.
-        for name in ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"] { SystemCalls.unset(name) }
+        for name in ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"] { unsetEnvironmentVariable(name) }
         guard number == 1 else {
             throw StartError("the service manager hands over \(number) sockets; expected one")
         }
@@ -14,7 +16,7 @@ enum ServiceManager {
     }
 
     static func tell(_ state: String) {
-        guard let name = SystemCalls.environment("NOTIFY_SOCKET") else { return }
-        SystemCalls.send(state, to: name)
+        guard let name = environmentVariable("NOTIFY_SOCKET") else { return }
+        try? sendDatagram(state, to: name)
     }
 }

@@ -1,3 +1,4 @@
+internal import LinuxSystem
 internal import NIOCore
 
 /// Decides which peers may call. The socket's mode and group decide who can connect; this checks again, by the
@@ -22,7 +23,7 @@ public struct PeerPolicy: Sendable {
     }
 
     func allows(_ peer: Peer, groups: [UInt32]) -> Bool {
-        if peer.user == 0 || peer.user == SystemCalls.user || users.contains(peer.user) { return true }
+        if peer.user == 0 || peer.user == effectiveUser || users.contains(peer.user) { return true }
         guard let group else { return false }
         return peer.primaryGroup == group || groups.contains(group)
     }

@@ -1,5 +1,5 @@
-internal import CLinux
 internal import Glibc
+internal import LinuxSystem
 
 /// Cgroups of version 1 or 2, by their absolute directories. A cgroup that does not exist has no members.
 public enum Cgroup {

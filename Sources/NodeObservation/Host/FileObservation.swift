@@ -1,4 +1,4 @@
-internal import CLinux
+internal import LinuxSystem
 
 /// Tells a file, a directory or a namespace pin from a later one of the same name (statx(2)).
 public struct FileObservation: Sendable, Equatable {
@@ -22,7 +22,7 @@ public struct FileObservation: Sendable, Equatable {
     public static func of(_ path: String) throws(ObservationError) -> FileObservation? {
         let bytes = Array(path.utf8)
         guard var found = try status(of: bytes, mountOnly: true) else { return nil }
-        let isMountRoot = found.mountRootKnown != 0 ? found.isMountRoot != 0 : nil
+        let isMountRoot = found.isMountRoot
         if isMountRoot == false {
             guard let complete = try status(of: bytes, mountOnly: false) else { return nil }
             found = complete

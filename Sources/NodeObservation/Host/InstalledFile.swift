@@ -1,4 +1,4 @@
-internal import CLinux
+internal import LinuxSystem
 
 /// The properties of a program's file that decide with which privileges the program runs.
 public struct InstalledFile: Sendable, Equatable {
@@ -32,9 +32,9 @@ public struct InstalledFile: Sendable, Equatable {
     public static func of(_ path: String) throws(ObservationError) -> InstalledFile? {
         guard let status = try status(of: Array(path.utf8), mountOnly: false) else { return nil }
         return InstalledFile(
-            path: path, mode: UInt32(status.mode & 0o7777), owner: status.uid, group: status.gid,
-            isRegular: status.mode & 0o170000 == 0o100000, isNoSetUserID: NodeObservation.isNoSetUserID(path) ?? false,
-            capabilities: try FileCapabilities.of(path), refusal: refusalToExecute(path))
+            path: path, mode: UInt32(status.mode & 0o7777), owner: status.user, group: status.group,
+            isRegular: status.mode & 0o170000 == 0o100000, isNoSetUserID: (try? isMountedNoSetUserID(path)) ?? false,
+            capabilities: try FileCapabilities.of(path), refusal: LinuxSystem.refusal(toExecute: path)?.number)
     }
 }
 
@@ -53,7 +53,11 @@ public struct FileCapabilities: Sendable, Equatable {
 
     /// nil if the file has none.
     public static func of(_ path: String) throws(ObservationError) -> FileCapabilities? {
-        guard let bytes = try attribute("security.capability", of: path) else { return nil }
+        let bytes: [UInt8]
+        do throws(Errno) { bytes = try attribute("security.capability", of: path) } catch {
+            if error.isAbsence || error == .noData || error == .notSupported { return nil }
+            throw .failed(call: "getxattr", path: path, code: error.number)
+        }
         guard let found = FileCapabilities(bytes) else {
             throw .malformed(file: "\(path), security.capability", line: 1, expected: "struct vfs_cap_data")
         }

@@ -1,4 +1,5 @@
 internal import FoundationEssentials
+internal import LinuxSystem
 
 /// Files that runtimes leave on a node, by their absolute paths. Nothing is written, and a symbolic link in the last
 /// component is not followed.
@@ -52,11 +53,9 @@ public struct NodeFiles: Sendable {
 
     /// The path as the kernel lists it: `/run` for `/var/run` if that is a symbolic link, as it is on every node today.
     public func canonical(_ path: String) -> String {
-        let old = "/var/run/"
-        guard path.hasPrefix(old), let link = try? observation(of: "/var/run"), link.kind == .symbolicLink else {
-            return path
-        }
-        return "/run/" + path.dropFirst(old.count)
+        let old = Array(path.utf8)
+        let new = VarRun.canonical(old)
+        return new != old && VarRun.isRun(at: prefix + "/var/run") ? new.text : path
     }
 
     private func bytes(_ path: String) -> [UInt8] { Array((prefix + path).utf8) }

@@ -1,4 +1,4 @@
-internal import Glibc
+internal import LinuxSystem
 internal import Synchronization
 
 /// Whether a filesystem answers. A child process asks it, so that the caller cannot hang.
@@ -21,14 +21,15 @@ public enum FilesystemProbe: Sendable, Equatable {
             return children.first { $0.path == path }?.pid
         }
         if let earlier { return .silent(child: earlier) }
-        let (code, child) = askFilesystem(path, milliseconds: milliseconds)
-        switch code {
-        case 0: return .answers
-        case ETIMEDOUT:
+        mayBlock()
+        let (error, child) = askFilesystem(path, milliseconds: milliseconds)
+        switch error {
+        case nil: return .answers
+        case .timedOut:
             if let child { hanging.withLock { $0.append((path, child)) } }
             return .silent(child: child)
-        case EACCES, EPERM: return .forbidden
-        default: return .failed(errno: code)
+        case .access, .notPermitted: return .forbidden
+        case let error?: return .failed(errno: error.number)
         }
     }
 

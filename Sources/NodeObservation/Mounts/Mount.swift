@@ -1,3 +1,5 @@
+internal import LinuxSystem
+
 /// One line of mountinfo (proc_pid_mountinfo(5)). Names are exact bytes, because a container may have chosen any.
 ///
 /// A mount keeps the file's text, which is large on a node with many pods, and decodes each field only when it is asked
@@ -42,9 +44,7 @@ public struct Mount: Sendable {
     func isBeneath(_ directory: ArraySlice<UInt8>) -> Bool {
         let field = file[pointField]
         if field.contains(Self.backslash) { return remainder(of: mountPoint, beneath: directory) != nil }
-        guard field.count >= directory.count, field.starts(with: directory) else { return false }
-        let rest = field.dropFirst(directory.count)
-        return rest.isEmpty || rest.first == slash
+        return LinuxSystem.isBeneath(directory, field)
     }
 
     /// nil if the line does not have the documented form.

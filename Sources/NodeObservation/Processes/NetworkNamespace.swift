@@ -1,3 +1,5 @@
+internal import LinuxSystem
+
 /// The processes that live in a network namespace, including those of other users.
 public struct NetworkNamespace: Sendable {
     /// A process that lived in the namespace.

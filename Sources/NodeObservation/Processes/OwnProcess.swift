@@ -1,5 +1,5 @@
-internal import CLinux
 internal import Glibc
+internal import LinuxSystem
 
 /// The properties of this process that decide what a helper that it starts can do, and what it sees of the node.
 public struct OwnProcess: Sendable, Equatable {
@@ -82,7 +82,9 @@ public struct ResourceLimit: Sendable, Equatable {
         ]
         var limits: [ResourceLimit] = []
         for (name, resource, least) in needs {
-            let limit = try resourceLimit(Int32(resource.rawValue))
+            let limit = try ObservationError.during("getrlimit", name) { () throws(Errno) in
+                try resourceLimit(resource.rawValue)
+            }
             limits.append(ResourceLimit(name: name, hard: limit.hard, least: least))
         }
         return limits
@@ -125,9 +127,9 @@ public struct KernelFeatures: Sendable, Equatable {
         let release = try contents(of: Array("/proc/sys/kernel/osrelease".utf8)) ?? []
         return KernelFeatures(
             release: release.prefix { $0 != newline }.text, openat2: hasOpenat2(),
-            mountRoots: root?.mountRootKnown ?? 0 != 0, mountAttributes: hasMountAttributes(),
-            uniqueMountIDs: root?.mountIDUnique ?? 0 != 0,
+            mountRoots: root?.isMountRoot != nil, mountAttributes: hasMountAttributes(),
+            uniqueMountIDs: root?.hasUniqueMountID ?? false,
             cgroupVersions: (types.contains("cgroup") ? [1] : []) + (types.contains("cgroup2") ? [2] : []),
-            systemLogRefusal: refusalToConnect("/dev/log"))
+            systemLogRefusal: refusal(toConnect: "/dev/log")?.number)
     }
 }

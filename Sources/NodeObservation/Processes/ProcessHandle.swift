@@ -1,3 +1,5 @@
+internal import LinuxSystem
+
 /// A process that cannot be mistaken for another: its pidfd (pidfd_open(2)) is opened first, and its identity compared
 /// afterwards.
 public struct ProcessHandle: ~Copyable, Sendable {
@@ -16,16 +18,31 @@ public struct ProcessHandle: ~Copyable, Sendable {
     private init?(_ pid: Int32, where isWanted: (_ startTime: UInt64?, _ inode: UInt64?) -> Bool)
         throws(ObservationError)
     {
-        guard pid > 0, let descriptor = try openProcess(pid) else { return nil }
+        guard pid > 0, let descriptor = try Self.open(pid) else { return nil }
         let startTime = try ProcessStatus.startTime(of: pid)
-        let inode = try pidfdInode(descriptor)
+        let inode = try Self.inode(of: descriptor)
         // Without a start time, the process has ended and was reaped meanwhile, unless /proc hides it: then its pidfd
         // is not readable.
-        guard startTime != nil || !isReadable(descriptor), isWanted(startTime, inode) else { return nil }
+        guard startTime != nil || !descriptor.isReadable, isWanted(startTime, inode) else { return nil }
         self.startTime = startTime
         self.inode = inode
         self.pid = pid
         self.descriptor = descriptor
+    }
+
+    private static func open(_ pid: Int32) throws(ObservationError) -> Descriptor? {
+        try ObservationError.during("pidfd_open", "\(pid)") { () throws(Errno) in try openProcess(pid) }
+    }
+
+    /// A pidfd's inode on pidfs (Linux 6.9), which gives each process its own; nil if all pidfds share one.
+    private static func inode(of process: borrowing Descriptor) throws(ObservationError) -> UInt64? {
+        do throws(Errno) {
+            // PID_FS_MAGIC of linux/magic.h.
+            guard try filesystemType(of: process) == 0x5049_4446 else { return nil }
+            return try MountedFileStatus.of(process).inode
+        } catch {
+            throw .failed(call: "statx", path: "pidfd", code: error.number)
+        }
     }
 
     /// nil if the process that had this pid and start time is gone, even if another process has the pid now; also if
@@ -42,7 +59,7 @@ public struct ProcessHandle: ~Copyable, Sendable {
 
     /// Whether the process has ended with all its threads. This is true of a zombie, which only its parent has not
     /// reaped yet.
-    public var isGone: Bool { isReadable(descriptor) }
+    public var isGone: Bool { descriptor.isReadable }
 
     /// Waits until the process has ended, and returns true; false if the deadline passed or the task was cancelled
     /// first.

@@ -1,3 +1,5 @@
+internal import LinuxSystem
+
 /// A lock of an open file as the kernel lists it (proc_locks(5)).
 struct KernelLock: Equatable {
     /// Device and inode as the kernel prints them: `fe:00:16225130`. They are not always those of stat(2).
@@ -8,7 +10,12 @@ struct KernelLock: Equatable {
     var inode: UInt64? { file.split(separator: ":").last.flatMap { UInt64($0) } }
 
     /// All such locks of the machine; nil if they cannot be read.
-    static func all() -> [KernelLock]? { SystemCalls.kernelText("/proc/locks").map(parse) }
+    static func all() -> [KernelLock]? { KernelLock.text().map(parse) }
+
+    /// The whole of /proc/locks; nil if it cannot be read.
+    static func text() -> [UInt8]? {
+        try? Descriptor.open(Array("/proc/locks".utf8)).contents(inPieces: 16 << 10)
+    }
 
     /// An example: `1: OFDLCK ADVISORY  READ -1 fe:00:16225130 1099511627776 1099511627776`. A lock that waits has `->`
     /// before its kind.

@@ -1,3 +1,4 @@
+internal import LinuxSystem
 internal import Synchronization
 
 /// The file with which processes keep each other from working on one sandbox at the same time. It lies beside the
@@ -11,25 +12,25 @@ package final class LockFile: Sendable {
     static let suffix = "-lock"
 
     package let path: String
-    private let directory: Descriptor
+    private let directory: LockDirectory
     private let registryName: String
     private let name: String
     /// A descriptor that stays open for checking locks, so that a check need not open and close the file.
     private let probe = Mutex<Descriptor?>(nil)
 
     /// - Parameter registry: The registry's path, without symbolic links.
-    init(beside registry: String) throws(LockError) {
+    init(beside registry: String) throws(Errno) {
         let slash = registry.lastIndex(of: "/")
         let parent = slash.map { $0 == registry.startIndex ? "/" : String(registry[..<$0]) } ?? "."
         registryName = String(slash.map { registry[registry.index(after: $0)...] } ?? registry[...])
         name = registryName + Self.suffix
         path = registry + Self.suffix
-        directory = try Descriptor.directory(parent)
+        directory = try LockDirectory(parent)
     }
 
     /// Creates the file if it does not exist; returns true if it was created.
     @discardableResult
-    func make() throws(LockError) -> Bool {
+    func make() throws(Errno) -> Bool {
         if directory.identity(of: name) != nil { return false }
         // Releases up to 0.1 kept their locks in this directory.
         directory.removeDirectory(registryName + ".locks")
@@ -41,7 +42,7 @@ package final class LockFile: Sendable {
     }
 
     /// Calls `body` with a byte of the file locked that nothing else uses, so that the kernel lists the file.
-    func shown(_ body: (LockedFile) throws(LockError) -> Void) throws(LockError) {
+    func shown(_ body: (LockedFile) throws(Errno) -> Void) throws(Errno) {
         let file = try open()
         let byte = LockSlots.byte(LockSlots.count)
         guard try file.share(byte), let identity = file.identity else { return }
@@ -53,8 +54,8 @@ package final class LockFile: Sendable {
     /// - Parameter isOfRegistry: Whether a file is the one to lock: it is the file at the lock file's path, and no
     ///   other lock file of this registry is still in use.
     func attempt(
-        _ range: LockRange, _ holder: LockHolder, isOfRegistry: (LockedFile) throws(LockError) -> Bool
-    ) throws(LockError) -> SandboxHold? {
+        _ range: LockRange, _ holder: LockHolder, isOfRegistry: (LockedFile) throws(Errno) -> Bool
+    ) throws(Errno) -> SandboxHold? {
         if try isHeld(range) { return nil }
         for _ in 0..<8 {
             let file = try open()
@@ -65,17 +66,17 @@ package final class LockFile: Sendable {
             return SandboxHold(file: file, range: range, slot: slot)
         }
         // The file is being replaced again and again.
-        throw LockError(Self.stale)
+        throw Errno.stale
     }
 
     /// Whether somebody works on a sandbox, as far as this file shows.
-    func isHeld(_ range: LockRange) throws(LockError) -> Bool {
-        try looking { (file) throws(LockError) in try file.isLockedByOther(range.work) }
+    func isHeld(_ range: LockRange) throws(Errno) -> Bool {
+        try looking { (file) throws(Errno) in try file.isLockedByOther(range.work) }
     }
 
     /// The holder of a sandbox's lock; nil if nobody works on the sandbox, or if the holder could not write its line.
-    func holder(_ range: LockRange) throws(LockError) -> LockHolder? {
-        try looking { (file) throws(LockError) in
+    func holder(_ range: LockRange) throws(Errno) -> LockHolder? {
+        try looking { (file) throws(Errno) in
             guard try file.isLockedByOther(range.work) else { return nil }
             for (slot, line) in Self.lines(file, range) {
                 guard let found = LockSlots.read(line), found.hash == range.hash else { continue }
@@ -86,8 +87,8 @@ package final class LockFile: Sendable {
     }
 
     /// The work that was cut short by the end of its process, by the hash of the sandbox's id.
-    func abandoned() throws(LockError) -> [UInt64: String] {
-        try looking { (file) throws(LockError) in
+    func abandoned() throws(Errno) -> [UInt64: String] {
+        try looking { (file) throws(Errno) in
             let text = file.read(LockSlots.count * LockSlots.size, at: 0)
             var found: [UInt64: String] = [:]
             for slot in 0..<(text.count / LockSlots.size) {
@@ -100,32 +101,30 @@ package final class LockFile: Sendable {
     }
 
     /// Asks the holder of a sandbox's lock to give no grace, until the returned hold is released.
-    func wish(_ range: LockRange) throws(LockError) -> SandboxHold? {
+    func wish(_ range: LockRange) throws(Errno) -> SandboxHold? {
         let file = try open()
         return try file.share(range.hurry) ? SandboxHold(file: file, range: range, slot: nil) : nil
     }
 
     /// The turn to do what precedes the removal of a sandbox's namespaces; nil if a program that was given another turn
     /// is still running.
-    func turn(_ range: LockRange) throws(LockError) -> SandboxHold? {
+    func turn(_ range: LockRange) throws(Errno) -> SandboxHold? {
         let file = try open()
         return try Self.take(file, range.hook) ? SandboxHold(file: file, range: range, slot: nil) : nil
     }
 
     // MARK: The file
 
-    private static let stale = SystemCalls.stale
-
-    private func open() throws(LockError) -> Descriptor {
+    private func open() throws(Errno) -> Descriptor {
         if let file = try directory.file(name) { return file }
         try make()
-        guard let file = try directory.file(name) else { throw LockError(Self.stale) }
+        guard let file = try directory.file(name) else { throw Errno.stale }
         return file
     }
 
-    private func looking<Value>(_ body: (borrowing Descriptor) throws(LockError) -> Value) throws(LockError) -> Value {
-        let result = probe.withLock { probe -> Result<Value, LockError> in
-            do throws(LockError) {
+    private func looking<Value>(_ body: (borrowing Descriptor) throws(Errno) -> Value) throws(Errno) -> Value {
+        let result = probe.withLock { probe -> Result<Value, Errno> in
+            do throws(Errno) {
                 // Opens the file again if it was replaced.
                 if let known = probe?.identity, known == directory.identity(of: name) {
                 } else {
@@ -140,7 +139,7 @@ package final class LockFile: Sendable {
     }
 
     /// Locks a byte so that no other holder has it, by the rule above.
-    private static func take(_ file: borrowing Descriptor, _ byte: Int64) throws(LockError) -> Bool {
+    private static func take(_ file: borrowing Descriptor, _ byte: Int64) throws(Errno) -> Bool {
         for _ in 0..<3 {
             guard try file.share(byte) else { return false }
             if try !file.isLockedByOther(byte) { return true }
@@ -192,7 +191,7 @@ package final class LockFile: Sendable {
 
 /// A file in which a byte is locked, before it is known whether it is the registry's lock file.
 struct LockedFile: Sendable {
-    let identity: Descriptor.Identity
+    let identity: FileStatus.Identity
     let byte: Int64
 }
 
@@ -201,8 +200,10 @@ package final class SandboxHold: Sendable {
     private let file: Mutex<Descriptor?>
     private let range: LockRange
     private let slot: Int?
+    private let number: Int32
 
     fileprivate init(file: consuming Descriptor, range: LockRange, slot: Int?) {
+        number = file.number
         self.file = Mutex(consume file)
         self.range = range
         self.slot = slot
@@ -224,10 +225,7 @@ package final class SandboxHold: Sendable {
 
     /// The descriptor for a program to inherit; nil if the lock was released.
     package var descriptor: Int32? {
-        file.withLock { file in
-            guard file != nil else { return nil }
-            return file!.raw()
-        }
+        file.withLock { $0 == nil ? nil : number }
     }
 
     /// Whether a process that waits has asked for no grace to be given.

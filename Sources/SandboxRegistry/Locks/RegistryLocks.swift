@@ -1,28 +1,29 @@
 internal import GRDB
+package import LinuxSystem
 internal import Synchronization
 
 extension Registry {
     /// Locks a sandbox until the hold is released; nil if somebody else works on it.
     ///
     /// This may wait for the disk, but never for the holder.
-    package func lock(_ sandbox: String, as holder: LockHolder) throws(LockError) -> SandboxHold? {
-        try lockFile.attempt(LockRange(sandbox), holder) { (file) throws(LockError) in try isToBeUsed(file) }
+    package func lock(_ sandbox: String, as holder: LockHolder) throws(Errno) -> SandboxHold? {
+        try lockFile.attempt(LockRange(sandbox), holder) { (file) throws(Errno) in try isToBeUsed(file) }
     }
 
     /// Whether somebody works on a sandbox. The answer may be outdated when it arrives.
-    package func isLocked(_ sandbox: String) throws(LockError) -> Bool { try lockFile.isHeld(LockRange(sandbox)) }
+    package func isLocked(_ sandbox: String) throws(Errno) -> Bool { try lockFile.isHeld(LockRange(sandbox)) }
 
     /// The holder of a sandbox's lock; nil if nobody works on the sandbox, or if the holder could not write its line.
-    package func lockHolder(of sandbox: String) throws(LockError) -> LockHolder? {
+    package func lockHolder(of sandbox: String) throws(Errno) -> LockHolder? {
         try lockFile.holder(LockRange(sandbox))
     }
 
     /// Asks the holder of a sandbox's lock to give no more grace, until the returned hold is released.
-    package func hurry(_ sandbox: String) throws(LockError) -> SandboxHold? { try lockFile.wish(LockRange(sandbox)) }
+    package func hurry(_ sandbox: String) throws(Errno) -> SandboxHold? { try lockFile.wish(LockRange(sandbox)) }
 
     /// The turn to do what precedes the removal of a sandbox's namespaces; nil if a program that any process started in
     /// another turn is still running, even if that process is dead.
-    package func programTurn(_ sandbox: String) throws(LockError) -> SandboxHold? {
+    package func programTurn(_ sandbox: String) throws(Errno) -> SandboxHold? {
         try lockFile.turn(LockRange(sandbox))
     }
 
@@ -43,12 +44,12 @@ extension Registry {
     /// needed.
     func makeLockFile() {
         guard (try? lockFile.make()) == true else { return }
-        try? lockFile.shown { (file) throws(LockError) in _ = try isToBeUsed(file) }
+        try? lockFile.shown { (file) throws(Errno) in _ = try isToBeUsed(file) }
     }
 
     /// The lock file may have been deleted and created again while a sandbox was being worked on. The registry records
     /// every lock file that may still be in use; the kernel's list of locks shows which of them are.
-    private func isToBeUsed(_ file: LockedFile) throws(LockError) -> Bool {
+    private func isToBeUsed(_ file: LockedFile) throws(Errno) -> Bool {
         if onlyLockFile.withLock({ $0 }) == file.identity { return true }
         let known = (try? knownLockFiles()) ?? []
         if known.count == 1, known[0].identity == file.identity {
@@ -57,7 +58,7 @@ extension Registry {
         }
         guard let locks = KernelLock.all() else {
             if known.isEmpty { return true }
-            throw LockError(SystemCalls.noEntry)
+            throw Errno.noEntry
         }
         let own = locks.filter { $0.start == file.byte }.first { $0.inode == file.identity.inode }
         let others = known.map(\.file).filter { $0 != own?.file }
@@ -70,20 +71,20 @@ extension Registry {
         return true
     }
 
-    private func knownLockFiles() throws(RegistryError) -> [(file: String, identity: Descriptor.Identity)] {
+    private func knownLockFiles() throws(RegistryError) -> [(file: String, identity: FileStatus.Identity)] {
         try read { database in
             try database.rows(sql: "SELECT file, device, inode FROM lock_file").map { row in
                 let (device, inode): (Int64, Int64) = (row["device"], row["inode"])
                 return (
                     row["file"],
-                    Descriptor.Identity(device: UInt64(bitPattern: device), inode: UInt64(bitPattern: inode))
+                    FileStatus.Identity(device: UInt64(bitPattern: device), inode: UInt64(bitPattern: inode))
                 )
             }
         }
     }
 
     private func keepLockFiles(
-        _ inUse: [String], own: String, _ identity: Descriptor.Identity
+        _ inUse: [String], own: String, _ identity: FileStatus.Identity
     ) throws(RegistryError) {
         try write { database in
             let kept = inUse + [own]

@@ -112,7 +112,7 @@ struct RecordCheck {
         let rule = "; expected an SELinux context user:role:type:level, or an empty string"
         if context.isEmpty { return nil }
         if context.utf8.count > RecordRules.contextBytes { return "is longer than a context can be\(rule)" }
-        if RecordRules.hasControl(context) || SystemCalls.level(ofContext: context) == nil {
+        if RecordRules.hasControl(context) || SELinux.level(ofContext: context) == nil {
             return "\(RecordRules.quoted(context)) is no context\(rule)"
         }
         return nil
@@ -122,7 +122,7 @@ struct RecordCheck {
 extension Sandbox {
     /// The SELinux levels of the sandbox's processes and files: one, if both labels have the same level.
     var levels: [String] {
-        let levels = [processLabel, mountLabel].compactMap { $0.isEmpty ? nil : SystemCalls.level(ofContext: $0) }
+        let levels = [processLabel, mountLabel].compactMap { $0.isEmpty ? nil : SELinux.level(ofContext: $0) }
         return Set(levels).filter { !$0.isEmpty }.sorted()
     }
 }

@@ -1,7 +1,7 @@
 internal import Dispatch
-internal import EventLoop
 internal import Foundation
 internal import GRDB
+internal import LinuxSystem
 internal import Synchronization
 
 /// The SQLite connections of one registry: one at a time writes, and several read without waiting for a writer.
@@ -87,7 +87,7 @@ final class Connections: Sendable {
         while let row = try? Row.fetchOne(database, sql: "PRAGMA wal_checkpoint(PASSIVE)") {
             let (log, copied): (Int, Int) = (row[1], row[2])
             if log <= copied || deadline <= .now { return }
-            SystemCalls.pause(milliseconds: 5)
+            pause(milliseconds: 5)
         }
     }
 
@@ -127,8 +127,9 @@ final class Connections: Sendable {
     private static func refusal(_ path: String) -> RegistryError {
         let directory = (path as NSString).deletingLastPathComponent
         let refusal =
-            SystemCalls.refusal(toWrite: directory, search: true) ?? SystemCalls.refusal(toWrite: path, search: false)
-        return refusal.map { .notWritable(path: path, errno: $0) } ?? .full(path: path)
+            LinuxSystem.refusal(toWrite: directory, search: true)
+            ?? LinuxSystem.refusal(toWrite: path, search: false)
+        return refusal.map { .notWritable(path: path, errno: $0.number) } ?? .full(path: path)
     }
 
     // MARK: Opening
@@ -156,7 +157,7 @@ final class Connections: Sendable {
             return Connection(database, isReadOnly ? .reduced : .full)
         } catch let error as DatabaseError where lacksRoom(error) {
             // The log is missing or empty, so the file itself is complete, and needs no lock because nobody can write.
-            if SystemCalls.isMissingOrEmpty(path + "-wal") {
+            if Registry.isMissingOrEmpty(path + "-wal") {
                 let name = path.addingPercentEncoding(withAllowedCharacters: .urlPathAllowed) ?? path
                 do {
                     return Connection(try make(path, as: "file:\(name)?immutable=1"), .reduced)

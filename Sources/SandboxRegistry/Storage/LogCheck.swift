@@ -1,3 +1,5 @@
+internal import LinuxSystem
+
 /// Finds damage that SQLite does not report. SQLite reads its log up to the first frame with a wrong checksum, and
 /// treats what follows as never written. That is correct if a process or the power was lost while the log was being
 /// written; but if whole transactions of the same log follow, the log was damaged after it had been written.
@@ -84,19 +86,30 @@ extension Registry {
     /// What `register` has acknowledged is in the registry's file itself, so it is not lost with the log.
     static func keepDamagedLog(of registry: String) {
         let path = registry + "-wal"
-        guard !SystemCalls.isMissingOrEmpty(path), !KernelLock.isOpenedBySQLite(registry + "-shm"),
-            let log = SystemCalls.kernelText(path), LogCheck.unreadable(in: log) > 0
+        guard !isMissingOrEmpty(path), !KernelLock.isOpenedBySQLite(registry + "-shm"),
+            let log = content(path), LogCheck.unreadable(in: log) > 0
         else { return }
         // Another process may have begun to write the log, so it is read again.
-        SystemCalls.pause(milliseconds: 20)
-        guard SystemCalls.kernelText(path) == log else { return }
+        pause(milliseconds: 20)
+        guard content(path) == log else { return }
         let slash = registry.lastIndex(of: "/")
         let parent = slash.map { $0 == registry.startIndex ? "/" : String(registry[..<$0]) } ?? "."
         let name = slash.map { String(registry[registry.index(after: $0)...]) } ?? registry
-        guard let directory = try? Descriptor.directory(parent),
+        guard let directory = try? LockDirectory(parent),
             let kept = try? directory.newFile(name + damagedSuffix, ownedLike: name)
         else { return }
         kept.write(log, at: 0)
+    }
+
+    private static func content(_ path: String) -> [UInt8]? {
+        try? Descriptor.open(Array(path.utf8)).contents(inPieces: 16 << 10)
+    }
+
+    /// Whether a file is missing or has no bytes.
+    static func isMissingOrEmpty(_ path: String) -> Bool {
+        do throws(Errno) { return try FileStatus.of(path, followsLink: false).size == 0 } catch {
+            return error == .noEntry
+        }
     }
 
     private static let damagedSuffix = "-wal-damaged"
@@ -104,7 +117,7 @@ extension Registry {
     /// Warnings for every user of the registry, one sentence each.
     public var warnings: [String] {
         let kept = resolvedPath + Self.damagedSuffix
-        guard !SystemCalls.isMissing(kept) else { return [] }
+        guard (try? FileStatus.of(kept, followsLink: false)) != nil else { return [] }
         return [
             """
             the registry's log was found damaged, and is kept in \(kept): what was noted last may be lost, so compare podreap ps with \
@@ -118,7 +131,7 @@ extension KernelLock {
     /// Whether some process has the SQLite database open to which this shared-memory file belongs: each such process
     /// locks byte 128.
     static func isOpenedBySQLite(_ sharedMemory: String) -> Bool {
-        guard let inode = SystemCalls.inode(of: sharedMemory), let text = SystemCalls.kernelText("/proc/locks") else {
+        guard let inode = try? FileStatus.of(sharedMemory, followsLink: false).inode, let text = text() else {
             return false
         }
         return String(decoding: text, as: UTF8.self).split(separator: "\n").contains { line in

@@ -1,5 +1,6 @@
 internal import Foundation
 internal import GRDB
+internal import LinuxSystem
 internal import Synchronization
 
 /// What podreap records about the sandboxes of a node: one SQLite file, which several processes may have open at once.
@@ -22,7 +23,7 @@ public final class Registry: Sendable {
     /// Keeps two processes from working on one sandbox at once.
     let lockFile: LockFile
     /// The lock file's identity, once it is known that no other lock file of this registry is in use.
-    let onlyLockFile = Mutex<Descriptor.Identity?>(nil)
+    let onlyLockFile = Mutex<FileStatus.Identity?>(nil)
     private let connections: Connections
 
     /// Opens the registry at `path`, or creates it with mode 0600; its directory must exist. SQLite keeps two files
@@ -32,14 +33,14 @@ public final class Registry: Sendable {
         try Self.prepareFile(path)
         self.path = path
         // SQLite's two files and the lock file lie beside the file itself, whatever name it is opened by.
-        let resolved = SystemCalls.resolved(path) ?? path
+        let resolved = LinuxSystem.resolvedPath(path) ?? path
         resolvedPath = resolved
         Self.keepDamagedLog(of: resolved)
         do {
             lockFile = try LockFile(beside: resolved)
             connections = try Connections(resolved)
-        } catch let error as LockError {
-            throw .notWritable(path: path, errno: error.errno)
+        } catch let error as Errno {
+            throw .notWritable(path: path, errno: error.number)
         } catch {
             throw RegistryError(error, path: path)
         }
@@ -81,24 +82,28 @@ public final class Registry: Sendable {
     private static func prepareFile(_ path: String) throws(RegistryError) {
         let parent = (path as NSString).deletingLastPathComponent
         let directory = parent.isEmpty ? "." : parent
-        guard SystemCalls.kind(of: directory) == .directory else {
+        func kind(of path: String) -> FileStatus.Kind? { try? FileStatus.of(path, followsLink: true).kind }
+        guard kind(of: directory) == .directory else {
             throw .noDirectory(path: path, directory: directory)
         }
         // A registry on a filesystem that cannot be written can still be read.
-        let isThere = SystemCalls.kind(of: path) == .regular
-        func isInTheWay(_ errno: Int32) -> Bool { !(isThere && errno == SystemCalls.readOnlyFilesystem) }
-        if let errno = SystemCalls.refusal(toWrite: directory, search: true), isInTheWay(errno) {
-            throw .notWritable(path: directory, errno: errno)
+        let isThere = kind(of: path) == .regular
+        func isInTheWay(_ error: Errno) -> Bool { !(isThere && error == .readOnlyFilesystem) }
+        if let error = refusal(toWrite: directory, search: true), isInTheWay(error) {
+            throw .notWritable(path: directory, errno: error.number)
         }
         try checkOwner(path)
-        let failure = creating.withLock { _ in
-            SystemCalls.kind(of: path) == .missing ? SystemCalls.createPrivateFile(path) : nil
+        do {
+            try creating.withLock { _ in if kind(of: path) == nil { try createPrivateFile(path) } }
+        } catch let error as Errno {
+            throw .notWritable(path: path, errno: error.number)
+        } catch {
+            throw RegistryError(error, path: path)
         }
-        if let failure { throw .notWritable(path: path, errno: failure) }
-        guard SystemCalls.kind(of: path) == .regular else { throw .notAFile(path: path) }
-        for file in [path, path + "-wal", path + "-shm"] where SystemCalls.kind(of: file) != .missing {
-            if let errno = SystemCalls.refusal(toWrite: file, search: false), isInTheWay(errno) {
-                throw .notWritable(path: file, errno: errno)
+        guard kind(of: path) == .regular else { throw .notAFile(path: path) }
+        for file in [path, path + "-wal", path + "-shm"] where kind(of: file) != nil {
+            if let error = refusal(toWrite: file, search: false), isInTheWay(error) {
+                throw .notWritable(path: file, errno: error.number)
             }
         }
     }

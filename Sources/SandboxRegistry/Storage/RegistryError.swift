@@ -1,4 +1,5 @@
 internal import GRDB
+internal import LinuxSystem
 
 /// Why the registry could not do something. Nothing was changed.
 public enum RegistryError: Error, Sendable, Equatable, CustomStringConvertible {
@@ -95,12 +96,12 @@ public enum RegistryError: Error, Sendable, Equatable, CustomStringConvertible {
     }
 
     private static func description(ofRefusal errno: Int32, at path: String) -> String {
-        switch errno {
-        case SystemCalls.readOnlyFilesystem: "\(path) cannot be written: its filesystem is mounted read-only"
-        case SystemCalls.accessDenied:
+        switch Errno(errno) {
+        case .readOnlyFilesystem: "\(path) cannot be written: its filesystem is mounted read-only"
+        case .access:
             "\(path) cannot be written by this user; run podreap as the registry's owner, or give it to this user"
-        case SystemCalls.notPermitted: "\(path) cannot be written: it is immutable (see chattr(1))"
-        case 0: "\(path) cannot be written: it is read-only"
+        case .notPermitted: "\(path) cannot be written: it is immutable (see chattr(1))"
+        case Errno(0): "\(path) cannot be written: it is read-only"
         default: "\(path) cannot be written (errno \(errno))"
         }
     }

@@ -1,4 +1,5 @@
 import FoundationEssentials
+internal import LinuxSystem
 internal import NodeObservation
 internal import SandboxRegistry
 

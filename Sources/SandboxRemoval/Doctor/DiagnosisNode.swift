@@ -1,5 +1,6 @@
 internal import HelperClient
 internal import HelperProtocol
+internal import LinuxSystem
 internal import NodeObservation
 internal import SandboxRegistry
 
@@ -148,7 +149,7 @@ extension Installation {
             kernel.systemLogRefusal.map { code in
                 Check(
                     "system-log", .warning,
-                    "there is no system log at /dev/log (\(systemErrorText(code))), so the helper's acts are not recorded",
+                    "there is no system log at /dev/log (\(Errno(code))), so the helper's acts are not recorded",
                     remedy: "start systemd-journald, or rsyslog")
             } ?? Check("system-log", .good, "the helper's acts go to the system log"))
         return checks

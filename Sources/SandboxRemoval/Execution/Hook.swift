@@ -1,5 +1,6 @@
 internal import EventLoop
 internal import HelperClient
+internal import LinuxSystem
 internal import SandboxRegistry
 
 extension PlanExecutor {
@@ -41,12 +42,12 @@ extension PlanExecutor {
         let id = plan.sandbox.id
         while true {
             let turn: SandboxHold??
-            do throws(LockError) {
-                turn = try await Threads.registry.run(until: end) { [registry] () throws(LockError) in
+            do throws(Errno) {
+                turn = try await Threads.registry.run(until: end) { [registry] () throws(Errno) in
                     try registry.programTurn(id)
                 }
             } catch {
-                throw StepFailure("\(registry.lockPath) cannot be locked: \(systemErrorText(error.errno))")
+                throw StepFailure("\(registry.lockPath) cannot be locked: \(error)")
             }
             if let turn = turn ?? nil { return turn }
             guard end > .now else {

@@ -1,6 +1,7 @@
 internal import EventLoop
 internal import HelperClient
 internal import HelperProtocol
+internal import LinuxSystem
 internal import NodeObservation
 internal import SandboxRegistry
 

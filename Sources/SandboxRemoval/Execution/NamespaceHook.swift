@@ -1,5 +1,6 @@
 internal import EventLoop
 internal import HelperClient
+internal import LinuxSystem
 internal import NodeObservation
 internal import SandboxRegistry
 
@@ -39,14 +40,14 @@ extension RemovalOptions {
         _ command: [String], _ environment: [String], _ timeout: Duration, _ turn: SandboxHold?
     ) async throws(NamespaceHookFailure) {
         let name = command.first ?? "the command"
-        let program: HookProgram
-        do throws(StartError) {
+        let program: HeardProgram
+        do throws(Errno) {
             // Starting a program reads it from a disk.
-            program = try await Threads.programs.run { () throws(StartError) in
-                try HookProgram(command, environment, keeping: turn?.descriptor)
+            program = try await Threads.programs.run { () throws(Errno) in
+                try HeardProgram(command, environment: environment, keeping: turn?.descriptor)
             }
         } catch {
-            throw NamespaceHookFailure("\(name) cannot be started: \(systemErrorText(error.errno))")
+            throw NamespaceHookFailure("\(name) cannot be started: \(error)")
         }
         var isInTime = true
         do throws(ObservationError) {

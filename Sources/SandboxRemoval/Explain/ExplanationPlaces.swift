@@ -1,4 +1,5 @@
 internal import HelperClient
+internal import LinuxSystem
 internal import NodeObservation
 internal import SandboxRegistry
 
@@ -36,7 +37,7 @@ extension PodFacts {
                     .silentFilesystem, .blocks, "\(what) does not answer: whoever touches it hangs", evidence,
                     remedies: mount.remedies + [again])
             case .failed(let code)?:
-                let meaning = ErrorMeaning.of(code, call: "statx", path: mount.path)?.text ?? systemErrorText(code)
+                let meaning = ErrorMeaning.of(code, call: "statx", path: mount.path)?.text ?? Errno(code).description
                 return Finding(
                     .failingFilesystem, .keeps, "\(what) answers with an error only: \(meaning)", evidence,
                     remedies: mount.remedies)

@@ -1,4 +1,5 @@
 internal import Dispatch
+internal import LinuxSystem
 internal import NodeObservation
 internal import SandboxRegistry
 internal import Synchronization

@@ -1,3 +1,4 @@
+internal import LinuxSystem
 internal import NodeObservation
 
 /// Running programs that manage containers themselves. What they have created belongs to them, even if no registry

@@ -1,5 +1,6 @@
 public import FoundationEssentials
 internal import HelperProtocol
+internal import LinuxSystem
 internal import NodeObservation
 public import SandboxRegistry
 

@@ -2,6 +2,7 @@ internal import EventLoop
 import FoundationEssentials
 internal import HelperClient
 internal import HelperProtocol
+internal import LinuxSystem
 internal import NodeObservation
 internal import SandboxRegistry
 

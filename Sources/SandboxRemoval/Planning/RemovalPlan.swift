@@ -1,4 +1,5 @@
 internal import HelperClient
+internal import LinuxSystem
 public import SandboxRegistry
 
 /// The steps that take a sandbox apart. A step may begin as soon as the steps that it depends on have succeeded.

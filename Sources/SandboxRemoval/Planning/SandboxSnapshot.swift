@@ -1,3 +1,4 @@
+internal import LinuxSystem
 public import NodeObservation
 public import SandboxRegistry
 
@@ -78,13 +79,4 @@ extension MountTable {
         }
         return found
     }
-}
-
-/// Whether `path` is `directory` or lies beneath it.
-func isBeneath(_ directory: [UInt8], _ path: [UInt8]) -> Bool {
-    path.starts(with: directory) && (path.count == directory.count || path[directory.count] == UInt8(ascii: "/"))
-}
-
-func isBeneath(_ directory: String, _ path: String) -> Bool {
-    isBeneath(Array(directory.utf8), Array(path.utf8))
 }

@@ -1,4 +1,5 @@
 internal import EventLoop
+internal import LinuxSystem
 internal import SandboxRegistry
 internal import Synchronization
 

@@ -1,5 +1,6 @@
 import ArgumentParser
 import FoundationEssentials
+internal import Ownership
 internal import SandboxRegistry
 internal import SandboxRemoval
 
@@ -73,7 +74,7 @@ extension Remove {
     /// processes for it. Returns whether it did.
     private func isDoneByOwner() throws -> Bool {
         if handsOver { return false }
-        guard isSuperuser else {
+        guard ProcessUser.isRoot else {
             throw UsageError("--assume-dead takes root, who sees every process with its files: sudo podreap remove …")
         }
         guard try needsOwner else { return false }

@@ -1,4 +1,5 @@
 import ArgumentParser
+internal import LinuxSystem
 internal import SandboxRegistry
 internal import SandboxRemoval
 internal import Settings

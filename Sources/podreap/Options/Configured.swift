@@ -1,3 +1,4 @@
+internal import LinuxSystem
 internal import Ownership
 internal import SandboxRemoval
 internal import Settings

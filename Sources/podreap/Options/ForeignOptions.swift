@@ -1,4 +1,5 @@
 import ArgumentParser
+internal import Ownership
 internal import SandboxRegistry
 internal import SandboxRemoval
 
@@ -46,7 +47,7 @@ struct ForeignOptions: ParsableArguments {
     ///
     /// - Parameter pod: The pod that the command names, for messages; nil for all pods.
     func discover(_ pod: String? = nil, for command: String) throws -> Discovery {
-        guard isSuperuser else {
+        guard ProcessUser.isRoot else {
             let words =
                 ["sudo podreap", command] + (from.map { ["--from", $0.rawValue] } ?? []) + (pod.map { [$0] } ?? [])
             throw UsageError("other runtimes keep their pods where only root can read: \(words.joined(separator: " "))")

@@ -1,3 +1,4 @@
+internal import LinuxSystem
 internal import SandboxRegistry
 internal import SandboxRemoval
 internal import Synchronization

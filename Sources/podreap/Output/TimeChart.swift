@@ -1,4 +1,5 @@
 import FoundationEssentials
+internal import LinuxSystem
 internal import SandboxRemoval
 
 /// The steps of one removal, each with a bar from its start to its end, all on one scale.

@@ -47,7 +47,7 @@ import Testing
         let tree = Tree.path
         // What SwiftPM passes for C modules, which the library imports for itself.
         let maps = [
-            "\(tree)/Sources/CSELinux", "\(tree)/Sources/CLinux/include",
+            "\(tree)/Sources/CSELinux", "\(tree)/Sources/CLinux/include", "\(tree)/Sources/CLinuxSystem/include",
             "\(try Tree.built.get())/../../checkouts/GRDB.swift/Sources/GRDBSQLite",
         ].flatMap { ["-Xcc", "-fmodule-map-file=\($0)/module.modulemap"] }
         let compiler = Process()

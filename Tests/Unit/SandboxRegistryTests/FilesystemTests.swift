@@ -109,7 +109,7 @@ struct FilesystemTests {
                 try registry.markNotReady("a")
                 raise(SIGKILL)
             }
-            #expect(!SystemCalls.isMissingOrEmpty(path + "-wal"))
+            #expect(!Registry.isMissingOrEmpty(path + "-wal"))
         } else {
             let registry = try Registry(path: path)
             try registry.register(.sample("a"), [])

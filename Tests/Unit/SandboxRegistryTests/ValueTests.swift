@@ -77,10 +77,10 @@ struct ValueTests {
     }
 
     @Test func contextsAreParsedByLibselinux() {
-        #expect(SystemCalls.level(ofContext: "u:r:t:s0:c1,c2") == "s0:c1,c2")
-        #expect(SystemCalls.level(ofContext: "u:r:t:s0-s0:c0.c1023") == "s0-s0:c0.c1023")
-        #expect(SystemCalls.level(ofContext: "u:r:t") == "")
-        #expect(SystemCalls.level(ofContext: "nothing") == nil)
-        #expect(SystemCalls.level(ofContext: "") == nil)
+        #expect(SELinux.level(ofContext: "u:r:t:s0:c1,c2") == "s0:c1,c2")
+        #expect(SELinux.level(ofContext: "u:r:t:s0-s0:c0.c1023") == "s0-s0:c0.c1023")
+        #expect(SELinux.level(ofContext: "u:r:t") == "")
+        #expect(SELinux.level(ofContext: "nothing") == nil)
+        #expect(SELinux.level(ofContext: "") == nil)
     }
 }

@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "CBecome.h"
+#include "CLinuxSystem.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-int become_user(unsigned user, unsigned group, const unsigned *groups, size_t count, const char **call) {
+int system_become_user(unsigned user, unsigned group, const unsigned *groups, size_t count, const char **call) {
     // Another thread would have made or opened something as root meanwhile; and the first one, where it has ended, would stay root's.
     struct stat threads;
     *call = "stat /proc/self/task";

@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "CObserve.h"
+#include "CLinuxSystem.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -70,7 +70,7 @@ static int find(int space, const int32_t *pids, uint8_t *inside, unsigned count)
     return 0;
 }
 
-int observe_network_members(const char *path, const int32_t *pids, uint8_t *inside, unsigned count) {
+int system_network_members(const char *path, const int32_t *pids, uint8_t *inside, unsigned count) {
     int space = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (space < 0) return -errno;
     uint8_t *shared = mmap(NULL, count + 1, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

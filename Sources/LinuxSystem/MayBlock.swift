@@ -8,7 +8,7 @@
 /// and the thread must not wait: the event loop's thread, gRPC's threads, and every other thread that is running a
 /// task, except a `BlockingPool`'s. Other builds do nothing.
 @inline(__always)
-public func mayBlock(_ what: StaticString = #function) {
+package func mayBlock(_ what: StaticString = #function) {
     #if DEBUG
         BlockingRule.check(what)
     #endif
@@ -25,8 +25,15 @@ package func mayBlockFromHere(_ may: Bool) {
     #endif
 }
 
+/// Declares that the calling thread must never block, whatever it runs.
+package func mustNotBlockFromHere() {
+    #if DEBUG
+        BlockingRule.eventLoop.store(threadNumber(), ordering: .relaxed)
+    #endif
+}
+
 /// From here on, no task of this process may block its thread, because the thread serves other tasks too.
-public func forbidBlockingTasks(_ areForbidden: Bool = true) {
+package func forbidBlockingTasks(_ areForbidden: Bool = true) {
     #if DEBUG
         BlockingRule.isStrict.store(areForbidden, ordering: .relaxed)
     #endif
@@ -35,12 +42,14 @@ public func forbidBlockingTasks(_ areForbidden: Bool = true) {
 #if DEBUG
     enum BlockingRule {
         static let isStrict = Atomic(false)
+        /// The number of the event loop's thread; 0 if there is none.
+        static let eventLoop = Atomic<UInt>(0)
         /// The threads that are meant for work that may block.
         static let threads = Mutex<Set<UInt>>([])
 
         static func check(_ what: StaticString) {
             guard isStrict.load(ordering: .relaxed) else { return }
-            if threadNumber() == EventLoop.thread.load(ordering: .relaxed) {
+            if threadNumber() == eventLoop.load(ordering: .relaxed) {
                 fatalError("\(what) may block the event loop")
             }
             if threadName().hasPrefix("NIO-") { fatalError("\(what) may block a thread of gRPC's") }

@@ -1,17 +1,14 @@
 #define _GNU_SOURCE
-#include "CObserve.h"
+#include "CLinuxSystem.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -29,7 +26,7 @@ static void ask(const char *path) {
     _exit(result < 0 ? errno : 0);
 }
 
-int observe_filesystem(const char *path, int milliseconds, int *child) {
+int system_ask_filesystem(const char *path, int milliseconds, int *child) {
     *child = 0;
     pid_t pid = _Fork();
     if (pid < 0) return -errno;
@@ -60,43 +57,17 @@ int observe_filesystem(const char *path, int milliseconds, int *child) {
     return info.si_code == CLD_EXITED ? -info.si_status : -EINTR;
 }
 
-long observe_attribute(const char *path, const char *name, void *value, size_t size) {
+long system_attribute(const char *path, const char *name, void *value, size_t size) {
     long count = lgetxattr(path, name, value, size);
     return count < 0 ? -errno : count;
 }
 
-int observe_nosuid(const char *path) {
+int system_nosuid(const char *path) {
     struct statvfs found;
     return statvfs(path, &found) < 0 ? -errno : (found.f_flag & ST_NOSUID) != 0;
 }
 
-int observe_limit(int resource, uint64_t *soft, uint64_t *hard) {
-    struct rlimit limit;
-    if (getrlimit((__rlimit_resource_t)resource, &limit) < 0) return -errno;
-    *soft = limit.rlim_cur;
-    *hard = limit.rlim_max;
-    return 0;
-}
-
-int observe_mount_attributes(void) {
+int system_mount_attributes(void) {
     // Too small a structure is invalid, so nothing is changed.
     return syscall(SYS_mount_setattr, -1, "", 0, NULL, 0) < 0 && errno == ENOSYS ? -ENOSYS : 0;
-}
-
-int observe_execute(const char *path) { return faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) < 0 ? -errno : 0; }
-
-int observe_log(const char *path) {
-    struct sockaddr_un log = {.sun_family = AF_UNIX};
-    if (strlen(path) >= sizeof log.sun_path) return -ENAMETOOLONG;
-    strcpy(log.sun_path, path);
-    int made = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (made < 0) return -errno;
-    int result = connect(made, (struct sockaddr *)&log, sizeof log) < 0 ? -errno : 0;
-    close(made);
-    return result;
-}
-
-int observe_open_at(int directory, const uint8_t *name) {
-    int file = openat(directory, (const char *)name, O_RDONLY | O_CLOEXEC);
-    return file < 0 ? -errno : file;
 }
