@@ -59,7 +59,7 @@ final class RemovalJob: Sendable {
     /// Waits for the end of the job. Returns nil if the call ends first, or if `leave` is called; the job then goes on.
     ///
     /// - Parameter listener: Receives the events from here on, preceded by the plan if there is one already.
-    func answer(listener: (@Sendable (RemovalEvent) -> Void)? = nil) async -> Answer? {
+    func waitForAnswer(listener: (@Sendable (RemovalEvent) -> Void)? = nil) async -> Answer? {
         let (ticket, plan) = state.withLock { state in
             state.lastTicket += 1
             state.listeners[state.lastTicket] = listener

@@ -179,7 +179,7 @@ struct DaemonContext: Sendable {
             return
         }
         let id = job.id
-        guard let answer = await job.answer() else { throw stillRunning(id) }
+        guard let answer = await job.waitForAnswer() else { throw stillRunning(id) }
         switch answer {
         case .failure(let error): throw RPCError(error)
         case .success(.unknown): return

@@ -84,7 +84,7 @@ struct RemovalService: Podreap_V1_Removal.SimpleServiceProtocol {
         of work: RemovalJob, _ source: AsyncStream<Podreap_V1_RemovePodSandboxResponse>.Continuation
     ) async -> RemovalJob.Answer? {
         defer { source.finish() }
-        return await work.answer { source.yield(Podreap_V1_RemovePodSandboxResponse($0)) }
+        return await work.waitForAnswer { source.yield(Podreap_V1_RemovePodSandboxResponse($0)) }
     }
 
     func plan(request: Podreap_V1_PlanRequest, context: ServerContext) async throws -> Podreap_V1_PlanResponse {
