@@ -231,6 +231,10 @@ let tests: [Target] = [
     .testTarget(
         name: "NodeObservationTests", dependencies: ["NodeObservation", "CTestNode"],
         path: "Tests/Unit/NodeObservationTests", swiftSettings: strict),
+    // What the daemon decides, without a daemon.
+    .testTarget(
+        name: "CRIServiceUnitTests", dependencies: ["CRIService"], path: "Tests/Unit/CRIServiceUnitTests",
+        swiftSettings: strict),
     .testTarget(
         name: "HelperClientTests", dependencies: ["HelperClient", "HelperProtocol"],
         path: "Tests/Unit/HelperClientTests", swiftSettings: strict),

@@ -18,33 +18,33 @@ final class JobQueue: Sendable {
     /// The queue is full.
     struct Full: Error {}
 
+    private struct Entry {
+        var job: RemovalJob
+        var begin: @Sendable () -> Void
+    }
+
     private struct State {
-        var jobs: [Key: RemovalJob] = [:]
-        var running = 0
-        /// Each begins one waiting job, in the order in which the jobs came.
-        var waiting: [@Sendable () -> Void] = []
+        var schedule: JobSchedule<Entry>
+        /// Calls of `waitUntilIdle`.
         var idle: [Int: CheckedContinuation<Void, Never>] = [:]
         var lastTicket = 0
     }
 
-    private let state = Mutex(State())
+    private let state: Mutex<State>
     /// 0 while serving; 1 once no new calls are accepted; 2 once calls no longer wait for their jobs either.
     private let ending = Atomic(0)
-    private let atOnce: Int
-    private let bound: Int
     /// Receives every event and every end of a job.
     private let observer: any JobObserver
 
     init(atOnce: Int, waiting: Int, observer: any JobObserver) {
-        self.atOnce = max(1, atOnce)
-        bound = self.atOnce + max(0, waiting)
+        state = Mutex(State(schedule: JobSchedule(atOnce: atOnce, waiting: waiting)))
         self.observer = observer
     }
 
-    var count: Int { state.withLock { $0.jobs.count } }
+    var count: Int { state.withLock { $0.schedule.count } }
 
     func ids(of verb: Verb) -> Set<String> {
-        state.withLock { state in Set(state.jobs.keys.lazy.filter { $0.verb == verb }.map(\.id)) }
+        state.withLock { $0.schedule.ids(of: verb) }
     }
 
     /// Returns the job with this key, and begins it if there is none.
@@ -57,22 +57,19 @@ final class JobQueue: Sendable {
                 _ tell: @escaping @Sendable (RemovalEvent) -> Void
             ) async throws(RemovalError) -> RemovalAnswer
     ) throws(Full) -> RemovalJob {
-        let found = state.withLock { state -> (job: RemovalJob, begin: (@Sendable () -> Void)?)? in
-            if let job = state.jobs[key] { return (job, nil) }
-            if isBounded, state.jobs.count >= bound { return nil }
-            let job = RemovalJob(key.id) { [self] in ending.load(ordering: .relaxed) == 1 }
-            state.jobs[key] = job
-            let begin: @Sendable () -> Void = { [self] in Task.detached { await self.run(key, job, body) } }
-            guard state.running < atOnce else {
-                state.waiting.append(begin)
-                return (job, nil)
+        let admission = state.withLock { state in
+            state.schedule.admit(key, isBounded: isBounded) {
+                let job = RemovalJob(key.id) { [self] in ending.load(ordering: .relaxed) == 1 }
+                return Entry(job: job) { Task.detached { await self.run(key, job, body) } }
             }
-            state.running += 1
-            return (job, begin)
         }
-        guard let found else { throw Full() }
-        found.begin?()
-        return found.job
+        switch admission {
+        case .joins(let entry), .waits(let entry): return entry.job
+        case .begins(let entry):
+            entry.begin()
+            return entry.job
+        case .refused: throw Full()
+        }
     }
 
     private func run(
@@ -91,17 +88,12 @@ final class JobQueue: Sendable {
         } catch {
             answer = .failure(error)
         }
-        let next = state.withLock { state -> (@Sendable () -> Void)? in
-            if !state.waiting.isEmpty { return state.waiting.removeFirst() }
-            state.running -= 1
-            return nil
-        }
-        next?()
+        state.withLock { $0.schedule.end() }?.begin()
         observer.ended(key, answer)
         // A call that arrives from here on begins a new job.
         let idle = state.withLock { state in
-            state.jobs[key] = nil
-            guard state.jobs.isEmpty else { return [CheckedContinuation<Void, Never>]() }
+            state.schedule.forget(key)
+            guard state.schedule.isEmpty else { return [CheckedContinuation<Void, Never>]() }
             defer { state.idle = [:] }
             return Array(state.idle.values)
         }
@@ -117,7 +109,7 @@ final class JobQueue: Sendable {
     /// Tells every waiting call that its client has to call again.
     func leave() {
         ending.store(2, ordering: .relaxed)
-        for job in state.withLock({ Array($0.jobs.values) }) { job.leave() }
+        for job in state.withLock({ $0.schedule.all.map(\.job) }) { job.leave() }
     }
 
     /// Waits until no job is under way, at most for `limit`. Returns whether no job is left.
@@ -129,8 +121,8 @@ final class JobQueue: Sendable {
         let alarm = Alarm(at: .now + limit) { self.state.withLock { $0.idle.removeValue(forKey: ticket) }?.resume() }
         await withCheckedContinuation { continuation in
             let isIdle = state.withLock { state in
-                if !state.jobs.isEmpty { state.idle[ticket] = continuation }
-                return state.jobs.isEmpty
+                if !state.schedule.isEmpty { state.idle[ticket] = continuation }
+                return state.schedule.isEmpty
             }
             if isIdle { continuation.resume() }
         }
