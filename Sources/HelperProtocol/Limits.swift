@@ -39,6 +39,11 @@ public enum Limits {
     public static var inlineOutputBytes: Int { 8192 }
     /// The most bytes of a runtime's standard output at all.
     public static var outputBytes: Int { 4 << 20 }
+    /// The hard resource limits that the helper needs at least, by the numbers of their RLIMIT_ constants (getrlimit(2)):
+    /// NOFILE, FSIZE, AS, DATA, STACK and CPU. With less, an operation would stop half way.
+    public static var resources: [(number: Int32, least: UInt64)] {
+        [(7, 256), (1, UInt64(outputBytes)), (9, 2 << 30), (2, 1 << 30), (3, 1 << 20), (0, 3600)]
+    }
     /// The most roots in a helper's policy.
     public static var roots: Int { 32 }
     /// The most runtimes in a helper's policy.

@@ -74,5 +74,17 @@ public enum RootKind: UInt8, Sendable, CaseIterable {
     /// Left-over cgroups: they may be removed with rmdir(2), and their processes signalled as the policy allows.
     case cgroup = 6
 
+    /// The key of helper.conf whose lines name roots of this kind.
+    public var key: StaticString {
+        switch self {
+        case .sandbox: "sandbox-root"
+        case .container: "container-root"
+        case .networkNamespace: "netns-root"
+        case .ipcNamespace: "ipcns-root"
+        case .utsNamespace: "utsns-root"
+        case .cgroup: "cgroup-root"
+        }
+    }
+
     public var isNamespace: Bool { self == .networkNamespace || self == .ipcNamespace || self == .utsNamespace }
 }

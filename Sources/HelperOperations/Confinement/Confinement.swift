@@ -3,18 +3,6 @@ public import HelperProtocol
 
 /// How the process confines itself before it reads any request.
 public enum Confinement {
-    /// The lowest hard limits that are accepted. With less, an operation would stop half way.
-    private static var least: [(Int32, UInt64)] {
-        [
-            (Int32(RLIMIT_NOFILE.rawValue), 256),
-            (Int32(RLIMIT_FSIZE.rawValue), UInt64(Limits.outputBytes)),
-            (Int32(RLIMIT_AS.rawValue), 2 << 30),
-            (Int32(RLIMIT_DATA.rawValue), 1 << 30),
-            (Int32(RLIMIT_STACK.rawValue), 1 << 20),
-            (Int32(RLIMIT_CPU.rawValue), 3600),
-        ]
-    }
-
     /// Closes every inherited descriptor except 0, and opens /dev/null as 1 and 2.
     public static func closeInherited() throws(Outcome) {
         try check(linux_close_range(1, UInt32.max), .open)
@@ -45,25 +33,19 @@ public enum Confinement {
         _ = setsid()
         try check(linux_clear_environment(), .setrlimit)
         try check(linux_prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), .capset)
-        for (resource, least) in least {
-            do throws(Outcome) {
-                try check(linux_raise_limit(resource, least), .setrlimit)
-            } catch {
-                throw .refused(.limitsTooLow, detail: limitText(resource, least))
+        for (number, least) in Limits.resources {
+            do throws(Outcome) { try check(linux_raise_limit(number, least), .setrlimit) } catch {
+                var detail: [UInt8] = []
+                detail.append("resource ")
+                detail.append(decimal: UInt64(number))
+                detail.append(" needs ")
+                detail.append(decimal: least)
+                throw .refused(.limitsTooLow, detail: detail)
             }
         }
         try check(linux_set_limit(Int32(RLIMIT_CORE.rawValue), 0, 0), .setrlimit)
         _ = umask(0o077)
         changeToRoot()
-    }
-
-    private static func limitText(_ resource: Int32, _ least: UInt64) -> [UInt8] {
-        var text: [UInt8] = []
-        text.append("resource ")
-        text.append(decimal: UInt64(resource))
-        text.append(" needs ")
-        text.append(decimal: least)
-        return text
     }
 
     /// Sets NO_NEW_PRIVS, so that no exec gives this process or its children more privileges, and loads the filter.

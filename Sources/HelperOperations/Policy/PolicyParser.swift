@@ -38,12 +38,7 @@ extension Policy {
         let key = words[0]
         if key.equals("caller") { return readCaller(values, users) }
         if key.equals("runtime") { return readRuntime(values) }
-        if key.equals("sandbox-root") { return readRoot(.sandbox, values) }
-        if key.equals("container-root") { return readRoot(.container, values) }
-        if key.equals("cgroup-root") { return readRoot(.cgroup, values) }
-        if key.equals("netns-root") { return readRoot(.networkNamespace, values) }
-        if key.equals("ipcns-root") { return readRoot(.ipcNamespace, values) }
-        if key.equals("utsns-root") { return readRoot(.utsNamespace, values) }
+        for kind in RootKind.allCases where key.equals(kind.key) { return readRoot(kind, values) }
         return "unknown key"
     }
 

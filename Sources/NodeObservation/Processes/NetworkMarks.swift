@@ -1,7 +1,7 @@
 /// Which processes share a network namespace, from what every user may read: the file /proc/PID/net/dev has an inode of
 /// its own in each network namespace.
 public struct NetworkMarks: Sendable {
-    private var members: [UInt64: [Int32]] = [:]
+    fileprivate var members: [UInt64: [Int32]] = [:]
 
     /// The marks of all processes.
     public static func all() throws(ObservationError) -> NetworkMarks {
@@ -10,6 +10,20 @@ public struct NetworkMarks: Sendable {
             if let mark = mark(of: pid) { marks.members[mark, default: []].append(pid) }
         }
         return marks
+    }
+
+    /// Those of these processes that live now, in a network namespace with one of these marks.
+    static func living(
+        among pids: [Int32], in marks: Set<UInt64>, startedBy ticks: UInt64 = .max
+    ) throws(ObservationError) -> [ProcessStatus] {
+        var found: [ProcessStatus] = []
+        for pid in pids {
+            guard let mark = mark(of: pid), marks.contains(mark), let status = try ProcessStatus.of(pid: pid),
+                !status.hasEnded, status.startTime <= ticks
+            else { continue }
+            found.append(status)
+        }
+        return found
     }
 
     /// nil if there is no such process, or if this user may not read the file.
@@ -33,19 +47,8 @@ public struct NetworkTrace: Sendable {
     /// The processes that live in the namespace now. The kernel may reuse the mark once no process lives in it, so a
     /// process that started after this trace was made is left out.
     public func inhabitants(_ marks: NetworkMarks) throws(ObservationError) -> [ProcessStatus] {
-        var found: [ProcessStatus] = []
-        for pid in marks.processes(with: mark) {
-            guard let status = try ProcessStatus.of(pid: pid), !status.hasEnded, status.startTime <= ticks,
-                NetworkMarks.mark(of: pid) == mark
-            else { continue }
-            found.append(status)
-        }
-        return found
+        try NetworkMarks.living(among: marks.members[mark, default: []], in: [mark], startedBy: ticks)
     }
-}
-
-extension NetworkMarks {
-    fileprivate func processes(with mark: UInt64) -> [Int32] { members[mark, default: []] }
 }
 
 extension Boot {

@@ -39,16 +39,7 @@ public struct NetworkNamespace: Sendable {
         for member in members where NetworkMarks.mark(of: member.pid) == member.mark {
             if try ProcessStatus.startTime(of: member.pid) == member.startTime { marks.insert(member.mark) }
         }
-        if marks.isEmpty { return [] }
-        var found: [ProcessStatus] = []
-        for pid in try ProcessTable.pids() {
-            guard let mark = NetworkMarks.mark(of: pid), marks.contains(mark),
-                let status = try ProcessStatus.of(pid: pid),
-                !status.hasEnded
-            else { continue }
-            found.append(status)
-        }
-        return found
+        return marks.isEmpty ? [] : try NetworkMarks.living(among: ProcessTable.pids(), in: marks)
     }
 
     /// For a user that may look into processes.

@@ -1,4 +1,3 @@
-internal import Glibc
 internal import LinuxSystem
 
 /// The properties of this process that decide what a helper that it starts can do, and what it sees of the node.
@@ -58,36 +57,6 @@ public struct OwnProcess: Sendable, Equatable {
         guard let first = try? MountTable.of(pid: 1) else { return nil }
         let ids = Set(first.mounts.map(\.id))
         return try !MountTable.current().mounts.contains { ids.contains($0.id) }
-    }
-}
-
-/// A resource limit of this process (getrlimit(2)), and the least value that the helper needs.
-public struct ResourceLimit: Sendable, Equatable {
-    /// The limit's name in ulimit and systemd, such as `NOFILE`.
-    public var name: String
-    public var hard: UInt64
-    public var least: UInt64
-
-    public init(name: String, hard: UInt64, least: UInt64) {
-        self.name = name
-        self.hard = hard
-        self.least = least
-    }
-
-    /// The limits that the helper checks when it starts, with the same bounds.
-    public static func current() throws(ObservationError) -> [ResourceLimit] {
-        let needs: [(String, __rlimit_resource, UInt64)] = [
-            ("NOFILE", RLIMIT_NOFILE, 256), ("FSIZE", RLIMIT_FSIZE, 4 << 20), ("AS", RLIMIT_AS, 2 << 30),
-            ("DATA", RLIMIT_DATA, 1 << 30), ("STACK", RLIMIT_STACK, 1 << 20), ("CPU", RLIMIT_CPU, 3600),
-        ]
-        var limits: [ResourceLimit] = []
-        for (name, resource, least) in needs {
-            let limit = try ObservationError.during("getrlimit", name) { () throws(Errno) in
-                try resourceLimit(resource.rawValue)
-            }
-            limits.append(ResourceLimit(name: name, hard: limit.hard, least: least))
-        }
-        return limits
     }
 }
 

@@ -41,8 +41,8 @@ private struct Lines {
             runtimes[runtime.name] = runtime
         }
         for cgroup in pod.cgroups { add(cgroup: cgroup) }
-        for (kind, key) in [("network", "netns"), ("ipc", "ipcns"), ("uts", "utsns")] {
-            if let pin = pod.pins[kind] { add(pin: files.canonical(pin), "\(key)-root") }
+        for kind in NamespaceKind.allCases {
+            if let pin = pod.pins[kind.rawValue] { add(pin: files.canonical(pin), "\(kind.rootKind.key)") }
         }
     }
 

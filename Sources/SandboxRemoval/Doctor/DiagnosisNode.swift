@@ -156,20 +156,6 @@ extension Installation {
     }
 }
 
-extension RootKind {
-    /// The kind's key in helper.conf.
-    var key: String {
-        switch self {
-        case .sandbox: "sandbox-root"
-        case .container: "container-root"
-        case .networkNamespace: "netns-root"
-        case .ipcNamespace: "ipcns-root"
-        case .utsNamespace: "utsns-root"
-        case .cgroup: "cgroup-root"
-        }
-    }
-}
-
 extension HelperError {
     /// What helps, unless the description says it already; nil if nothing more is known.
     var remedy: String? {

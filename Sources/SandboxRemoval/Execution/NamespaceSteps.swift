@@ -76,13 +76,3 @@ extension PlanExecutor {
         return identity
     }
 }
-
-extension NamespaceKind {
-    var rootKind: RootKind {
-        switch self {
-        case .network: .networkNamespace
-        case .ipc: .ipcNamespace
-        case .uts: .utsNamespace
-        }
-    }
-}

@@ -167,14 +167,3 @@ extension MountTable {
 extension [UInt8] {
     var shown: String { String(decoding: self, as: UTF8.self) }
 }
-
-extension NamespaceKind {
-    /// The namespace kind's name in /proc/PID/ns.
-    var link: String {
-        switch self {
-        case .network: "net"
-        case .ipc: "ipc"
-        case .uts: "uts"
-        }
-    }
-}

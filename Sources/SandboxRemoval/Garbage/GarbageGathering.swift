@@ -42,11 +42,10 @@ struct GarbageGathering {
         for index in welcome.runtimes.indices { try await addContainers(UInt8(index)) }
         for (index, root) in welcome.roots.enumerated() {
             let path = text(roots.canonical(root.path.array))
-            switch root.kind {
-            case .networkNamespace: try await addNamespaces(.network, "net", UInt8(index), root, path)
-            case .ipcNamespace: try await addNamespaces(.ipc, "ipc", UInt8(index), root, path)
-            case .utsNamespace: try await addNamespaces(.uts, "uts", UInt8(index), root, path)
-            case .sandbox, .container, .cgroup: try await addDirectories(Place(root: UInt8(index)), root, path)
+            if let kind = NamespaceKind(root.kind) {
+                try await addNamespaces(kind, UInt8(index), root, path)
+            } else {
+                try await addDirectories(Place(root: UInt8(index)), root, path)
             }
         }
         try await addLoneMounts()
@@ -70,7 +69,7 @@ struct GarbageGathering {
                 return members.isEmpty ? item.use : .processes(members)
             }
             guard case .namespace(let kind) = item.kind, let inode = item.identity?.inode else { return item.use }
-            return try users.of(kind.link).use(of: inode)
+            return try users.of(kind).use(of: inode)
         } catch {
             throw .observation(error)
         }
@@ -136,13 +135,13 @@ struct GarbageGathering {
     // MARK: Namespaces
 
     private mutating func addNamespaces(
-        _ kind: NamespaceKind, _ word: String, _ index: UInt8, _ root: Welcome.Root, _ path: String
+        _ kind: NamespaceKind, _ index: UInt8, _ root: Welcome.Root, _ path: String
     ) async throws(RemovalError) {
         let children = try await children(of: Place(root: index), path)
         if children.isEmpty { return }
         let users: NamespaceUsers
         do throws(ObservationError) {
-            users = try await Threads.looking.run { [all = self.users] () throws(ObservationError) in try all.of(word) }
+            users = try await Threads.looking.run { [all = self.users] () throws(ObservationError) in try all.of(kind) }
         } catch {
             throw .observation(error)
         }

@@ -1,5 +1,6 @@
 internal import EventLoop
 internal import NodeObservation
+internal import SandboxRegistry
 internal import Synchronization
 
 /// A look at every process of the node. All removals of a collection share one for some seconds, because it takes as
@@ -28,9 +29,9 @@ final class LatestGarbageScan: Sendable {
 
 /// Which processes live in which namespaces; every process is looked at once for each kind.
 final class NamespaceUsersByKind: Sendable {
-    private let known = Mutex<[String: NamespaceUsers]>([:])
+    private let known = Mutex<[NamespaceKind: NamespaceUsers]>([:])
 
-    func of(_ kind: String) throws(ObservationError) -> NamespaceUsers {
+    func of(_ kind: NamespaceKind) throws(ObservationError) -> NamespaceUsers {
         if let found = known.withLock({ $0[kind] }) { return found }
         let found = try NamespaceUsers.observe(kind)
         known.withLock { $0[kind] = found }

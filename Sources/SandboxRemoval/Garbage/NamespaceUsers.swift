@@ -34,13 +34,11 @@ struct NamespaceUsers: Sendable {
     }
 
     /// Inspects all processes.
-    ///
-    /// - Parameter kind: `net`, `ipc` or `uts`.
-    static func observe(_ kind: String) throws(ObservationError) -> NamespaceUsers {
+    static func observe(_ kind: NamespaceKind) throws(ObservationError) -> NamespaceUsers {
         var processes: [Process] = []
         for pid in try ProcessTable.pids() {
-            var process = Process(pid: pid, namespace: ProcessObservation.namespace(kind, of: pid))
-            if kind == "net" { process.mark = NetworkMarks.mark(of: pid) }
+            var process = Process(pid: pid, namespace: ProcessObservation.namespace(kind.link, of: pid))
+            if kind == .network { process.mark = NetworkMarks.mark(of: pid) }
             // A zombie has left its namespaces, and so has a process that is gone.
             if process.namespace == nil, process.mark == nil {
                 guard let status = try ProcessStatus.of(pid: pid), !status.hasEnded else { continue }
