@@ -7,8 +7,8 @@ extension Orchestrator {
     ///
     /// - Parameters:
     ///   - sandbox: A sandbox of this registry.
-    ///   - patience: How many milliseconds a filesystem has to answer.
-    public func explain(_ sandbox: Sandbox, patience: Int32 = 1000) throws(RemovalError) -> Explanation {
+    ///   - patience: How long a filesystem has to answer.
+    public func explain(_ sandbox: Sandbox, patience: Duration = .seconds(1)) throws(RemovalError) -> Explanation {
         try explained(sandbox).explain(patience: patience, serviceManager: helpers.serviceManager)
     }
 }

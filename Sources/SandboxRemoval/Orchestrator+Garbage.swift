@@ -13,7 +13,7 @@ extension Orchestrator {
 
     /// Calls `GarbageCollection.remove` with this registry's records.
     public func collect(
-        _ verdict: GarbageVerdict, from facts: GarbageFacts, olderThan bound: Double, timeout: Duration = .seconds(120)
+        _ verdict: GarbageVerdict, from facts: GarbageFacts, olderThan bound: Duration, timeout: Duration = .seconds(120)
     ) async throws(RemovalError) -> String? {
         try await garbageCollection.remove(verdict, from: facts, olderThan: bound, timeout: timeout)
     }
@@ -26,8 +26,8 @@ extension Orchestrator {
 /// All registered pods and how the clock ran. One process can hand it to another that does not open the registry.
 public struct GarbageRecords: Codable, Sendable {
     public var pods: [PodRecords] = []
-    /// Seconds since boot; nil if unknown.
-    public var sinceBoot: Double?
+    /// nil if unknown.
+    public var sinceBoot: Duration?
     /// The times in this boot at which the clock was set forward.
     public var jumps: [ClockJump] = []
 
@@ -53,7 +53,7 @@ extension Orchestrator {
     /// Records how the clock runs, and returns what is known of it so far.
     private func noteClock(
         until deadline: ContinuousClock.Instant
-    ) throws(RemovalError) -> (sinceBoot: Double?, jumps: [ClockJump]) {
+    ) throws(RemovalError) -> (sinceBoot: Duration?, jumps: [ClockJump]) {
         guard let now = Self.clock() else { return (nil, []) }
         return try fromRegistry { (registry) throws(RegistryError) in
             (now.sinceBoot, try registry.noteClock(now, until: deadline))
@@ -124,7 +124,7 @@ public struct GarbageCollection: Sendable {
     /// - Parameter timeout: For the whole call.
     /// - Returns: nil if the item is gone, otherwise why it is not.
     public func remove(
-        _ verdict: GarbageVerdict, from facts: GarbageFacts, olderThan bound: Double, timeout: Duration = .seconds(120)
+        _ verdict: GarbageVerdict, from facts: GarbageFacts, olderThan bound: Duration, timeout: Duration = .seconds(120)
     ) async throws(RemovalError) -> String? {
         let time = CallTime(timeout)
         let others = facts.items

@@ -149,7 +149,7 @@ extension Orchestrator {
     /// All recent reports are checked: other calls may have worked in between, and their newer reports may answer
     /// something else.
     private func answerOfOther(_ reports: [StoredReport], _ wanted: Wanted, since asked: Date) -> RemovalAnswer? {
-        for stored in reports where stored.startedAt.addingTimeInterval(stored.duration) >= asked {
+        for stored in reports where stored.startedAt.addingTimeInterval(stored.duration.inSeconds) >= asked {
             if let report = RemovalReport(stored), wanted.isAnswered(by: report) {
                 return .finished(report, joined: true)
             }

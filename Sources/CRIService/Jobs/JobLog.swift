@@ -16,7 +16,7 @@ struct JobLog: JobObserver {
         switch event {
         case .finished(let step, let record):
             Recorder(label: "podreap_step_duration_seconds", dimensions: [("step", step.verb)])
-                .record(record.duration / 1000)
+                .record(record.duration.inSeconds)
             if record.outcome == .failed {
                 count("podreap_failed_steps_total", [("step", step.verb)])
                 logger.error(
@@ -49,11 +49,11 @@ struct JobLog: JobObserver {
             count("podreap_works_total", [("verb", key.verb.rawValue), ("outcome", outcome)])
             if !joined {
                 Recorder(label: "podreap_work_duration_seconds", dimensions: [("verb", key.verb.rawValue)])
-                    .record(report.duration)
+                    .record(report.duration.inSeconds)
             }
             metadata["pod"] = "\(report.pod)"
             metadata["outcome"] = "\(outcome)"
-            metadata["seconds"] = "\((report.duration * 1000).rounded() / 1000)"
+            metadata["seconds"] = "\((report.duration.inMilliseconds).rounded() / 1000)"
             logger.log(level: report.outcome == .incomplete ? .error : .info, "ended", metadata: metadata)
         }
     }

@@ -59,8 +59,8 @@ extension Podreap_V1_StepRecord {
             case .skipped: .skipped
             }
         detail = record.detail ?? ""
-        start = record.start / 1000
-        duration = record.duration / 1000
+        start = record.start.inSeconds
+        duration = record.duration.inSeconds
         entries = record.entries ?? 0
     }
 }
@@ -73,7 +73,7 @@ extension Podreap_V1_Report {
         purpose = report.purpose.rawValue
         outcome = report.outcome.rawValue
         startedAt = report.startedAt.nanoseconds
-        duration = report.duration
+        duration = report.duration.inSeconds
         steps = report.steps.map(Podreap_V1_StepRecord.init)
         warnings = report.warnings
     }
@@ -101,7 +101,7 @@ extension Podreap_V1_Garbage {
         self.init()
         kind = verdict.item.kindName
         path = verdict.item.path
-        age = verdict.age ?? -1
+        age = verdict.age?.inSeconds ?? -1
         switch verdict.decision {
         case .known: outcome = .kept
         case .keep(let why): (outcome, reason) = (.kept, why)

@@ -133,7 +133,7 @@ struct RemovalService: Podreap_V1_Removal.SimpleServiceProtocol {
         guard request.olderThan >= 0 else {
             throw RPCError(code: .invalidArgument, message: "older_than is \(request.olderThan); expected seconds")
         }
-        let bound = request.olderThan == 0 ? 3600 : request.olderThan
+        let bound = Duration(recordedSeconds: request.olderThan == 0 ? 3600 : request.olderThan)
         do throws(RemovalError) {
             let facts = try await daemon.orchestrator.garbage(timeout: daemon.timeLeft)
             var response = Podreap_V1_CollectGarbageResponse()

@@ -8,11 +8,11 @@ public enum Boot {
         return id.text
     }
 
-    /// Seconds since the boot, including time in suspension. Nobody can set this clock.
-    public static func age() throws(ObservationError) -> Double {
+    /// The time since the boot, including time in suspension. Nobody can set this clock.
+    public static func age() throws(ObservationError) -> Duration {
         let path = "/proc/uptime"
         let text = try contents(of: Array(path.utf8))?.prefix { $0 != UInt8(ascii: " ") } ?? []
         guard let seconds = Double(text.text) else { throw .malformed(file: path, line: 1, expected: "seconds") }
-        return seconds
+        return .seconds(seconds)
     }
 }

@@ -15,14 +15,14 @@ public enum FilesystemProbe: Sendable, Equatable {
     /// Blocks for at most the given time and a tenth of a second. If an earlier child still hangs at that path, the
     /// result is `.silent` without asking again: a daemon that asks again and again leaves one process there, and reaps
     /// it when the server is back or gone.
-    public static func ask(_ path: String, milliseconds: Int32 = 1000) -> FilesystemProbe {
+    public static func ask(_ path: String, within limit: Duration = .seconds(1)) -> FilesystemProbe {
         let earlier = hanging.withLock { children in
             children.removeAll { hasEnded(child: $0.pid) }
             return children.first { $0.path == path }?.pid
         }
         if let earlier { return .silent(child: earlier) }
         mayBlock()
-        let (error, child) = askFilesystem(path, milliseconds: milliseconds)
+        let (error, child) = askFilesystem(path, within: limit)
         switch error {
         case nil: return .answers
         case .timedOut:

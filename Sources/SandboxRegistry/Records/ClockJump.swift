@@ -5,11 +5,11 @@ internal import GRDB
 public struct ClockJump: Codable, Sendable, Equatable {
     /// Timestamps up to this one, by the clock as it was, are from before the jump.
     public var before: Date
-    public var seconds: Double
+    public var length: Duration
 
-    public init(before: Date, seconds: Double) {
+    public init(before: Date, length: Duration) {
         self.before = before
-        self.seconds = seconds
+        self.length = length
     }
 }
 
@@ -17,12 +17,11 @@ public struct ClockJump: Codable, Sendable, Equatable {
 package struct ClockReading: Sendable {
     package var bootID: String
     package var wall: Date
-    /// Seconds.
-    package var sinceBoot: Double
+    package var sinceBoot: Duration
     /// The clock's time at the boot, in seconds since 1970.
-    fileprivate var offset: Double { wall.timeIntervalSince1970 - sinceBoot }
+    fileprivate var offset: Double { wall.timeIntervalSince1970 - sinceBoot.inSeconds }
 
-    package init(bootID: String, wall: Date, sinceBoot: Double) {
+    package init(bootID: String, wall: Date, sinceBoot: Duration) {
         self.bootID = bootID
         self.wall = wall
         self.sinceBoot = sinceBoot
@@ -54,7 +53,7 @@ extension Registry {
         guard let jump = known.latest else { return }
         try database.execute(
             sql: "INSERT OR REPLACE INTO clock_jump (boot_id, before, seconds) VALUES (?, ?, ?)",
-            arguments: [now.bootID, jump.before.timeIntervalSince1970, jump.seconds])
+            arguments: [now.bootID, jump.before.timeIntervalSince1970, jump.length.inSeconds])
     }
 
     /// All jumps up to now, the one that this reading shows, and whether there is something to record.
@@ -67,9 +66,9 @@ extension Registry {
         let jumps = try Row.fetchAll(
             database, sql: "SELECT before, seconds FROM clock_jump WHERE boot_id = ? ORDER BY before",
             arguments: [now.bootID]
-        ).map { ClockJump(before: Date(timeIntervalSince1970: $0["before"]), seconds: $0["seconds"]) }
+        ).map { ClockJump(before: Date(timeIntervalSince1970: $0["before"]), length: Duration(recordedSeconds: $0["seconds"])) }
         let change = last.map { now.offset - $0 } ?? 0
-        let jump = change > slack ? ClockJump(before: now.wall - change, seconds: change) : nil
+        let jump = change > slack ? ClockJump(before: now.wall - change, length: .seconds(change)) : nil
         // Small changes are recorded too, so that they do not add up to a jump.
         return (jumps + [jump].compactMap(\.self), jump, last == nil || abs(change) > 0.1)
     }

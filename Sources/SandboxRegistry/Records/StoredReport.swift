@@ -6,15 +6,14 @@ public struct StoredReport: Sendable, Equatable {
     public var podName: String
     /// In whole microseconds, which is the registry's precision.
     public var startedAt: Date
-    /// Seconds.
-    public var duration: Double
+    public var duration: Duration
     /// `removed`, `stopped` or `incomplete`.
     public var outcome: String
     /// The report itself, in JSON.
     public var body: Data
 
     public init(
-        sandboxID: String, podName: String, startedAt: Date, duration: Double, outcome: String, body: Data
+        sandboxID: String, podName: String, startedAt: Date, duration: Duration, outcome: String, body: Data
     ) {
         self.sandboxID = sandboxID
         self.podName = podName

@@ -58,6 +58,14 @@ extension Date {
     }
 }
 
+extension Duration {
+    /// A number of seconds from a record, limited to ±100,000 years, because a number from outside must not trap here.
+    package init(recordedSeconds seconds: Double) { self = .seconds(seconds.clamped) }
+
+    package var inSeconds: Double { self / .seconds(1) }
+    package var inMilliseconds: Double { self / .milliseconds(1) }
+}
+
 extension Double {
     fileprivate var clamped: Double { isNaN ? 0 : Swift.min(Swift.max(self, -3.2e12), 3.2e12) }
 }

@@ -54,20 +54,19 @@ extension Registry {
         ).map { row in
             StoredReport(
                 sandboxID: row["sandbox"], podName: row["pod_name"],
-                startedAt: Date(microseconds: row["started_at"]), duration: row["duration"],
+                startedAt: Date(microseconds: row["started_at"]), duration: Duration(recordedSeconds: row["duration"]),
                 outcome: row["outcome"], body: row["body"])
         }
     }
 
     static func keep(_ report: StoredReport, _ database: Database) throws {
-        // SQLite has no NaN and stores it as NULL.
         try database.perform(
             sql: """
                 INSERT INTO report (sandbox, pod_name, started_at, duration, outcome, body) VALUES (?, ?, ?, ?, ?, ?)
                 """,
             arguments: [
                 report.sandboxID, report.podName, report.startedAt.microseconds,
-                report.duration.isNaN ? 0 : report.duration, report.outcome, report.body,
+                report.duration.inSeconds, report.outcome, report.body,
             ])
         // The names of a pod's attempts differ only in the number at their end.
         try database.perform(

@@ -7,8 +7,8 @@ extension Discovery {
     ///
     /// - Parameters:
     ///   - pod: As for `records(of:)`.
-    ///   - patience: How many milliseconds a filesystem has to answer.
-    public func explain(_ pod: String, patience: Int32 = 1000) throws(RemovalError) -> Explanation? {
+    ///   - patience: How long a filesystem has to answer.
+    public func explain(_ pod: String, patience: Duration = .seconds(1)) throws(RemovalError) -> Explanation? {
         guard let (sandbox, containers) = try records(of: pod) else { return nil }
         do throws(ObservationError) {
             // No podreap works on a pod that is not registered, so there is no lock to report.

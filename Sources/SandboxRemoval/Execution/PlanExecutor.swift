@@ -95,7 +95,7 @@ struct PlanExecutor: Sendable {
             record = StepRecord(step, .failed, detail: error.reason, start: began - start)
             record.cause = error.cause
         }
-        record.duration = (.now - began) / .milliseconds(1)
+        record.duration = .now - began
         tell(.finished(step, record))
         return record
     }
@@ -195,6 +195,6 @@ extension StepRecord {
     init(_ step: Step, _ outcome: Outcome, detail: String? = nil, start: Duration, duration: Duration = .zero) {
         self.init(
             number: step.number, verb: step.verb, subject: step.subject.id, target: step.target, outcome: outcome,
-            detail: detail, start: start / .milliseconds(1), duration: duration / .milliseconds(1), entries: nil)
+            detail: detail, start: start, duration: duration)
     }
 }

@@ -133,7 +133,7 @@ final class RemovalRun: Sendable {
         let left = records.contains { !$0.succeeded && $0.verb != "mark" }
         var report = RemovalReport(
             purpose: plan.purpose, sandbox: plan.sandbox, startedAt: startedAt,
-            duration: (.now - start) / .seconds(1),
+            duration: .now - start,
             outcome: left ? .incomplete : plan.purpose.removes ? .removed : .stopped, steps: records,
             warnings: warnings.withLock { $0 })
         if plan.purpose.isOfSandbox { report.hook = options.beforeNamespacesCommand }

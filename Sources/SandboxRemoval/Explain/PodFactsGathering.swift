@@ -17,12 +17,12 @@ extension PodFacts {
     ///
     /// - Parameters:
     ///   - worker: The process that works on the sandbox, and whether it is stopped.
-    ///   - patience: How many milliseconds a filesystem has to answer.
+    ///   - patience: How long a filesystem has to answer.
     ///   - serviceManager: The process that starts the helpers, if that is not this process; its mounts count as the
     ///     node's.
     public static func gather(
         _ sandbox: Sandbox, _ containers: [Container], _ report: RemovalReport?,
-        worker: (pid: Int32, isStopped: Bool)? = nil, patience: Int32 = 1000, serviceManager: Int32? = nil
+        worker: (pid: Int32, isStopped: Bool)? = nil, patience: Duration = .seconds(1), serviceManager: Int32? = nil
     ) throws(ObservationError) -> PodFacts {
         var facts = PodFacts(sandbox: sandbox, containers: containers, report: report)
         facts.isAfterReboot = sandbox.isFromEarlierBoot(than: try Boot.id())
@@ -131,7 +131,7 @@ extension PodFacts {
 
     // MARK: Directories
 
-    private mutating func findDirectories(_ patience: Int32) throws(ObservationError) {
+    private mutating func findDirectories(_ patience: Duration) throws(ObservationError) {
         var recorded = containers.flatMap(\.directories)
         recorded.append(sandbox.ownDirectory)
         for directory in recorded {
@@ -142,9 +142,9 @@ extension PodFacts {
     }
 
     private func state(
-        of directory: Container.Directory, _ patience: Int32
+        of directory: Container.Directory, _ patience: Duration
     ) throws(ObservationError) -> DirectoryState {
-        switch FilesystemProbe.ask(directory.path, milliseconds: patience) {
+        switch FilesystemProbe.ask(directory.path, within: patience) {
         case .silent: return .silent
         case .forbidden: return .forbidden
         case .failed: return .gone

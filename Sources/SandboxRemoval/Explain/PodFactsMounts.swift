@@ -10,7 +10,7 @@ private let probes = 32
 extension PodFacts {
     /// Finds the pod's mounts in this mount namespace, the network and FUSE filesystems that its processes see, and the
     /// kubelet's volumes of the pod.
-    mutating func findMounts(_ table: MountTable, _ patience: Int32) throws(ObservationError) {
+    mutating func findMounts(_ table: MountTable, _ patience: Duration) throws(ObservationError) {
         var found: [Mount] = []
         for place in places {
             for mount in table.mounts(beneath: place) where !found.contains(mount) { found.append(mount) }
@@ -52,12 +52,12 @@ extension PodFacts {
     }
 
     /// Asks filesystems concurrently, so that one that hangs does not delay the others.
-    private static func ask(_ paths: [[UInt8]], _ patience: Int32) -> [[UInt8]: FilesystemProbe] {
+    private static func ask(_ paths: [[UInt8]], _ patience: Duration) -> [[UInt8]: FilesystemProbe] {
         let paths = Array(Set(paths).prefix(probes))
         let answers = Mutex<[[UInt8]: FilesystemProbe]>([:])
         DispatchQueue.concurrentPerform(iterations: paths.count) { index in
             guard let path = String(validating: paths[index], as: UTF8.self) else { return }
-            let answer = FilesystemProbe.ask(path, milliseconds: patience)
+            let answer = FilesystemProbe.ask(path, within: patience)
             answers.withLock { $0[paths[index]] = answer }
         }
         return answers.withLock { $0 }

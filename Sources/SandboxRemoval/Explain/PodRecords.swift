@@ -32,10 +32,12 @@ public struct PodRecords: Codable, Sendable {
     /// observed.
     ///
     /// - Parameters:
-    ///   - patience: How many milliseconds a filesystem has to answer.
+    ///   - patience: How long a filesystem has to answer.
     ///   - serviceManager: The process that starts the helpers, if that is not this process; its mounts count as the
     ///     node's.
-    public func explain(patience: Int32 = 1000, serviceManager: Int32? = nil) throws(RemovalError) -> Explanation {
+    public func explain(patience: Duration = .seconds(1), serviceManager: Int32? = nil) throws(RemovalError)
+        -> Explanation
+    {
         do throws(ObservationError) {
             return .of(
                 try .gather(

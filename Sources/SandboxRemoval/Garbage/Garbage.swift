@@ -126,8 +126,8 @@ public struct GarbageFacts: Sendable {
     /// What was seen of all processes; shared by the removals.
     let scan = LatestGarbageScan()
     public var now = Date()
-    /// Seconds since boot; nil if unknown.
-    public var sinceBoot: Double?
+    /// nil if unknown.
+    public var sinceBoot: Duration?
     /// The times since boot at which the clock was set forward.
     public var jumps: [ClockJump] = []
 
@@ -145,8 +145,8 @@ public struct GarbageVerdict: Sendable, Equatable {
 
     public var item: GarbageItem
     public var decision: Decision
-    /// Seconds; nil if unknown.
-    public var age: Double?
+    /// nil if unknown.
+    public var age: Duration?
 }
 
 extension GarbageFacts {
@@ -155,8 +155,8 @@ extension GarbageFacts {
     ///
     /// A pure function. When in doubt, it keeps an item.
     ///
-    /// - Parameter bound: The least age in seconds; nothing younger is removed.
-    public func judge(olderThan bound: Double) -> [GarbageVerdict] {
+    /// - Parameter bound: The least age; nothing younger is removed.
+    public func judge(olderThan bound: Duration) -> [GarbageVerdict] {
         items.sorted { ($0.order, $0.path) < ($1.order, $1.path) }.map { item in
             let age = item.created.map { self.age(of: item, created: $0) }
             return GarbageVerdict(item: item, decision: decide(item, age, bound), age: age)
@@ -165,15 +165,16 @@ extension GarbageFacts {
 
     /// The item's age in seconds. Setting the clock forward makes nothing older, and an item that does not outlive a
     /// boot is no older than the boot.
-    private func age(of item: GarbageItem, created: Date) -> Double {
-        let shown = now.timeIntervalSince(created)
-        guard shown >= 0 else { return shown }
-        let jumped = jumps.filter { created <= $0.before }.reduce(0) { $0 + $1.seconds }
-        let bound = item.outlivesBoot ? Double.infinity : sinceBoot ?? .infinity
-        return max(0, min(shown - jumped, bound))
+    private func age(of item: GarbageItem, created: Date) -> Duration {
+        let shown = Duration(recordedSeconds: now.timeIntervalSince(created))
+        guard shown >= .zero else { return shown }
+        let jumped = jumps.filter { created <= $0.before }.reduce(.zero) { $0 + $1.length }
+        let age = max(.zero, shown - jumped)
+        guard !item.outlivesBoot, let sinceBoot else { return age }
+        return min(age, sinceBoot)
     }
 
-    private func decide(_ item: GarbageItem, _ age: Double?, _ bound: Double) -> GarbageVerdict.Decision {
+    private func decide(_ item: GarbageItem, _ age: Duration?, _ bound: Duration) -> GarbageVerdict.Decision {
         if isRegistered(item) { return .known }
         if case .container(_, stopped: false) = item.kind {
             return .keep("it lives; whoever made it knows why, or register it and remove it")
@@ -192,12 +193,10 @@ extension GarbageFacts {
         if let reason = claims.reason(for: item) { return .keep(reason) }
         guard item.identity != nil || item.kind == .mount else { return .keep("it could not be identified") }
         guard let age else { return .keep("its age is unknown") }
-        guard age >= 0 else { return .keep("it was made in the future: the clock was set") }
-        guard age >= bound else { return .keep("younger than \(Self.text(bound))") }
+        guard age >= .zero else { return .keep("it was made in the future: the clock was set") }
+        guard age >= bound else { return .keep("younger than \(bound.formattedSeconds)") }
         return .remove(item.reason)
     }
-
-    private static func text(_ seconds: Double) -> String { Duration.seconds(seconds).formattedSeconds }
 
     /// Whether a registered sandbox names the item, owns what is in it, or has its id.
     private func isRegistered(_ item: GarbageItem) -> Bool {

@@ -23,12 +23,42 @@ public struct StepRecord: Codable, Sendable, Equatable {
     public var detail: String?
     /// Why the step failed, for programs; nil if only `detail` says so.
     public var cause: StepCause?
-    /// Milliseconds since the start of the removal.
-    public var start: Double
-    /// Milliseconds.
-    public var duration: Double
+    /// Since the start of the removal.
+    public var start: Duration {
+        get { Duration(recordedSeconds: startMilliseconds / 1000) }
+        set { startMilliseconds = newValue.inMilliseconds }
+    }
+    public var duration: Duration {
+        get { Duration(recordedSeconds: durationMilliseconds / 1000) }
+        set { durationMilliseconds = newValue.inMilliseconds }
+    }
     /// How many directory entries were removed.
     public var entries: UInt64?
+
+    // Reports have numbers.
+    private var startMilliseconds: Double
+    private var durationMilliseconds: Double
+
+    private enum CodingKeys: String, CodingKey {
+        case number, verb, subject, target, outcome, detail, cause, entries
+        case startMilliseconds = "start"
+        case durationMilliseconds = "duration"
+    }
+
+    init(
+        number: Int, verb: String, subject: String, target: String, outcome: Outcome, detail: String? = nil,
+        cause: StepCause? = nil, start: Duration, duration: Duration
+    ) {
+        self.number = number
+        self.verb = verb
+        self.subject = subject
+        self.target = target
+        self.outcome = outcome
+        self.detail = detail
+        self.cause = cause
+        startMilliseconds = start.inMilliseconds
+        durationMilliseconds = duration.inMilliseconds
+    }
 
     public var succeeded: Bool { outcome == .done || outcome == .alreadyDone }
 }
@@ -48,8 +78,10 @@ public struct RemovalReport: Codable, Sendable, Equatable {
     public var sandbox: String
     public var pod: String
     public var startedAt: Date
-    /// Seconds.
-    public var duration: Double
+    public var duration: Duration {
+        get { Duration(recordedSeconds: durationSeconds) }
+        set { durationSeconds = newValue.inSeconds }
+    }
     public var outcome: Outcome
     /// In the order of the plan.
     public var steps: [StepRecord]
@@ -64,6 +96,14 @@ public struct RemovalReport: Codable, Sendable, Equatable {
     /// The bounds of this removal; nil in reports of 0.1.0.
     public var bounds: RemovalBounds?
 
+    // Reports have a number.
+    private var durationSeconds: Double
+
+    private enum CodingKeys: String, CodingKey {
+        case purpose, sandbox, pod, startedAt, outcome, steps, warnings, hook, ranOutOfTime, assumedDead, bounds
+        case durationSeconds = "duration"
+    }
+
     /// The steps that failed and need attention. Steps that were skipped because of them are not included.
     public var failures: [StepRecord] { steps.filter { $0.outcome == .failed } }
 
@@ -76,14 +116,14 @@ public struct RemovalReport: Codable, Sendable, Equatable {
     }
 
     init(
-        purpose: RemovalPlan.Purpose, sandbox: Sandbox, startedAt: Date, duration: Double, outcome: Outcome,
+        purpose: RemovalPlan.Purpose, sandbox: Sandbox, startedAt: Date, duration: Duration, outcome: Outcome,
         steps: [StepRecord], warnings: [String]
     ) {
         self.purpose = purpose
         self.sandbox = sandbox.id
         pod = sandbox.metadata.reservedName
         self.startedAt = startedAt
-        self.duration = duration
+        durationSeconds = duration.inSeconds
         self.outcome = outcome
         self.steps = steps
         self.warnings = warnings

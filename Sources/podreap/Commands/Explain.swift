@@ -31,17 +31,17 @@ struct Explain: RegistryCommand {
     var staysRoot: Bool { !handsOver }
 
     func run() throws {
-        let milliseconds = Int32(min(max(patience.duration / .milliseconds(1), 10), 60_000))
+        let patience = min(max(patience.duration, .milliseconds(10)), .seconds(60))
         if foreign.from != nil {
             let discovery = try foreign.discover(pod, for: "explain")
             guard let sandbox = try discovery.records(of: pod)?.sandbox,
-                let explanation = try discovery.explain(pod, patience: milliseconds)
+                let explanation = try discovery.explain(pod, patience: patience)
             else { throw RegistryError.unknownSandbox(id: pod) }
             sayWhatWasMeant(pod, sandbox.id)
             return try show(explanation, sandbox, "It is not registered; this only looks.")
         }
         guard let records = try records() else { return }
-        try show(try records.explain(patience: milliseconds), records.sandbox, Self.state(of: records.sandbox))
+        try show(try records.explain(patience: patience), records.sandbox, Self.state(of: records.sandbox))
     }
 
     /// The pod's records; nil if everything was already printed or handed over.
@@ -72,7 +72,7 @@ struct Explain: RegistryCommand {
     }
 
     private static func state(of sandbox: Sandbox) -> String {
-        let time = age(seconds: -sandbox.createdAt.timeIntervalSinceNow)
+        let time = age(since: sandbox.createdAt)
         return switch sandbox.state {
         case .ready: "It is registered and not being removed; \(time) old."
         case .notReady: "It is stopped; \(time) old."
@@ -105,7 +105,7 @@ struct Explain: RegistryCommand {
         if common.json {
             return Stream.output.write(jsonLine(EndLine(id: last.sandboxID, last: last)))
         }
-        let time = age(seconds: -last.startedAt.timeIntervalSinceNow)
+        let time = age(since: last.startedAt)
         Stream.output.write(
             """
             \(shortened(last.sandboxID)) was \(last.outcome) \(time) ago, and podreap keeps nothing of it. See: \

@@ -20,7 +20,7 @@ struct GC: AsyncParsableCommand, RegistryCommand {
     var remove = false
 
     @Option(help: ArgumentHelp("Keep what is younger: a number with s, m, h or d.", valueName: "age"))
-    var olderThan = Age(seconds: 3600)
+    var olderThan = Age(duration: .seconds(3600))
 
     @Option(
         help: ArgumentHelp(
@@ -43,7 +43,7 @@ struct GC: AsyncParsableCommand, RegistryCommand {
         if remove { Stream.queueAll() }
         let garbage = try collection()
         let facts = try await garbage.look(timeout: time.left)
-        let verdicts = facts.judge(olderThan: olderThan.seconds).filter { $0.decision != .known }
+        let verdicts = facts.judge(olderThan: olderThan.duration).filter { $0.decision != .known }
         for problem in facts.problems { complain("note: \(problem)") }
         var worst: Status = facts.problems.isEmpty ? .done : .incomplete
         var rows = Rows()
@@ -87,7 +87,7 @@ struct GC: AsyncParsableCommand, RegistryCommand {
             guard remove else { return ("removable", reason, false) }
             do {
                 let failure = try await garbage.remove(
-                    verdict, from: facts, olderThan: olderThan.seconds, timeout: time.left)
+                    verdict, from: facts, olderThan: olderThan.duration, timeout: time.left)
                 return failure.map { ("failed", $0, true) } ?? ("removed", reason, false)
             } catch {
                 // Items for which no time is left are listed too.
@@ -114,7 +114,7 @@ private struct Rows {
         }
         if verdict.item.kind == .cgroup { cgroups[key] = (rows.count, 0) }
         rows.append([
-            "\(verdict.item.kindName) \(abbreviated(verdict.item.path))", verdict.age.map { age(seconds: $0) } ?? "?",
+            "\(verdict.item.kindName) \(abbreviated(verdict.item.path))", verdict.age.map { age($0) } ?? "?",
             done, abbreviated(why),
         ])
     }
@@ -133,7 +133,7 @@ private struct Line: Encodable {
     init(_ verdict: GarbageVerdict, _ outcome: String, _ reason: String) {
         kind = verdict.item.kindName
         path = verdict.item.path
-        age = verdict.age
+        age = verdict.age?.inSeconds
         self.outcome = outcome
         self.reason = reason
     }
@@ -141,9 +141,9 @@ private struct Line: Encodable {
 
 /// A time on the command line, such as `90`, `30m`, `2h`, `1d`.
 struct Age: ExpressibleByArgument, CustomStringConvertible {
-    let seconds: Double
+    let duration: Duration
 
-    init(seconds: Double) { self.seconds = seconds }
+    init(duration: Duration) { self.duration = duration }
 
     init?(argument: String) {
         let units: [Character: Double] = ["s": 1, "m": 60, "h": 3600, "d": 86_400]
@@ -151,9 +151,9 @@ struct Age: ExpressibleByArgument, CustomStringConvertible {
         guard let number = Double(unit == nil ? argument[...] : argument.dropLast()), number.isFinite, number >= 0,
             number * (unit ?? 1) <= 3_153_600_000
         else { return nil }
-        seconds = number * (unit ?? 1)
+        duration = .seconds(number * (unit ?? 1))
     }
 
-    var description: String { age(seconds: seconds) }
+    var description: String { age(duration) }
     var defaultValueDescription: String { "1h" }
 }

@@ -56,10 +56,10 @@ struct History: RegistryCommand {
             let slowest = report?.steps.max { $0.duration < $1.duration }
             let name = PodMetadata.names(reserved: entry.podName).map { "\($0.namespace)/\($0.name)" } ?? entry.podName
             rows.append([
-                "\(age(seconds: -entry.startedAt.timeIntervalSinceNow)) ago", shortened(entry.sandboxID, noTrunc), name,
-                what(report), entry.outcome, Milliseconds.text(entry.duration * 1000),
+                "\(age(since: entry.startedAt)) ago", shortened(entry.sandboxID, noTrunc), name,
+                what(report), entry.outcome, entry.duration.text,
                 report.map { "\($0.steps.count)" } ?? "-",
-                slowest.map { "\($0.verb) (\(Milliseconds.text($0.duration)))" } ?? "-",
+                slowest.map { "\($0.verb) (\($0.duration.text))" } ?? "-",
             ])
         }
         return rows

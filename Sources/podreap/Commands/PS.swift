@@ -27,7 +27,7 @@ struct PS: RegistryCommand {
             rows.append([
                 shortened(sandbox.id, noTrunc), sandbox.metadata.name, sandbox.metadata.namespace,
                 "\(sandbox.metadata.attempt)", sandbox.state.rawValue,
-                age(seconds: -sandbox.createdAt.timeIntervalSinceNow),
+                age(since: sandbox.createdAt),
                 sandbox.runtime, names.isEmpty ? "-" : names.joined(separator: ","),
             ])
         }

@@ -118,6 +118,6 @@ struct Seconds: ExpressibleByArgument, CustomStringConvertible {
         duration = .seconds(seconds)
     }
 
-    var description: String { Milliseconds.text(duration / .milliseconds(1000)) }
+    var description: String { duration.text }
     var defaultValueDescription: String { "\(Int(duration / .seconds(1)))" }
 }

@@ -66,7 +66,7 @@ final class Progress: Sendable {
                 Stream.output.write(jsonLine(EndLine(report, joined: joined)))
             } else {
                 let how = joined ? " by another podreap" : ""
-                let time = Milliseconds.text(report.duration * 1000)
+                let time = report.duration.text
                 let text = "\(report.outcome.rawValue) \(shortened(report.sandbox))\(how) in \(time)"
                 Stream.output.write((report.outcome == .incomplete ? paint.red(text) : paint.green(text)) + "\n")
             }
@@ -101,7 +101,7 @@ final class Progress: Sendable {
             case .failed: paint.red("FAILED ")
             case .skipped: paint.yellow("skipped")
             }
-        let time = record.outcome == .skipped ? "" : Milliseconds.text(record.duration)
+        let time = record.outcome == .skipped ? "" : record.duration.text
         let padded = String(repeating: " ", count: max(0, 10 - time.count)) + time
         let entries = record.entries.map { " (\($0) entries)" } ?? ""
         var lines = ["  \(mark)\(padded)  \(subject(step, plan))  \(abbreviated("\(step)"))\(entries)"]
@@ -140,7 +140,7 @@ final class Progress: Sendable {
         let width = Stream.output.columns - 1
         var text = ""
         for (step, since, entries) in state.running {
-            let time = Milliseconds.text((.now - since) / .milliseconds(1))
+            let time = (.now - since).text
             let count = entries > 0 ? " (\(entries) entries)" : ""
             let padded = String(repeating: " ", count: max(0, 10 - time.count)) + time
             text +=

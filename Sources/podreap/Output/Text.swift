@@ -1,3 +1,5 @@
+internal import FoundationEssentials
+internal import SandboxRegistry
 internal import Synchronization
 
 /// How many digits of a runtime's id tables show: enough to tell thousands apart, and to name a sandbox in commands.
@@ -9,10 +11,10 @@ func shortened(_ id: String, _ keepAll: Bool = false) -> String {
     keepAll || id.utf8.count != 64 || !id.allSatisfy(\.isHexDigit) ? id : String(id.prefix(shortIDLength))
 }
 
-/// A time in milliseconds with one decimal, or in seconds from 10 seconds on.
-enum Milliseconds {
-    static func text(_ milliseconds: Double) -> String {
-        milliseconds < 10_000 ? "\(decimal(milliseconds)) ms" : "\(decimal(milliseconds / 1000)) s"
+extension Duration {
+    /// In milliseconds with one decimal, or in seconds from 10 seconds on.
+    var text: String {
+        self < .seconds(10) ? "\(Self.decimal(inMilliseconds)) ms" : "\(Self.decimal(inSeconds)) s"
     }
 
     private static func decimal(_ value: Double) -> String {
@@ -22,8 +24,8 @@ enum Milliseconds {
 }
 
 /// The time since something in the largest whole unit: `8s`, `3m`, `2h`, `5d`.
-func age(seconds: Double) -> String {
-    let seconds = Int(max(0, seconds))
+func age(_ age: Duration) -> String {
+    let seconds = Int(max(0, age.inSeconds))
     switch seconds {
     case ..<120: return "\(seconds)s"
     case ..<7200: return "\(seconds / 60)m"
@@ -31,6 +33,8 @@ func age(seconds: Double) -> String {
     default: return "\(seconds / 86_400)d"
     }
 }
+
+func age(since moment: Date) -> String { age(Duration(recordedSeconds: -moment.timeIntervalSinceNow)) }
 
 /// Columns as wide as their widest cell, two blanks apart.
 func table(_ rows: [[String]]) -> String {

@@ -15,7 +15,7 @@ struct TimeChart {
     }
 
     func show() {
-        let time = Milliseconds.text(report.duration * 1000)
+        let time = report.duration.text
         let parts = report.pod.split(separator: "_", maxSplits: 2)
         let pod = parts.count == 3 ? " (pod \(parts[1])/\(parts[0]))" : ""
         page.title(
@@ -34,7 +34,7 @@ struct TimeChart {
             let cells = zip(row, widths).map { cell, width in
                 String(cell.prefix(width)) + String(repeating: " ", count: max(0, width - cell.count) + 2)
             }
-            let duration = step.outcome == .skipped ? "-" : Milliseconds.text(step.duration)
+            let duration = step.outcome == .skipped ? "-" : step.duration.text
             page.line(
                 cells.joined() + bar(step, columns) + String(repeating: " ", count: max(0, 11 - duration.count))
                     + duration
@@ -50,7 +50,8 @@ struct TimeChart {
     }
 
     private func bar(_ step: StepRecord, _ columns: Int) -> String {
-        let total = max(report.duration * 1000, report.steps.map { $0.start + $0.duration }.max() ?? 0, 0.001)
+        let total = max(
+            report.duration, report.steps.map { $0.start + $0.duration }.max() ?? .zero, .microseconds(1))
         let (from, length) = Self.span(step, total, columns)
         let block = page.stream.isTerminal && Self.isUnicode ? "█" : "#"
         let filled = step.outcome == .skipped ? " " : String(repeating: block, count: length)
@@ -60,8 +61,8 @@ struct TimeChart {
     }
 
     /// The first column of a step's bar, and the bar's length: at least one column, and within `columns`.
-    private static func span(_ step: StepRecord, _ total: Double, _ columns: Int) -> (from: Int, length: Int) {
-        func column(_ time: Double) -> Int {
+    private static func span(_ step: StepRecord, _ total: Duration, _ columns: Int) -> (from: Int, length: Int) {
+        func column(_ time: Duration) -> Int {
             let position = (time / total * Double(columns)).rounded()
             return position.isFinite ? min(max(0, Int(position)), columns) : 0
         }

@@ -53,7 +53,8 @@ extension Measure {
                         }
                     })
                 let report = StoredReport(
-                    sandboxID: sandbox.id, podName: sandbox.metadata.reservedName, startedAt: .now, duration: 0.02,
+                    sandboxID: sandbox.id, podName: sandbox.metadata.reservedName, startedAt: .now,
+                    duration: .milliseconds(20),
                     outcome: "removed", body: Data(repeating: 0x20, count: 4096))
                 results.add(
                     "registry", row, "remove", "µs",

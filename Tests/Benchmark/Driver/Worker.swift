@@ -49,7 +49,7 @@ struct Worker: AsyncParsableCommand {
         case ("span", _):
             let reports = try arguments.map(report)
             let start = reports.map(\.startedAt).min() ?? .now
-            let end = reports.map { $0.startedAt.addingTimeInterval($0.duration) }.max() ?? .now
+            let end = reports.map { $0.startedAt.addingTimeInterval($0.duration / .seconds(1)) }.max() ?? .now
             return "\(Int(end.timeIntervalSince(start) * 1e6))"
         case ("steps", _):
             return String(decoding: try report(arguments[0]).body, as: UTF8.self)

@@ -25,9 +25,9 @@ enum Facts {
         var facts = pod(.removing)
         let step = StepRecord(
             number: 0, verb: verb, subject: "c", target: target, outcome: .failed, detail: detail, cause: cause,
-            start: 0, duration: 1)
+            start: .zero, duration: .milliseconds(1))
         facts.report = RemovalReport(
-            purpose: .remove, sandbox: facts.sandbox, startedAt: Date(timeIntervalSince1970: 0), duration: 1,
+            purpose: .remove, sandbox: facts.sandbox, startedAt: Date(timeIntervalSince1970: 0), duration: .seconds(1),
             outcome: .incomplete, steps: [step], warnings: [])
         return facts
     }

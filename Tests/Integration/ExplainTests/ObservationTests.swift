@@ -40,7 +40,7 @@ import Testing
         let place = "/mnt/deaf-\(UUID().uuidString)"
         try shell("mkdir \(place)")
         let server = try Programs.start(try Programs.deafFUSE.get(), place)
-        guard case .silent(let child) = FilesystemProbe.ask(place, milliseconds: 200) else {
+        guard case .silent(let child) = FilesystemProbe.ask(place, within: .milliseconds(200)) else {
             Issue.record("a deaf server answered")
             return
         }
@@ -48,7 +48,8 @@ import Testing
         let left = try #require(child)
         #expect(try ProcessStatus.of(pid: left)?.state == "D")
         #expect(
-            FilesystemProbe.ask(place, milliseconds: 200) == .silent(child: left), "one child waits for all who ask")
+            FilesystemProbe.ask(place, within: .milliseconds(200)) == .silent(child: left),
+            "one child waits for all who ask")
         server.kill()
         #expect(try soon { try ProcessStatus.of(pid: left)?.state == "Z" })
         #expect(FilesystemProbe.ask(place) == .failed(errno: ENOTCONN))

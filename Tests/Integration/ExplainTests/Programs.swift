@@ -42,7 +42,7 @@ extension Explanation {
 
 extension Orchestrator {
     /// The explanation of a registered pod, as root.
-    func explain(_ pod: SamplePod, patience: Int32 = 500) throws -> Explanation {
+    func explain(_ pod: SamplePod, patience: Duration = .milliseconds(500)) throws -> Explanation {
         let sandbox = try #require(try registry.sandbox(pod.id))
         return try explain(sandbox, patience: patience)
     }

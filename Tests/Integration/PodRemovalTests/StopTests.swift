@@ -65,7 +65,7 @@ import Testing
             let ignoring = try #require(ends.first { $0.subject == pod.workloads[0].id })
             let handling = try #require(ends.first { $0.subject == pod.workloads[1].id })
             #expect(report.outcome == .stopped)
-            #expect(ignoring.duration >= 1000)
+            #expect(ignoring.duration >= .seconds(1))
             #expect(handling.duration < ignoring.duration)
         }
     }

@@ -31,17 +31,19 @@ enum Call: String {
 
     private func show(_ answer: RemovalAnswer) {
         guard case .finished(let report, _) = answer else { return print("unknown") }
-        for step in report.steps { print("step \(step.number) \(step.verb) \(step.subject) \(step.duration)") }
+        for step in report.steps {
+            print("step \(step.number) \(step.verb) \(step.subject) \(step.duration / .milliseconds(1))")
+        }
         print(report.outcome.rawValue)
     }
 
     private func collect(_ orchestrator: Orchestrator) async throws {
         let facts = try await orchestrator.garbage()
-        for verdict in facts.judge(olderThan: 0) {
+        for verdict in facts.judge(olderThan: .zero) {
             guard case .remove(let reason) = verdict.decision else { continue }
             print("garbage: \(verdict.item.kindName) \(verdict.item.path): \(reason)")
             guard self == .collect else { continue }
-            if let failure = try await orchestrator.collect(verdict, from: facts, olderThan: 0) {
+            if let failure = try await orchestrator.collect(verdict, from: facts, olderThan: .zero) {
                 print("failed: \(verdict.item.path): \(failure)")
             }
         }

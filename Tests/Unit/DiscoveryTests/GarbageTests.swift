@@ -23,13 +23,13 @@ struct GarbageTests {
     ]
 
     private func judge(
-        _ item: GarbageItem, olderThan bound: Double = 3600, _ change: (inout GarbageFacts) -> Void = { _ in }
+        _ item: GarbageItem, olderThan seconds: Double = 3600, _ change: (inout GarbageFacts) -> Void = { _ in }
     ) -> GarbageVerdict.Decision {
         var facts = GarbageFacts()
         facts.items = [item]
         facts.now = Self.now
         change(&facts)
-        return facts.judge(olderThan: bound)[0].decision
+        return facts.judge(olderThan: .seconds(seconds))[0].decision
     }
 
     private func isKept(_ decision: GarbageVerdict.Decision, because words: String = "") -> Bool {
@@ -66,16 +66,16 @@ struct GarbageTests {
 
     /// A clock that is set forward makes nothing old.
     @Test(arguments: items) func aClockThatJumps(_ item: GarbageItem) {
-        let jump = ClockJump(before: Self.now.addingTimeInterval(-7000), seconds: 3700)
+        let jump = ClockJump(before: Self.now.addingTimeInterval(-7000), length: .seconds(3700))
         // Two hours by the clock, of which it has jumped over one.
         #expect(isKept(judge(item) { $0.jumps = [jump] }, because: "younger"))
         #expect(!isKept(judge(item, olderThan: 3400) { $0.jumps = [jump] }))
         // Made after it.
-        #expect(!isKept(judge(item) { $0.jumps = [ClockJump(before: Self.old - 1, seconds: 3700)] }))
+        #expect(!isKept(judge(item) { $0.jumps = [ClockJump(before: Self.old - 1, length: .seconds(3700))] }))
         // Before anybody could notice: what does not outlive a boot is no older than that.
-        let young = judge(item) { $0.sinceBoot = 1000 }
+        let young = judge(item) { $0.sinceBoot = .seconds(1000) }
         #expect(isKept(young, because: "younger") == (item.kind != .directory))
-        #expect(!isKept(judge(item) { $0.sinceBoot = 7200 }))
+        #expect(!isKept(judge(item) { $0.sinceBoot = .seconds(7200) }))
     }
 
     @Test(arguments: items) func keptWhileInUseOrUnknown(_ item: GarbageItem) {
@@ -172,7 +172,7 @@ struct GarbageTests {
         facts.items = Self.items.reversed()
         facts.now = Self.now
         #expect(
-            facts.judge(olderThan: 0).map(\.item.kindName) == [
+            facts.judge(olderThan: .zero).map(\.item.kindName) == [
                 "container", "cgroup", "mount", "directory", "ipc-namespace", "network-namespace",
             ])
     }

@@ -84,16 +84,16 @@ struct ClockTests {
         let registry = try Registry(path: directory.registry)
         let boot = Date(timeIntervalSince1970: 1_700_000_000)
         func note(_ age: Double, set: Double = 0, boot id: String = "b") throws -> [ClockJump] {
-            let reading = ClockReading(bootID: id, wall: boot + age + set, sinceBoot: age)
+            let reading = ClockReading(bootID: id, wall: boot + age + set, sinceBoot: .seconds(age))
             return try registry.noteClock(reading)
         }
         #expect(try note(100).isEmpty)
         #expect(try note(200, set: 0.5).isEmpty, "as NTP corrects it")
         let jumps = try note(300, set: 3600.5)
-        #expect(jumps == [ClockJump(before: boot + 300.5, seconds: 3600)])
+        #expect(jumps == [ClockJump(before: boot + 300.5, length: .seconds(3600))])
         #expect(
             try Registry(path: directory.registry).noteClock(
-                ClockReading(bootID: "b", wall: boot + 400 + 3600.5, sinceBoot: 400)) == jumps)
+                ClockReading(bootID: "b", wall: boot + 400 + 3600.5, sinceBoot: .seconds(400))) == jumps)
         #expect(try note(500, set: 0) == jumps, "set back again")
         #expect(try note(600, set: 60).count == 2)
         #expect(try note(10, set: 1000, boot: "another").isEmpty)

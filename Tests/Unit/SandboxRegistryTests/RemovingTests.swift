@@ -130,7 +130,7 @@ struct RemovingTests {
         #expect(try registry.reports(limit: 1, ofPod: "web", in: "default").map(\.sandboxID) == ["c"])
         #expect(try registry.reports(limit: 1, ofPod: "web", in: "def").isEmpty)
         let empty = StoredReport(
-            sandboxID: "x", podName: "", startedAt: Date(timeIntervalSince1970: 0), duration: .nan, outcome: "stopped",
+            sandboxID: "x", podName: "", startedAt: Date(timeIntervalSince1970: 0), duration: .zero, outcome: "stopped",
             body: Data())
         try registry.keepReport(empty)
         #expect(try registry.reports(limit: 1).first?.body == Data())

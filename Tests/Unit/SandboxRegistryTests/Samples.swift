@@ -63,7 +63,8 @@ extension Sandbox {
 extension StoredReport {
     static func sample(_ id: String, pod: String = "pod", outcome: String = "removed") -> StoredReport {
         StoredReport(
-            sandboxID: id, podName: pod, startedAt: Date(timeIntervalSince1970: 1_700_000_002.5), duration: 0.25,
+            sandboxID: id, podName: pod, startedAt: Date(timeIntervalSince1970: 1_700_000_002.5),
+            duration: .seconds(0.25),
             outcome: outcome, body: Data(#"{"steps":[]}"#.utf8))
     }
 }

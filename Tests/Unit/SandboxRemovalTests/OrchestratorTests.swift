@@ -28,7 +28,7 @@ import Testing
         for id in ["gone", "gone-2", "other", "another"] {
             try orchestrator.registry.keepReport(
                 StoredReport(
-                    sandboxID: id, podName: "web-\(id)_default_u_0", startedAt: Date(), duration: 1,
+                    sandboxID: id, podName: "web-\(id)_default_u_0", startedAt: Date(), duration: .seconds(1),
                     outcome: "removed", body: Data()))
         }
         guard case .unknown(_, nil) = try await orchestrator.stop("go") else {
@@ -103,9 +103,31 @@ import Testing
         #expect(plan.steps.last?.verb == "forget")
     }
 
+    /// Seconds for the whole and milliseconds for steps, as 0.1.0 wrote them. A number that no removal took is read,
+    /// too.
+    @Test func timesInReportsAreNumbers() throws {
+        let text =
+            #"{"duration":0.25,"outcome":"removed","pod":"web","purpose":"remove","sandbox":"p","#
+            + #""startedAt":"1970-01-01T00:00:10Z","steps":[{"duration":1.5,"number":0,"outcome":"done","start":0.5,"#
+            + #""subject":"a","target":"7","verb":"end"}],"warnings":[]}"#
+        func read(_ text: String) throws -> RemovalReport {
+            try #require(
+                RemovalReport(
+                    StoredReport(
+                        sandboxID: "p", podName: "web", startedAt: Date(), duration: .zero, outcome: "removed",
+                        body: Data(text.utf8))))
+        }
+        let report = try read(text)
+        #expect(report.steps.map(\.duration) == [.microseconds(1500)])
+        #expect(String(decoding: report.json(), as: UTF8.self) == text)
+        for number in ["1e300", "-1e300"] {
+            _ = try read(text.replacingOccurrences(of: "0.25", with: number))
+        }
+    }
+
     @Test func reportsReadBack() throws {
         let stored = StoredReport(
-            sandboxID: "p", podName: "web", startedAt: Date(timeIntervalSince1970: 10), duration: 2,
+            sandboxID: "p", podName: "web", startedAt: Date(timeIntervalSince1970: 10), duration: .seconds(2),
             outcome: "incomplete",
             body: Data(
                 """
@@ -116,11 +138,14 @@ import Testing
         let report = try #require(RemovalReport(stored))
         #expect(report.failures.map(\.target) == ["7"])
         #expect(report.failures.first?.detail == "why")
+        #expect(report.failures.first?.start == .microseconds(500))
+        #expect(report.duration == .seconds(2))
         #expect(RemovalReport(report.stored) == report)
         #expect(
             RemovalReport(
                 StoredReport(
-                    sandboxID: "p", podName: "web", startedAt: Date(), duration: 0, outcome: "removed", body: Data()))
+                    sandboxID: "p", podName: "web", startedAt: Date(), duration: .seconds(0), outcome: "removed",
+                    body: Data()))
                 == nil)
     }
 }

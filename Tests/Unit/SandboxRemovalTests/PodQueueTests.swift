@@ -18,7 +18,8 @@ import Testing
         ranOutOfTime: Bool? = nil
     ) -> RemovalReport {
         var report = RemovalReport(
-            purpose: purpose, sandbox: Records.sandbox(), startedAt: Date(), duration: 1, outcome: outcome, steps: [],
+            purpose: purpose, sandbox: Records.sandbox(), startedAt: Date(), duration: .seconds(1), outcome: outcome,
+            steps: [],
             warnings: [])
         report.hook = hook
         report.ranOutOfTime = ranOutOfTime
