@@ -3,6 +3,8 @@ internal import LinuxSystem
 
 /// Why a helper could not be started or did not answer. What a helper answers is an `Outcome` and not such an error,
 /// even if it is a refusal or a failure.
+///
+/// A later release may add cases; a `switch` outside of podreap needs a `default`.
 public enum HelperError: Error, Sendable, Equatable, CustomStringConvertible {
     /// How a helper's process ended, if that is known.
     public enum Ending: Sendable, Equatable, CustomStringConvertible {
@@ -93,11 +95,11 @@ public enum HelperError: Error, Sendable, Equatable, CustomStringConvertible {
         case .noReply(let kind, let time):
             "the helper did not answer \(kind) within \(time) and was abandoned: it may hang in a dead filesystem"
         case .tooManyAbandoned(let count):
-            "\(count) helpers hang in the kernel, so no other is started; see their stacks in /proc/PID/stack as root"
+            "\(count) helpers hang in the kernel, so podreap starts no more; as root, see their stacks in /proc/PID/stack"
         case .allBusy(let time): "no helper was free within \(time)"
         case .policyChanged:
-            "helper.conf was changed meanwhile, and the helpers that went by the old one have ended; do it again"
-        case .system(let errno): "a system call of podreap's own failed: \(Errno(errno))"
+            "helper.conf was changed meanwhile, and the helpers that use the old one have ended; try again"
+        case .system(let errno): "one of podreap's system calls failed: \(Errno(errno))"
         }
     }
 
@@ -114,11 +116,11 @@ public enum HelperError: Error, Sendable, Equatable, CustomStringConvertible {
     private static func noSocket(_ path: String, _ error: Errno) -> String {
         switch error {
         case .access:
-            "the socket \(path) lets this user in as little as the helper's file would; its mode is 0660 root:podreap, so join podreap"
+            "the socket \(path) may not be used by this user; its mode is 0660 root:podreap, so join podreap"
         case .wrongSocketType:
             "the socket \(path) is no SOCK_SEQPACKET socket; podreap-helper.socket has ListenSequentialPacket="
         default:
-            "no helper can be had from the socket \(path) (\(error)); as root: systemctl enable --now podreap-helper.socket"
+            "the socket gives no helper: \(path) (\(error)); as root: systemctl enable --now podreap-helper.socket"
         }
     }
 

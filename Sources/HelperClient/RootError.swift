@@ -1,4 +1,6 @@
 /// Why the helper's policy does not allow a path or a runtime.
+///
+/// A later release may add cases; a `switch` outside of podreap needs a `default`.
 public enum RootError: Error, Sendable, Equatable, CustomStringConvertible {
     case notAbsolute(String)
     case notNormalised(String)
@@ -26,7 +28,7 @@ public enum RootError: Error, Sendable, Equatable, CustomStringConvertible {
             """
         case .tooDeep(let path, let root): "\(path) lies more than 16 levels beneath the root \(root)"
         case .nameNotAllowed(let path, let root, let names):
-            "\(path) has a name that helper.conf does not give to pods beneath \(root); it allows \(names)"
+            "\(path) has a name that helper.conf does not allow beneath \(root); it allows \(names)"
         case .unknownRuntime(let name, let known):
             "helper.conf has no runtime \"\(name)\"; it has \(known.isEmpty ? "none" : known.joined(separator: ", "))"
         case .invalidContainerID(let id):

@@ -1,6 +1,8 @@
 internal import LinuxSystem
 
 /// Why something on this node could not be observed. Absence is an observation, not an error.
+///
+/// A later release may add cases; a `switch` outside of podreap needs a `default`.
 public enum ObservationError: Error, Equatable, CustomStringConvertible {
     /// A system call failed on a path; `code` is its errno(3).
     case failed(call: String, path: String, code: Int32)

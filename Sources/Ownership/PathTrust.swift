@@ -63,12 +63,12 @@ public struct PathTrust: Sendable, Equatable {
     /// For root alone (0), that includes anybody who can write to the file, or into the directory, at the path's end.
     public func weakness(besides user: UInt32 = 0) -> String? {
         if let power = powers.first(where: { $0.user != user }) {
-            return power.user.map { "\(power.path) is the user \($0)'s to exchange" }
-                ?? "\(power.path) is for more than one user to exchange"
+            return power.user.map { "\(power.path) can be replaced by the user \($0)" }
+                ?? "\(power.path) can be replaced by more than one user"
         }
         guard let end else { return nil }
         if end.user != 0, end.user != user { return "\(end.path) belongs to the user \(end.user)" }
-        return user == 0 && end.isOpen ? "others than root can write to \(end.path)" : nil
+        return user == 0 && end.isOpen ? "users other than root can write to \(end.path)" : nil
     }
 }
 

@@ -138,7 +138,7 @@ public struct GarbageCollection: Sendable {
         }
         (facts.items, facts.claims) = ([now.item], now.claims)
         guard case .remove = verdict.decision, case .remove? = facts.judge(olderThan: bound).first?.decision else {
-            return "it is not to be removed any more"
+            return "it must not be removed any more"
         }
         let session = try await time.session(helpers)
         let collector = GarbageCollector(helpers: session, roots: RootMap(session.welcome), time: time)

@@ -5,6 +5,8 @@ internal import NodeObservation
 public import SandboxRegistry
 
 /// The result of a call for a sandbox.
+///
+/// A later release may add cases; a `switch` outside of podreap needs a `default`.
 public enum RemovalAnswer: Sendable {
     /// The work was carried out by this call, or by another that this call waited for (`joined`). The report says
     /// whether every step succeeded.

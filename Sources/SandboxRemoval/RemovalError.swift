@@ -5,6 +5,8 @@ public import SandboxRegistry
 
 /// Why a call could not begin, or why a document could not be registered. Nothing was changed, or the description says
 /// that this is not known.
+///
+/// A later release may add cases; a `switch` outside of podreap needs a `default`.
 public enum RemovalError: Error, Sendable, CustomStringConvertible {
     case registry(RegistryError)
     case helper(HelperError)
@@ -37,11 +39,11 @@ public enum RemovalError: Error, Sendable, CustomStringConvertible {
         case .overdue(let what, let time): "\(what) did not come within \(time.formattedSeconds)"
         case .held(let sandbox, let holders):
             """
-            the sandbox \(sandbox) is not taken for dead, and nothing was touched\(holders.isEmpty ? "" : ": ")\
+            the sandbox \(sandbox) is not assumed dead, and nothing was touched\(holders.isEmpty ? "" : ": ")\
             \(holders.joined(separator: "; "))
             """
         case .blind(let sandbox, let why):
-            "the sandbox \(sandbox) is not taken for dead, and nothing was touched: \(why)"
+            "the sandbox \(sandbox) is not assumed dead, and nothing was touched: \(why)"
         }
     }
 }

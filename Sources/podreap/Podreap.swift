@@ -24,17 +24,18 @@ struct Podreap: AsyncParsableCommand {
         abstract:
             "Removes Kubernetes pod sandboxes, with an unprivileged orchestrator and a minimal privileged helper.",
         discussion: """
-            Exit status: 0 done, or nothing to do; 1 something is left or failed, and the same command again goes on \
-            with it; 2 the command line or a document is wrong, nothing was changed; 3 the helper or the registry \
+            Exit status: 0 done, or nothing to do; 1 something is left or failed, and the same command again \
+            continues; 2 the command line or a document is wrong, nothing was changed; 3 the helper or the registry \
             cannot be used, nothing was changed.
 
-            Settings that stand in /etc/podreap/podreap.toml are the options' defaults.
+            Settings in /etc/podreap/podreap.toml replace the options' defaults.
 
             Environment: PODREAP_REGISTRY, PODREAP_HELPER and PODREAP_HELPER_SOCKET stand for --registry, --helper and \
             --helper-socket, PODREAP_SETTINGS names another podreap.toml; NO_COLOR switches colours off.
 
-            Root works in the registry's directory as the user who owns it: the process becomes that user before it begins. explain and \
-            gc stay root, for what only root sees, and have the registry's records from a process that became that user.
+            If root runs a command that uses the registry, the process first becomes the user who owns the registry's \
+            directory. explain and gc stay root, because only root sees all that they look at; another process becomes \
+            the owner and reads the records for them.
             """,
         version: "podreap \(Release.version)",
         subcommands: [

@@ -9,13 +9,13 @@ struct Podreapd: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Serves runtime.v1 and podreap.v1 on a Unix socket: what a shim and crictl call to remove pods.",
         discussion: """
-            Settings come from /etc/podreap/podreap.toml, where there is one. It writes its log to standard error, as the \
-            journal reads it, and tells systemd when it is ready. TERM and INT end it: calls in flight are answered, and \
-            what is not finished by then is resumed at the next start.
+            Reads its settings from /etc/podreap/podreap.toml, if that exists. Writes its log to standard error, in the \
+            journal's format, and tells systemd when it is ready. TERM and INT end it: it answers the calls in flight, \
+            and the next start resumes what is not finished.
 
             Exit status: 0 ended as asked; 2 the command line or the settings are wrong; 3 it could not start, or go on.
 
-            Where root starts it, it becomes the user who owns the registry's directory before it begins.
+            If root starts it, it first becomes the user who owns the registry's directory.
 
             Environment: PODREAP_REGISTRY, PODREAP_HELPER and PODREAP_HELPER_SOCKET stand for the settings registry, \
             helper and helper-socket.
@@ -25,10 +25,10 @@ struct Podreapd: ParsableCommand {
     @Option(help: ArgumentHelp("The settings (default: \(Settings.defaultPath)).", valueName: "path"))
     var settings: String?
 
-    @Option(help: ArgumentHelp("Another socket than the settings say.", valueName: "path"))
+    @Option(help: ArgumentHelp("A socket other than the one in the settings.", valueName: "path"))
     var socket: String?
 
-    @Flag(help: "Only read the settings, and say what is wrong.")
+    @Flag(help: "Only check the settings, and say what is wrong with them.")
     var check = false
 
     func daemon() throws -> Daemon {

@@ -28,7 +28,7 @@ struct JobLog: JobObserver {
         case .warning(let text): logger.warning("\(text)", metadata: metadata(key))
         case .waiting:
             count("podreap_waits_total", [])
-            logger.info("another process is at it: waiting for its end", metadata: metadata(key))
+            logger.info("another process works on it: waiting for its end", metadata: metadata(key))
         default: break
         }
     }
@@ -43,7 +43,7 @@ struct JobLog: JobObserver {
             logger.error("could not begin", metadata: metadata)
         case .success(.unknown):
             count("podreap_works_total", [("verb", key.verb.rawValue), ("outcome", "unknown")])
-            logger.info("nothing to do: somebody else was first", metadata: metadata)
+            logger.info("nothing to do: another call was first", metadata: metadata)
         case .success(.finished(let report, let joined)):
             let outcome = joined ? "joined" : report.outcome.rawValue
             count("podreap_works_total", [("verb", key.verb.rawValue), ("outcome", outcome)])

@@ -166,10 +166,13 @@ struct DaemonContext: Sendable {
         jobs.isOver
             ? RPCError(
                 code: .unavailable,
-                message: "podreapd ends before its work on \(printable(id)) does: call again, for the next one goes on")
+                message:
+                    "podreapd ends before its work on \(printable(id)): call again, and the next podreapd goes on with it"
+            )
             : RPCError(
                 code: .deadlineExceeded,
-                message: "the call ended before its work did: that goes on, and a call for \(printable(id)) joins it")
+                message:
+                    "the call ended before its work: the work goes on, and another call for \(printable(id)) joins it")
     }
 
     /// Waits for a job, and throws if it did not complete. `job` is nil if there was nothing to do.

@@ -66,7 +66,10 @@ extension Registry {
         let jumps = try Row.fetchAll(
             database, sql: "SELECT before, seconds FROM clock_jump WHERE boot_id = ? ORDER BY before",
             arguments: [now.bootID]
-        ).map { ClockJump(before: Date(timeIntervalSince1970: $0["before"]), length: Duration(recordedSeconds: $0["seconds"])) }
+        ).map {
+            ClockJump(
+                before: Date(timeIntervalSince1970: $0["before"]), length: Duration(recordedSeconds: $0["seconds"]))
+        }
         let change = last.map { now.offset - $0 } ?? 0
         let jump = change > slack ? ClockJump(before: now.wall - change, length: .seconds(change)) : nil
         // Small changes are recorded too, so that they do not add up to a jump.

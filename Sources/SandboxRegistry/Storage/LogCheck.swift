@@ -120,7 +120,7 @@ extension Registry {
         guard (try? FileStatus.of(kept, followsLink: false)) != nil else { return [] }
         return [
             """
-            the registry's log was found damaged, and is kept in \(kept): what was noted last may be lost, so compare podreap ps with \
+            the registry's log was found damaged, and is kept in \(kept): the newest records may be lost, so compare podreap ps with \
             the node (podreap discover), and remove that file then
             """
         ]

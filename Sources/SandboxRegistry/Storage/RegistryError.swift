@@ -2,6 +2,8 @@ internal import GRDB
 internal import LinuxSystem
 
 /// Why the registry could not do something. Nothing was changed.
+///
+/// A later release may add cases; a `switch` outside of podreap needs a `default`.
 public enum RegistryError: Error, Sendable, Equatable, CustomStringConvertible {
     /// What a name or an id belongs to.
     public enum Kind: String, Sendable { case sandbox, container }
@@ -82,7 +84,7 @@ public enum RegistryError: Error, Sendable, Equatable, CustomStringConvertible {
         case .nameHeld(let kind, let name, let holder):
             "the name \(RecordRules.quoted(name)) is held by the \(kind) \(holder); remove it first"
         case .pathHeld(let path, let other, let holder):
-            "the path \(path) overlaps with \(other), which goes with the sandbox \(holder); remove that first"
+            "the path \(path) overlaps with \(other), which belongs to the sandbox \(holder); remove that sandbox first"
         case .beingRemoved(let id): "the sandbox \(id) is being removed; nothing can be registered into it"
         case .unknownNamespace(let path, let sandbox): "the sandbox \(sandbox) has no namespace at \(path)"
         case .containersLeft(let sandbox, let containers):

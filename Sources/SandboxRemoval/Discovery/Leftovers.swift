@@ -30,7 +30,7 @@ extension Discovery {
             let id = process.containers.first { ids.contains($0) } ?? ""
             found.append(
                 Leftover(
-                    what: "\(process.program), process \(process.pid), minds \(id)",
+                    what: "\(process.program), process \(process.pid), monitors \(id)",
                     remedy: process.endsByItself
                         ? "it ends with its container" : "once the pod is removed: kill \(process.pid)"))
         }

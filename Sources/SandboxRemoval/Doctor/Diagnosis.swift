@@ -81,7 +81,7 @@ extension Installation {
         }
         if helper.mode & 0o022 != 0 {
             return Check(
-                name, .failed, "others than root can write to the helper (mode 0\(octal))",
+                name, .failed, "users other than root can write to the helper (mode 0\(octal))",
                 remedy: "chmod 0750 \(quoted(helper.path)), and give it its capabilities again")
         }
         if helper.mode & 0o001 != 0 {
@@ -121,7 +121,7 @@ extension Installation {
         if found.effective {
             return Check(
                 name, .warning,
-                "the helper's capabilities are +ep: where the system withholds one, it cannot even say so",
+                "the helper's capabilities are +ep: if the system withholds one, the helper cannot even say so",
                 remedy: setcap)
         }
         let surplus = found.permitted & ~CapabilityNames.needed

@@ -20,7 +20,7 @@ extension Installation {
             case .hidden: Check(name, .good, "\(path) cannot be seen by this user; the helper can")
             case .missing where isMadeByPods:
                 Check(
-                    name, .warning, "\(path) is not there yet; the first pod makes it, or it is misspelt",
+                    name, .warning, "\(path) does not exist yet; the first pod makes it, or it is misspelt",
                     remedy: "see \(root.kind.key) in helper.conf")
             case .missing:
                 Check(
@@ -55,7 +55,7 @@ extension Installation {
             case .notCalled:
                 Check(
                     "runtime \(name)", .skipped,
-                    "\(name) was not called: \(root) is not there yet, so it has no container")
+                    "\(name) was not called: \(root) does not exist yet, so it has no container")
             case .killedByFilter:
                 Check("runtime \(name)", .failed, "\(name) \(RuntimeCall.killed)", remedy: RuntimeCall.whenKilled)
             case .failed(let reason):
@@ -99,7 +99,7 @@ extension Installation {
             checks.append(
                 Check(
                     "registry-mode", .warning,
-                    "others than its owner can read the registry (mode 0\(String(file.mode, radix: 8)))",
+                    "users other than its owner can read the registry (mode 0\(String(file.mode, radix: 8)))",
                     remedy: "chmod 0600 \(quoted(registryPath))"))
         }
         switch registry {
@@ -110,7 +110,7 @@ extension Installation {
                 Check("registry-log", .warning, $0, remedy: "podreap ps, podreap discover; then remove that file")
             }
         case .notThereYet:
-            checks.append(Check("registry", .good, "\(registryPath) is made when the first sandbox is registered"))
+            checks.append(Check("registry", .good, "\(registryPath) will be made when the first sandbox is registered"))
         case .bad(let error): checks.append(Check("registry", .failed, "\(error)"))
         }
         return checks
@@ -149,7 +149,7 @@ extension Installation {
             kernel.systemLogRefusal.map { code in
                 Check(
                     "system-log", .warning,
-                    "there is no system log at /dev/log (\(Errno(code))), so the helper's acts are not recorded",
+                    "there is no system log at /dev/log (\(Errno(code))), so nothing records what the helper does",
                     remedy: "start systemd-journald, or rsyslog")
             } ?? Check("system-log", .good, "the helper's acts go to the system log"))
         return checks

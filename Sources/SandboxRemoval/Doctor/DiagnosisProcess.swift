@@ -17,7 +17,7 @@ extension Installation {
                     "no-new-privileges", .failed,
                     "this process runs with no_new_privs, so the helper gets no capabilities",
                     remedy:
-                        "take NoNewPrivileges= (and what implies it) from the unit, or have podreap-helper.socket start the helper"
+                        "remove NoNewPrivileges= (and what implies it) from the unit, or let podreap-helper.socket start the helper"
                 )
                 : Check("no-new-privileges", .good, "no_new_privs is not set"))
         checks.append(
@@ -40,7 +40,7 @@ extension Installation {
                 ? Check("limits", .good, "resource limits are high enough")
                 : Check(
                     "limits", .failed,
-                    low.map { "the hard limit \($0.name) is \($0.hard), and \($0.least) is needed" }
+                    low.map { "the hard limit \($0.name) is \($0.hard); the helper needs \($0.least)" }
                         .joined(separator: "; "),
                     remedy: "raise them: " + low.map { "Limit\($0.name)=" }.joined(separator: " ")
                         + " of the unit, or ulimit -H"))
@@ -68,7 +68,7 @@ extension Installation {
 
     private var mountNamespace: Check {
         let name = "mount-namespace"
-        if socketPath != nil { return Check(name, .good, "the mounts that count are the service manager's") }
+        if socketPath != nil { return Check(name, .good, "the helpers use the service manager's mounts") }
         return switch process.hasPrivateMounts {
         case false?: Check(name, .good, "this is the mount namespace of process 1")
         case true?:
@@ -80,7 +80,7 @@ extension Installation {
             )
         case nil:
             Check(
-                name, .warning, "whether this is the mount namespace of process 1 cannot be seen",
+                name, .warning, "this user cannot see whether this is the mount namespace of process 1",
                 remedy: "compare as root: ls -l /proc/1/ns/mnt /proc/self/ns/mnt")
         }
     }
@@ -110,7 +110,7 @@ extension Installation {
                 "podreapd (\(daemon.pid)) \(wrong.joined(separator: "; it "))"
                     + (isSure
                         ? "" : ", unless its environment names a helper socket, which its own user or root can see"),
-                remedy: remedy + "take out what podreapd.service says must not be there, or use helper-socket.conf")
+                remedy: remedy + "remove what podreapd.service says must not be there, or use helper-socket.conf")
         ]
     }
 }

@@ -43,7 +43,7 @@ extension PlanExecutor {
         case .ofAnother:
             return StepSuccess(
                 already: true,
-                detail: "\(container.runtime) has another container with this id by now; it is not touched")
+                detail: "\(container.runtime) now has another container with this id, which is not touched")
         case .unreadable:
             // The runtime can never delete a container whose state it cannot read.
             reply = try await deleteState(container, only)
@@ -124,7 +124,7 @@ extension PlanExecutor {
                 try orFail { () throws(ObservationError) in try Cgroup.members(of: [path]) }
             }
             guard members.isEmpty else {
-                success.detail = "others live in the cgroup \(path) by now; it is left to them"
+                success.detail = "processes of others live in the cgroup \(path) now, so it stays"
                 continue
             }
             try await remove(path, identity)
@@ -144,7 +144,7 @@ extension PlanExecutor {
             try orFail { () throws(ObservationError) in try life.lives(heir) }
         }
         guard lives else { return false }
-        success.detail = "the cgroup \(path) is left to \(heir), which lives in it"
+        success.detail = "the cgroup \(path) stays, because \(heir) lives in it"
         return true
     }
 }

@@ -45,10 +45,10 @@ extension PlanExecutor {
             // The recorded directory is gone. What is now at its path is not the pod's, and nothing of the pod is here.
             case .refused(.identityMismatch, _):
                 return StepSuccess(
-                    already: true, detail: "another directory has its place, which is not the pod's; it is left")
+                    already: true, detail: "another directory is at its path; that one is not the pod's and stays")
             case .refused(.notDirectory, _):
                 return StepSuccess(
-                    already: true, detail: "what has its place is no directory, so it is not the pod's; it is left")
+                    already: true, detail: "what is at its path is no directory, so it is not the pod's and stays")
             default: throw StepFailure(reply)
             }
         }
@@ -59,7 +59,7 @@ extension PlanExecutor {
         let reply = try await call(.removeDirectory(place, .look(cursor: 0)), atMost: options.runtimeCall)
         guard reply.outcome != .alreadyDone else { return .alreadyDone }
         return StepSuccess(
-            already: true, detail: "nothing was there when the pod was registered; what is there now is left")
+            already: true, detail: "nothing was there when the pod was registered; what is there now stays")
     }
 
     /// Whether something other than a directory is at the path, such as a link; the recorded one is gone then.

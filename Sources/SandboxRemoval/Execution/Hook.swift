@@ -51,7 +51,8 @@ extension PlanExecutor {
             }
             if let turn = turn ?? nil { return turn }
             guard end > .now else {
-                throw StepFailure("what was begun earlier still runs, and is not begun twice; the namespaces are kept")
+                throw StepFailure(
+                    "the command that was started earlier still runs and is not started twice; the namespaces are kept")
             }
             try? await Task.sleep(for: .milliseconds(50))
         }

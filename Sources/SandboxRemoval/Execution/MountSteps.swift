@@ -105,7 +105,7 @@ extension PlanExecutor {
             let isRecorded = plan.sandbox.shmMountID == nil && plan.sandbox.shmIdentity == nil
             guard try await liesInRecordedDirectory(path) ?? (isCovering || isRecorded) else {
                 return StepSuccess(
-                    already: true, detail: "what is mounted at \(path) by now is not the pod's; it is left")
+                    already: true, detail: "what is mounted at \(path) now is not the pod's and stays")
             }
             let reply = try await call(.unmount(place, .act(only: mount.identity)), atMost: options.runtimeCall)
             guard reply.isSuccess || reply.isMismatch else { throw StepFailure(reply, of: "unmount \(path)") }
@@ -131,7 +131,7 @@ extension PlanExecutor {
         if !plan.purpose.removes {
             return StepSuccess(
                 already: true,
-                detail: "something is mounted over \(directory.path): what lies there goes with its removal")
+                detail: "something is mounted over \(directory.path): the removal deletes what lies there too")
         }
         if try await detachAll(of: directory) { return .done }
         let place = try orFail { () throws(RootError) in
@@ -139,7 +139,7 @@ extension PlanExecutor {
         }
         guard try await isNoDirectory(place) else { throw StepFailure(reply, of: "unmount \(path)") }
         return StepSuccess(
-            already: true, detail: "what has the place of \(directory.path) is no directory, so it is not the pod's"
+            already: true, detail: "what is at \(directory.path) is no directory, so it is not the pod's"
         )
     }
 

@@ -13,7 +13,7 @@ extension PlanExecutor {
             let reply = try await call(.deleteNamespace(place, .look), atMost: options.runtimeCall)
             guard reply.outcome != .alreadyDone else { return .alreadyDone }
             return StepSuccess(
-                already: true, detail: "nothing was there when the pod was registered; what is there now is left")
+                already: true, detail: "nothing was there when the pod was registered; what is there now stays")
         }
         let only = NodeIdentity(recorded)
         // All containers have ended, so a process that is in the namespace now keeps it alive. The marks are read in
@@ -36,7 +36,7 @@ extension PlanExecutor {
         }
         if isAnothers {
             return StepSuccess(
-                already: true, detail: "another namespace has its place, which is not the pod's; it is left")
+                already: true, detail: "another namespace is at its path; that one is not the pod's and stays")
         }
         return StepSuccess(already: reply.outcome == .alreadyDone, detail: await inhabitants(of: pin, await marks))
     }
@@ -61,7 +61,7 @@ extension PlanExecutor {
         let named = found.prefix(Self.maximumNamed).map { "\($0.pid) (\(printable(Array($0.name.utf8))))" }
         let more = found.count > named.count ? " and \(found.count - named.count) more" : ""
         return """
-            the pin is gone, but not the namespace, with its interfaces and addresses: \(found.count == 1 ? "process" : "processes") \
+            the pin is gone, but the namespace with its interfaces and addresses is not: \(found.count == 1 ? "process" : "processes") \
             \(named.joined(separator: ", "))\(more) \(found.count == 1 ? "lives" : "live") in it
             """
     }

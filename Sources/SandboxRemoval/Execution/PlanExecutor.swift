@@ -76,7 +76,7 @@ struct PlanExecutor: Sendable {
 
     private func skip(_ step: Step, because cause: Step) -> StepRecord {
         let record = StepRecord(
-            step, .skipped, detail: "not tried, because this did not succeed: \(cause)", start: .now - start,
+            step, .skipped, detail: "not tried, because this step did not succeed: \(cause)", start: .now - start,
             duration: .zero)
         tell(.finished(step, record))
         return record
@@ -179,7 +179,7 @@ struct PlanExecutor: Sendable {
     ) async throws(StepFailure) -> Reply {
         let left = deadline - .now
         guard left > .zero else {
-            throw StepFailure("the time for the whole of it (\(options.timeout.formattedSeconds)) is over")
+            throw StepFailure("the time for the whole removal (\(options.timeout.formattedSeconds)) is over")
         }
         do throws(HelperError) {
             return try await helpers.call(

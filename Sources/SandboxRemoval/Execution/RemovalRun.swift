@@ -73,7 +73,7 @@ final class RemovalRun: Sendable {
                 report.outcome == .incomplete ? try? await orchestrator.recordsNow(of: sandbox, until: lookEnd) : nil
             let ids = Set(known.containers.map(\.id))
             if let now, purpose == .remove, now.containers.contains(where: { !ids.contains($0.id) }) {
-                warn("a container was registered while the removal began; going on with it")
+                warn("a container was registered while the removal began; the removal includes it")
                 known = now
                 if options.assumesDeath { try await lookForHolders(of: sandbox, known, roots) }
                 guard let seen = await orchestrator.mountsSeen(until: lookEnd) else {
@@ -191,7 +191,7 @@ final class RemovalRun: Sendable {
             guard case .deleteNamespace(let pin) = step.action, pin.kind == .network, mounts.isNamespace(at: pin.path)
             else { return nil }
             if let network = try? NetworkNamespace(pinnedAt: pin.path) { return network }
-            warn("who lives in the network namespace at \(pin.path) is not known to this user; root sees it")
+            warn("this user cannot see who lives in the network namespace at \(pin.path); root can")
             return nil
         }
     }

@@ -32,9 +32,12 @@ extension PodFacts {
             }
             switch mount.answer {
             case .silent(let child)?:
-                if let child { evidence.append(Finding.Evidence("who asked it hangs: process \(child)", pid: child)) }
+                if let child {
+                    evidence.append(Finding.Evidence("the process that asked it hangs: process \(child)", pid: child))
+                }
                 return Finding(
-                    .silentFilesystem, .blocks, "\(what) does not answer: whoever touches it hangs", evidence,
+                    .silentFilesystem, .blocks, "\(what) does not answer: every process that touches it hangs",
+                    evidence,
                     remedies: mount.remedies + [again])
             case .failed(let code)?:
                 let meaning = ErrorMeaning.of(code, call: "statx", path: mount.path)?.text ?? Errno(code).description
@@ -121,7 +124,7 @@ extension PodFacts {
             if use.pid == 0 {
                 return Finding(
                     .filesInUse, .keeps, "something of the pod's is mounted at \(shown(use.path)) too",
-                    [Finding.Evidence("it is no place of the pod's", path: use.path)],
+                    [Finding.Evidence("it is not one of the pod's places", path: use.path)],
                     remedies: ["umount \(quoted(use.path)), if nobody needs it; removal does not wait for it"])
             }
             return Finding(
@@ -137,7 +140,7 @@ extension PodFacts {
         return [
             Finding(
                 .kubeletVolume, .note,
-                "the kubelet's volumes of this pod are still mounted; they are the kubelet's to unmount, not podreap's",
+                "the kubelet's volumes of this pod are still mounted; the kubelet unmounts them, not podreap",
                 volumes.map { Finding.Evidence("\($0.type) at \(shown($0.path))", path: $0.path) },
                 remedies: ["journalctl -u kubelet | grep \(sandbox.metadata.uid)"])
         ]

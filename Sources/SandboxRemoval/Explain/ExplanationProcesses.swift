@@ -46,14 +46,14 @@ extension PodFacts {
         if silent.isEmpty {
             remedies += [
                 "cat /proc/\(process.pid)/stack /proc/\(process.pid)/task/*/stack; journalctl -k | grep -i -e 'blocked for more' -e 'I/O error'",
-                "bring back the disk, the network filesystem or the driver that it waits for; only a reboot ends it else",
+                "bring back the disk, the network filesystem or the driver that it waits for; otherwise only a reboot ends it",
             ]
         } else {
-            remedies.append("see to the filesystem that does not answer (below): the process ends with its request")
+            remedies.append("mend the filesystem that does not answer (below): the process ends with its request")
         }
         return Finding(
             .waitingProcess, .blocks, of: subject(member.container),
-            "a process waits in the kernel and cannot be ended before what it waits for comes, or fails",
+            "a process waits in the kernel, and cannot be ended before its request is answered or fails",
             [evidence(process)], remedies: remedies + [again])
     }
 
@@ -89,7 +89,7 @@ extension PodFacts {
                 "a dead process keeps the pod's PID namespace: its parent outside, process \(name), does not reap it\(likely)",
                 [evidence(process)] + (parent.map { [evidence($0)] } ?? []),
                 remedies: [
-                    "end or restart process \(process.parent): the machine's init reaps the dead one then", again,
+                    "end or restart process \(process.parent): then the machine's init reaps the dead one", again,
                 ])
         }
     }

@@ -30,21 +30,21 @@ extension PodFacts {
         if let worker, isWorkerStopped {
             findings.append(
                 Finding(
-                    .underWay, .blocks, "process \(worker) has it in work, and is stopped",
+                    .underWay, .blocks, "process \(worker) is working on it, and is stopped",
                     [Finding.Evidence("it holds the sandbox's lock, and everybody else waits", pid: worker)],
                     remedies: ["kill -CONT \(worker)", "kill -KILL \(worker); podreap remove \(sandbox.id.prefix(13))"])
             )
         } else if let worker {
             findings.append(
                 Finding(
-                    .underWay, .note, "process \(worker) has it in work right now; what follows may change",
+                    .underWay, .note, "process \(worker) is working on it right now; what follows may change",
                     [Finding.Evidence("it holds the sandbox's lock", pid: worker)]))
         }
         if isAfterReboot {
             findings.append(
                 Finding(
                     .afterReboot, .note,
-                    "the machine was booted since it was registered: its processes, mounts and namespaces are gone, directories and names are left",
+                    "the machine was booted after it was registered: its processes, mounts and namespaces are gone; its directories and names are left",
                     remedies: [again]))
         }
         if sandbox.state == .ready, report == nil, worker == nil {
@@ -66,7 +66,7 @@ extension PodFacts {
             let skipped = report.steps.count { $0.outcome == .skipped }
             if skipped > 0, step == report.failures.last {
                 let steps = count(skipped, "step was", "steps were")
-                evidence.append(Finding.Evidence("\(steps) not tried, because what failed has to be done before"))
+                evidence.append(Finding.Evidence("\(steps) not tried, because the failed step has to come first"))
             }
             let isImmutable = step.cause?.rule == "immutableEntry"
             return Finding(
@@ -110,7 +110,7 @@ extension PodFacts {
                 "helper.conf does not give podreap this place", "add a root to /etc/podreap/helper.conf; podreap doctor"
             )
         case .helper: return ErrorMeaning("the helper could not do its part", "podreap doctor")
-        case .registry: return ErrorMeaning("everything else is done, and is not done again", "podreap doctor")
+        case .registry: return ErrorMeaning("everything else is done, and will not be done again", "podreap doctor")
         case .runtime:
             return ErrorMeaning("the runtime itself said so; what it says of the container:", "\(sandbox.runtime) list")
         case .observation: return nil
@@ -123,14 +123,14 @@ extension PodFacts {
         switch rule {
         case "immutableEntry":
             ErrorMeaning(
-                "someone has set the immutable or append-only flag, which not even root's rm overcomes; all else is removed",
+                "someone has set the immutable or append-only flag, which stops even root's rm; all else is removed",
                 "lsattr -R \(quoted(target)) | grep -e '-i-' -e '-a-'; chattr -R -i -a \(quoted(target))")
         case "mountBeneath":
             ErrorMeaning(
                 "mounts come back as fast as they are detached: find what mounts them", "findmnt -R \(quoted(target))")
         case "identityMismatch":
             ErrorMeaning(
-                "another took the place of what was registered, and is not touched", "ls -lid \(quoted(target))")
+                "something else replaced what was registered, and is not touched", "ls -lid \(quoted(target))")
         case "leavesRoot":
             ErrorMeaning(
                 "a symbolic link or a mount lies on the way from helper.conf's root", "namei -l \(quoted(target))")
@@ -153,7 +153,7 @@ extension PodFacts {
         let name = "-n \(quoted(pod.namespace)) \(quoted(pod.name))"
         return Finding(
             .elsewhere, .note,
-            "nothing seen on this node keeps the sandbox; where Kubernetes still shows the pod as Terminating, ask the cluster",
+            "nothing on this node keeps the sandbox; if Kubernetes still shows the pod as Terminating, ask the cluster",
             [
                 Finding.Evidence("finalizers keep a pod's record until their controllers have removed them"),
                 Finding.Evidence("the kubelet keeps a pod until its volumes are unmounted and detached"),

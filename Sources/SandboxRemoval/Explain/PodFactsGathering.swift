@@ -39,7 +39,7 @@ extension PodFacts {
         try facts.findDirectories(patience)
         if !facts.isPrivileged {
             facts.unseen.append(
-                "other users' open files, working directories, namespaces and wait channels: only root sees them")
+                "other users' open files, working directories, namespaces and wait channels, which only root sees")
         }
         return facts
     }

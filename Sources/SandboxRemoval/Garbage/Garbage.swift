@@ -163,7 +163,7 @@ extension GarbageFacts {
         }
     }
 
-    /// The item's age in seconds. Setting the clock forward makes nothing older, and an item that does not outlive a
+    /// The item's age. Setting the clock forward makes nothing older, and an item that does not outlive a
     /// boot is no older than the boot.
     private func age(of item: GarbageItem, created: Date) -> Duration {
         let shown = Duration(recordedSeconds: now.timeIntervalSince(created))
@@ -177,7 +177,7 @@ extension GarbageFacts {
     private func decide(_ item: GarbageItem, _ age: Duration?, _ bound: Duration) -> GarbageVerdict.Decision {
         if isRegistered(item) { return .known }
         if case .container(_, stopped: false) = item.kind {
-            return .keep("it lives; whoever made it knows why, or register it and remove it")
+            return .keep("it lives; ask whoever made it, or register it and remove it")
         }
         if let container = living.first(where: { item.belongs(to: $0) }) {
             return .keep("the container \(container.id) lives (process \(container.pid)) and needs it")

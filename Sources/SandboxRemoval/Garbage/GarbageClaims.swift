@@ -34,7 +34,8 @@ extension GarbageClaims {
         for minder in try ContainerMonitor.all() {
             for id in minder.containers where ids.contains(id) {
                 claims.add(
-                    "\(minder.program) (process \(minder.pid)) minds it; where that is left over, end it first", [id])
+                    "\(minder.program) (process \(minder.pid)) monitors it; if that process is left over, end it first",
+                    [id])
             }
         }
         for (id, pid) in try CgroupNames().processes(of: ids) {
@@ -67,7 +68,7 @@ extension GarbageClaims {
         }
         guard !hidden.isEmpty else { return }
         unseen =
-            "whether a process uses it cannot be seen by this user (\(hidden.count) are hidden); root sees it"
+            "this user cannot see whether a process uses it (\(hidden.count) are hidden); root can"
         for path in paths where places[path] == nil { places[path] = unseen }
     }
 

@@ -1,4 +1,5 @@
 internal import NodeObservation
+internal import SandboxRegistry
 
 /// Which processes live in which namespaces, by the namespaces' inode numbers.
 struct NamespaceUsers: Sendable {
@@ -52,7 +53,7 @@ struct NamespaceUsers: Sendable {
         if let pids = users[inode] { return .processes(pids) }
         if hidden > 0 {
             return .unknown(
-                "whether a process lives in it cannot be seen by this user (\(hidden) are hidden); root sees it")
+                "this user cannot see whether a process lives in it (\(hidden) are hidden); root can")
         }
         return .none
     }

@@ -23,7 +23,7 @@ extension PlanExecutor {
         let process =
             status.map { "process \(pid) (\(printable(Array($0.name.utf8))), state \($0.state))" } ?? "process \(pid)"
         var text = isShared ? sharing(process, evidence) : lead(process, container, evidence, answer)
-        if status?.state == "D" { text += ": it waits in the kernel, for a disk or a network filesystem" }
+        if status?.state == "D" { text += ": it waits in the kernel for a disk or a network filesystem" }
         if let tracer = try orFail({ () throws(ObservationError) in try ProcessStatus.tracer(of: pid) }) {
             text +=
                 ": process \(tracer) traces it, and has to go on or to end: kill -CONT \(tracer); kill -KILL \(tracer)"
@@ -56,7 +56,7 @@ extension PlanExecutor {
             return "\(container.runtime) does not know the container any more, but its \(process) lives\(place)"
         case .ofAnother:
             return
-                "\(container.runtime) has another container with this id by now, but this one's \(process) lives\(place)"
+                "\(container.runtime) now has another container with this id, but this one's \(process) lives\(place)"
         default: break
         }
         if answer == nil, let shared = evidence.cgroups.first(where: { !$0.ownMembers.isEmpty }) {
@@ -88,7 +88,7 @@ extension StepFailure {
         }
         self.init(
             """
-            \(text); \(cause.remedy); or have root look at every process and take it for dead: \
+            \(text); \(cause.remedy); or let root look at every process and assume it dead: \
             podreap remove \(container.sandboxID) --assume-dead
             """)
         self.cause = StepCause(kind: .unknownLife, rule: cause.rawValue)
@@ -96,7 +96,7 @@ extension StepFailure {
 
     init(livesThoughAssumedDead pids: [Int32]) {
         self.init(
-            "its process \(pids.first ?? 0) lives; a removal that assumes death signals nobody, so remove the pod without that"
+            "its process \(pids.first ?? 0) lives; a removal that assumes death signals nobody: remove the pod without --assume-dead"
         )
     }
 

@@ -80,7 +80,7 @@ extension Orchestrator {
         let bootID = try observing { () throws(ObservationError) in try Boot.id() }
         if sandbox.isFromEarlierBoot(than: bootID) {
             throw .invalid(
-                field: "pod_sandbox_id", problem: "the machine was booted since that sandbox was registered; remove it")
+                field: "pod_sandbox_id", problem: "the machine was booted after that sandbox was registered; remove it")
         }
         var examination = RegistrationValidator(document, session, time)
         try examination.checkPaths()

@@ -45,10 +45,10 @@ struct ErrorMeaning: Equatable {
             return ErrorMeaning("the FUSE filesystem's server has died and left its mount", "umount -l \(place)")
         case ENOTEMPTY:
             return ErrorMeaning(
-                "something goes on making files there while it is being removed", "fuser -v -m \(place)")
+                "something keeps making files there during the removal", "fuser -v -m \(place)")
         case ENOSPC, EDQUOT:
             return ErrorMeaning(
-                "the filesystem is full, and needs room even for removing (copy-on-write, a quota, a full journal)",
+                "the filesystem is full, and removing needs room too (copy-on-write, a quota, a full journal)",
                 "df -h \(place); df -i \(place)")
         case EUCLEAN: return ErrorMeaning("the filesystem is damaged", "unmount it, and run its fsck")
         case ELOOP:

@@ -1,4 +1,6 @@
 /// What a removal reports while it runs. Events come from several tasks, but in order for each step.
+///
+/// A later release may add cases; a `switch` outside of podreap needs a `default`.
 public enum RemovalEvent: Sendable {
     /// Another process or another call works on the sandbox; this call waits for it to end.
     case waiting(sandbox: String)

@@ -6,19 +6,19 @@ struct Discover: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Finds the pods of CRI-O and containerd on this node, and prints the documents that register takes.",
         discussion: """
-            For a node whose runtime has died or is being uninstalled; the runtime need not run, and should not, so \
-            that it does not remove what is being removed. Run as root; only reads.
+            Use it on a node whose runtime has died or is being uninstalled. Stop the runtime first: otherwise both \
+            remove the same things. Needs root, and only reads.
 
                 sudo podreap discover --policy | sudo tee /etc/podreap/helper.conf
                 sudo podreap discover | podreap register -
                 podreap remove --all
 
-            What podreap does not remove is listed on standard error, with what to do about it.
+            Standard error lists what podreap does not remove, and what to do about it.
             """)
 
     @OptionGroup var foreign: ForeignOptions
 
-    @Flag(help: "Print the lines that helper.conf needs for these pods, and no documents.")
+    @Flag(help: "Print the lines that helper.conf needs for these pods, instead of documents.")
     var policy = false
 
     @Option(help: ArgumentHelp("The user that will run podreap, for --policy.", valueName: "user"))
@@ -40,7 +40,7 @@ struct Discover: ParsableCommand {
         for problem in discovery.problems { complain("note: \(problem)") }
         let leftovers = try discovery.leftovers()
         guard !leftovers.isEmpty else { return }
-        complain("not podreap's to remove:")
+        complain("podreap does not remove:")
         for leftover in leftovers { Stream.errors.write("  \(leftover.what)\n      \(leftover.remedy)\n") }
     }
 

@@ -3,10 +3,10 @@ internal import SandboxRemoval
 
 struct Doctor: AsyncParsableCommand, RegistryCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Checks every precondition of an installation, and says what to do about each that fails.",
+        abstract: "Checks that the installation works, and says how to mend what does not.",
         discussion: """
-            Starts a helper, has every runtime list its containers, and reads the whole registry. Changes nothing. Run \
-            it as the user that podreap runs as; root becomes that user for it.
+            Starts a helper, asks every runtime for its containers, and reads the whole registry. Changes nothing. Run \
+            it as the user that podreap runs as; root becomes that user.
 
             Exit status: 0 all is well, or only warnings; 1 a check failed.
             """)

@@ -9,8 +9,8 @@ struct Explain: RegistryCommand {
         discussion: """
             Looks for processes that wait in the kernel, frozen cgroups, dead processes that nobody reaps, mounts here \
             and in other mount namespaces, filesystems that do not answer, and who uses the pod's files and namespaces. \
-            Some of it only root sees; it says what it could not look at. With --from, for a pod of a CRI-O or containerd \
-            on this node that is not registered, as root.
+            Only root sees all of this; explain says what it could not look at. With --from, as root, it explains a pod \
+            of CRI-O or containerd on this node that is not registered.
 
             Exit status: 0 nothing on this node keeps the sandbox, 1 something does, 2 no such sandbox.
             """)

@@ -6,17 +6,17 @@ struct GC: AsyncParsableCommand, RegistryCommand {
     static let configuration = CommandConfiguration(
         commandName: "gc", abstract: "Shows what is left of pods that no registry knows, and removes it if told to.",
         discussion: """
-            Looks at what lies where helper.conf allows removals: runtimes' containers, cgroups, mounts, directories and \
-            namespaces. Kept is what a registered sandbox has; what a living container or process needs; all that has the \
-            id of something that is in use, or of what a runtime, shim or conmon minds, also one that helper.conf does not \
-            list; what a running CRI-O or containerd may know; and what is young, or of unknown age. Who has a directory \
-            open or lives in a namespace, only root sees; to others these are kept: sudo podreap gc.
+            Looks where helper.conf allows removals: at runtimes' containers, cgroups, mounts, directories and \
+            namespaces. Keeps what a registered sandbox has; what a living container or process needs; everything with \
+            the id of something that is in use, or that a runtime, shim or conmon monitors, even one that helper.conf \
+            does not list; what a running CRI-O or containerd may know; and what is young or of unknown age. Only root \
+            sees who has a directory open or lives in a namespace, so other users' gc keeps these: run sudo podreap gc.
             """)
 
     @OptionGroup var common: CommonOptions
     @OptionGroup var helper: HelperOptions
 
-    @Flag(help: "Remove what is found; without it, nothing is changed.")
+    @Flag(help: "Remove what is found. Without this option, nothing is changed.")
     var remove = false
 
     @Option(help: ArgumentHelp("Keep what is younger: a number with s, m, h or d.", valueName: "age"))

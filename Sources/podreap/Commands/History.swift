@@ -5,14 +5,14 @@ internal import SandboxRemoval
 
 struct History: RegistryCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Lists past removals and stops, the newest first; for one of them, how long each step took.")
+        abstract: "Lists past removals and stops, newest first, or shows how long each step of one took.")
 
     @OptionGroup var common: CommonOptions
 
-    @Option(help: "How many to list, at most.")
+    @Option(help: "How many to list at most.")
     var limit = 20
 
-    @Flag(help: "Show the steps of each, with a bar for its time.")
+    @Flag(help: "Show the steps of each, with a bar for the time of each step.")
     var steps = false
 
     @Flag(help: "Print whole ids.")
@@ -20,7 +20,7 @@ struct History: RegistryCommand {
 
     @Argument(
         help: """
-            A sandbox's id, a pod's name or NAMESPACE/NAME, or the beginning of one id: then the newest one's steps are shown.
+            A sandbox's id, the beginning of one id, or a pod's name or NAMESPACE/NAME. Shows the steps of its newest removal too.
             """)
     var pod: String?
 
@@ -36,7 +36,7 @@ struct History: RegistryCommand {
             for report in stored { Stream.output.write(String(decoding: report.body, as: UTF8.self) + "\n") }
             return
         }
-        if let pod, stored.isEmpty { throw UsageError("no removal of \(pod) is known") }
+        if let pod, stored.isEmpty { throw UsageError("the registry knows no removal of \(pod)") }
         let page = TerminalWriter(.output)
         if steps {
             show(stored, page)

@@ -4,7 +4,7 @@ internal import SandboxRegistry
 
 struct PS: RegistryCommand {
     static let configuration = CommandConfiguration(
-        commandName: "ps", abstract: "Lists the registered sandboxes, the oldest first.")
+        commandName: "ps", abstract: "Lists the registered sandboxes, oldest first.")
 
     @OptionGroup var common: CommonOptions
 

@@ -6,8 +6,8 @@ struct Plan: RegistryCommand {
     static let configuration = CommandConfiguration(
         abstract: "Shows what remove would do, step by step. Changes nothing.",
         discussion: """
-            With --from, for a pod of a CRI-O or containerd on this node that is not registered, as root. The pod may \
-            then be named too: NAME or NAMESPACE/NAME.
+            With --from, as root, it shows the plan for a pod of CRI-O or containerd on this node that is not \
+            registered. Such a pod has a name, too: NAME or NAMESPACE/NAME.
             """)
 
     @OptionGroup var common: CommonOptions
@@ -25,7 +25,7 @@ struct Plan: RegistryCommand {
             for step in plan.steps { Stream.output.write(jsonLine(PlannedStep(step))) }
             return
         }
-        if plan.isAfterReboot { complain("the machine was booted since this sandbox was registered") }
+        if plan.isAfterReboot { complain("the machine was booted after this sandbox was registered") }
         var rows = [["STEP", "OF", "WHAT", "AFTER"]]
         for step in plan.steps {
             rows.append([

@@ -8,14 +8,14 @@ struct Register: AsyncParsableCommand, RegistryCommand {
         abstract: "Registers sandboxes with their containers from JSON documents, and prints their ids.",
         discussion: """
             The text may hold several documents: one after the other as discover prints them, one on each line, or in \
-            an array. Each is registered by itself, all of it or nothing, and one that cannot be does not keep the \
-            others from it. A text that is not JSON registers nothing.
+            an array. Each document is registered completely or not at all, whatever becomes of the others. A text that \
+            is not JSON registers nothing.
             """)
 
     @OptionGroup var common: CommonOptions
     @OptionGroup var helper: HelperOptions
 
-    @Argument(help: "The documents' file; - is standard input.")
+    @Argument(help: "The file with the documents; - is standard input.")
     var file = "-"
 
     @Option(

@@ -8,23 +8,24 @@ struct Remove: AsyncParsableCommand, RegistryCommand {
     static let configuration = CommandConfiguration(
         abstract: "Removes sandboxes with all their containers.",
         discussion: """
-            Containers are killed, whatever they do about it. What cannot be removed is named, the rest is removed \
-            all the same, and the same command again goes on with it.
+            Kills the containers. Names what it could not remove and removes everything else; the same command again \
+            continues.
 
-            Where it cannot be known whether a container lives, nothing of it is deleted. With --assume-dead, as root, every \
-            process of the node is looked at for a root, working directory, program, file, mount or namespace of the pod's, \
-            and for a cgroup of a container's name. If there is none, what is not known to live is taken for dead; else \
-            who has it is named, and nothing is touched. Nobody is signalled, and the history says so.
+            If podreap cannot know whether a container lives, it deletes nothing of that container. With --assume-dead, \
+            as root, it looks at every process of the node for a root, working directory, program, file, mount or \
+            namespace of the pod, and for a cgroup with a container's name. If no process has any of these, it assumes \
+            that containers not known to live are dead. Otherwise it names the processes and touches nothing. It signals \
+            nobody, and the history shows that it assumed death.
             """)
 
     @OptionGroup var common: CommonOptions
     @OptionGroup var helper: HelperOptions
     @OptionGroup var hook: NamespaceHookOptions
 
-    @Flag(help: "Name processes that keep the pod's shm or namespaces mounted elsewhere; this looks at every process.")
+    @Flag(help: "Look at every process, and name those that keep the pod's shm or namespaces mounted elsewhere.")
     var holders = false
 
-    @Argument(help: "Sandboxes' ids. 12 or more digits stand for an id of 64 that alone begins so.")
+    @Argument(help: "Sandboxes' ids. 12 or more digits are enough if only one id of 64 begins with them.")
     var ids: [String] = []
 
     @Flag(help: "Remove every registered sandbox.")
@@ -32,13 +33,13 @@ struct Remove: AsyncParsableCommand, RegistryCommand {
 
     @Flag(
         name: .customLong("assume-dead"),
-        help: "As root: take for dead what is not known to live, if no process of the node has anything of the pod.")
+        help: "As root: assume dead what is not known to live, if no process of the node has anything of the pod.")
     var assumesDeath = false
 
     @Flag(name: .customLong("hand-over"), help: .hidden)
     var handsOver = false
 
-    @Option(help: ArgumentHelp("The time for the whole of it (default: 120).", valueName: "seconds"))
+    @Option(help: ArgumentHelp("The time for the whole removal (default: 120).", valueName: "seconds"))
     var timeout: Seconds?
 
     func validate() throws {
@@ -75,7 +76,7 @@ extension Remove {
     private func isDoneByOwner() throws -> Bool {
         if handsOver { return false }
         guard ProcessUser.isRoot else {
-            throw UsageError("--assume-dead takes root, who sees every process with its files: sudo podreap remove …")
+            throw UsageError("--assume-dead needs root, who sees every process with its files: sudo podreap remove …")
         }
         guard try needsOwner else { return false }
         let arguments = Array(CommandLine.arguments.dropFirst())

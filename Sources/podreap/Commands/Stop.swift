@@ -7,18 +7,18 @@ struct Stop: AsyncParsableCommand, RegistryCommand {
     static let configuration = CommandConfiguration(
         abstract: "Stops sandboxes: ends their containers and deletes their namespaces.",
         discussion: """
-            Each container gets its own stop signal, and KILL after the grace. Records and directories stay until the \
-            sandbox is removed.
+            Sends each container its own stop signal, and KILL after the grace. Records and directories stay until \
+            remove.
             """)
 
     @OptionGroup var common: CommonOptions
     @OptionGroup var helper: HelperOptions
     @OptionGroup var hook: NamespaceHookOptions
 
-    @Flag(help: "Name processes that keep the pod's shm or namespaces mounted elsewhere; this looks at every process.")
+    @Flag(help: "Look at every process, and name those that keep the pod's shm or namespaces mounted elsewhere.")
     var holders = false
 
-    @Argument(help: "Sandboxes' ids. 12 or more digits stand for an id of 64 that alone begins so.")
+    @Argument(help: "Sandboxes' ids. 12 or more digits are enough if only one id of 64 begins with them.")
     var ids: [String]
 
     @Option(

@@ -41,12 +41,12 @@ struct HelperOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "A socket at which a service manager starts helpers, instead of that program.", valueName: "path"))
+            "The socket at which a service manager starts helpers, used instead of the program.", valueName: "path"))
     var helperSocket: String?
 
     @Option(
         help: ArgumentHelp(
-            "Another policy than /etc/podreap/helper.conf; the helper takes it from root only.", valueName: "path"))
+            "A policy other than /etc/podreap/helper.conf; the helper accepts it from root only.", valueName: "path"))
     var policy: String?
 
     func validate() throws {

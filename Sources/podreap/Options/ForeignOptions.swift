@@ -12,22 +12,24 @@ enum ForeignName: String, CaseIterable, ExpressibleByArgument {
 
 /// Options that say where to look for another runtime's pods.
 struct ForeignOptions: ParsableArguments {
-    @Option(help: "The runtime whose pods are looked for.")
+    @Option(help: "The runtime whose pods to look for.")
     var from: ForeignName?
 
     @Option(
         help: ArgumentHelp(
-            "containerd's state, or the runroot of CRI-O's storage, where it is not the default.", valueName: "path"))
+            "containerd's state directory, or the runroot of CRI-O's storage, if it is not the default.",
+            valueName: "path"))
     var state: String?
 
-    @Option(help: ArgumentHelp("containerd's root, or that of CRI-O's storage.", valueName: "path"))
+    @Option(help: ArgumentHelp("The root directory of containerd, or of CRI-O's storage.", valueName: "path"))
     var root: String?
 
     @Option(help: ArgumentHelp("Where runc or crun keeps the containers' state.", valueName: "path"))
     var runtimeRoot: String?
 
     @Option(
-        help: ArgumentHelp("containerd's namespace of the kubelet's containers (default: k8s.io).", valueName: "name"))
+        help: ArgumentHelp("The containerd namespace of the kubelet's containers (default: k8s.io).", valueName: "name")
+    )
     var containerdNamespace: String?
 
     func validate() throws {
@@ -50,7 +52,7 @@ struct ForeignOptions: ParsableArguments {
         guard ProcessUser.isRoot else {
             let words =
                 ["sudo podreap", command] + (from.map { ["--from", $0.rawValue] } ?? []) + (pod.map { [$0] } ?? [])
-            throw UsageError("other runtimes keep their pods where only root can read: \(words.joined(separator: " "))")
+            throw UsageError("only root can read where other runtimes keep their pods: \(words.joined(separator: " "))")
         }
         let folders = ForeignFolders(
             state: state, root: root, runtimeRoot: runtimeRoot, namespace: containerdNamespace)

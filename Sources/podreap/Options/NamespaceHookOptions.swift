@@ -5,11 +5,12 @@ internal import SandboxRemoval
 struct NamespaceHookOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "A shell command to run when all containers are gone, right before the namespaces are deleted.",
+            "A shell command to run after all containers are gone and before the namespaces are deleted.",
             discussion: """
-                For CNI DEL. It runs as the user who owns the registry, also where root calls, and finds PODREAP_NETNS (the network namespace's path), PODREAP_SANDBOX, PODREAP_POD_NAME, \
-                PODREAP_POD_NAMESPACE and PODREAP_POD_UID in its environment. Where it fails, the namespaces are kept, and \
-                the next call runs it again; the end of what it prints is shown then.
+                For CNI DEL. It always runs as the user who owns the registry, even if root calls podreap. Its environment \
+                has PODREAP_NETNS (the network namespace's path), PODREAP_SANDBOX, PODREAP_POD_NAME, PODREAP_POD_NAMESPACE \
+                and PODREAP_POD_UID. If it fails, podreap shows the end of its output and keeps the namespaces; the next \
+                call runs it again.
                 """, valueName: "command"))
     var beforeNetns: String?
 

@@ -21,7 +21,9 @@ struct TimeChart {
         page.title(
             "\(report.purpose.rawValue) \(shortened(report.sandbox))\(pod): \(report.outcome.rawValue) in \(time)")
         if report.assumedDead == true {
-            page.line("what was not known to live was taken for dead: root had looked at every process (--assume-dead)")
+            page.line(
+                "containers that were not known to live were assumed dead, after root had looked at every process (--assume-dead)"
+            )
         }
         let rows = report.steps.map { step in
             [names[step.subject] ?? shortened(step.subject), step.verb, last(step)]

@@ -37,7 +37,7 @@ import Testing
         ),
         (
             #""network" : "ROOT/netns/sample"#, #""network" : "ROOT/netns/admin"#,
-            "sandbox.namespaces.network: ROOT/netns/admin-SHORT has a name that helper.conf does not give to pods "
+            "sandbox.namespaces.network: ROOT/netns/admin-SHORT has a name that helper.conf does not allow "
                 + "beneath ROOT/netns; it allows sample-*\n"
         ),
         (
@@ -111,7 +111,7 @@ import Testing
                     return text.replacing(
                         "\"directory\" : \"\(directory)\"", with: "\"directory\" : \"\(held.directory)\"")
                 }, 2,
-                "the path \(held.directory) overlaps with \(held.directory), which goes with the sandbox \(held.id); remove that first\n"
+                "the path \(held.directory) overlaps with \(held.directory), which belongs to the sandbox \(held.id); remove that sandbox first\n"
             )
             try unchanged.verify("held")
         }

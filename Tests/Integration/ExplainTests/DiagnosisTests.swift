@@ -59,7 +59,7 @@ struct DiagnosisTests {
         let bounding = try check("bounding-set") { $0.process.bounding = ~(1 << 21 | 1 << 5) }
         #expect(bounding.text.hasSuffix("lacks cap_kill, cap_sys_admin"))
         let limits = try check("limits") { $0.limits[0].hard = 10 }
-        #expect(limits.text == "the hard limit NOFILE is 10, and 256 is needed")
+        #expect(limits.text == "the hard limit NOFILE is 10; the helper needs 256")
         #expect(limits.remedy?.contains("LimitNOFILE=") == true)
     }
 

@@ -3,6 +3,7 @@ import TestNode
 import Testing
 
 @testable import NodeObservation
+@testable import SandboxRemoval
 
 /// What explanations and diagnoses are made of, as it is seen on this machine.
 @Suite(.serialized) struct ObservationTests {

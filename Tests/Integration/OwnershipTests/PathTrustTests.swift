@@ -50,14 +50,14 @@ private final class Place {
     @Test func anotherUsersDirectoryOnTheWay() throws {
         try place.make("his", user: 61234)
         let inHis = try place.make("his/roots")
-        #expect(try weakness(inHis) == "\(place.path)/his is the user 61234's to exchange")
+        #expect(try weakness(inHis) == "\(place.path)/his can be replaced by the user 61234")
         // He may decide on what is his, and nobody else.
         #expect(try weakness(inHis, besides: 61234) == nil)
         #expect(try weakness(inHis, besides: 61235) != nil)
         #expect(try weakness("\(place.path)/his", besides: 61234) == nil)
         #expect(try weakness("\(place.path)/his") == "\(place.path)/his belongs to the user 61234")
         let third = try place.make("his/third", user: 61235)
-        #expect(try weakness(third, besides: 61235) == "\(place.path)/his is the user 61234's to exchange")
+        #expect(try weakness(third, besides: 61235) == "\(place.path)/his can be replaced by the user 61234")
     }
 
     /// A link is as strong as the directory in which it lies, and as those on its way.
@@ -65,7 +65,7 @@ private final class Place {
         try place.make("his", user: 61234)
         let roots = try place.make("roots")
         let link = try place.link("his/link", to: roots)
-        #expect(try weakness(link) == "\(place.path)/his is the user 61234's to exchange")
+        #expect(try weakness(link) == "\(place.path)/his can be replaced by the user 61234")
         #expect(try weakness(try place.link("over", to: link)) != nil)
         // He has no power over his directory's own place.
         #expect(try weakness(try place.link("through", to: "his/../roots")) == nil)
@@ -75,7 +75,7 @@ private final class Place {
         #expect(try weakness("\(place.path)/open/link") == nil)
         let given = unsafe lchown("\(place.path)/open/link", 61234, 61234)
         #expect(given == 0)
-        #expect(try weakness("\(place.path)/open/link") == "\(place.path)/open/link is the user 61234's to exchange")
+        #expect(try weakness("\(place.path)/open/link") == "\(place.path)/open/link can be replaced by the user 61234")
     }
 
     /// A registry's directory is that of the file which a link at its path leads to, or would.
@@ -99,7 +99,7 @@ private final class Place {
         let roots = try place.make("roots")
         let link = try place.link("his/link", to: "\(roots)/registry")
         #expect(directory(link).end?.user == 0)
-        #expect(directory(link).weakness() == "\(his) is the user 61234's to exchange")
+        #expect(directory(link).weakness() == "\(his) can be replaced by the user 61234")
         #expect(directory(link, false).end?.user == 61234)
         #expect(directory("\(place.path)/none/registry").end == nil)
         #expect(directory("\(place.path)/none/registry").weakness() == nil)
@@ -112,12 +112,15 @@ private final class Place {
         let open = try place.make("open", mode: 0o1777)
         let vanishing = try place.link("his/link", to: "link")
         for (path, maker) in [
-            ("\(his)/none", "\(his) is the user 61234's"), ("\(his)/none/far", "\(his) is the user 61234's"),
-            (vanishing, "\(his) is the user 61234's"), ("\(open)/none", "\(open)/none is for more than one user"),
-            ("\(open)/none/far", "\(open)/none is for more than one user"), ("a\0b", "a\0b is for more than one user"),
+            ("\(his)/none", "\(his) can be replaced by the user 61234"),
+            ("\(his)/none/far", "\(his) can be replaced by the user 61234"),
+            (vanishing, "\(his) can be replaced by the user 61234"),
+            ("\(open)/none", "\(open)/none can be replaced by more than one user"),
+            ("\(open)/none/far", "\(open)/none can be replaced by more than one user"),
+            ("a\0b", "a\0b can be replaced by more than one user"),
         ] {
             #expect(PathTrust.of(path).end == nil)
-            #expect(PathTrust.of(path).weakness() == "\(maker) to exchange", "\(path)")
+            #expect(PathTrust.of(path).weakness() == maker, "\(path)")
         }
         for path in ["\(his)/none/registry", vanishing, "\(open)/none/registry"] {
             #expect(PathTrust.ofDirectory(holding: path, followsLink: true).weakness() != nil, "\(path)")
@@ -132,10 +135,10 @@ private final class Place {
     @Test(arguments: [(0o777, 0), (0o775, 61234), (0o1777, 0)])
     func whereOthersMayWrite(_ mode: Int, _ group: Int) throws {
         let open = try place.make("open", group: group, mode: mode)
-        #expect(try weakness(open) == "others than root can write to \(open)")
+        #expect(try weakness(open) == "users other than root can write to \(open)")
         let beneath = try place.make("open/roots")
         let isSticky = mode & 0o1000 != 0
-        #expect(try weakness(beneath) == (isSticky ? nil : "\(beneath) is for more than one user to exchange"))
+        #expect(try weakness(beneath) == (isSticky ? nil : "\(beneath) can be replaced by more than one user"))
     }
 
     @Test func rootsOwnGroupMayWrite() throws {

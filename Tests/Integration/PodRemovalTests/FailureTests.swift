@@ -93,7 +93,8 @@ import Testing
             let report = try await orchestrator.removed(pod.id, options: RemovalOptions(timeout: .zero))
             #expect(report.outcome == .incomplete)
             #expect(
-                report.failures.contains { $0.detail?.contains("the time for the whole of it (0 s) is over") == true })
+                report.failures.contains { $0.detail?.contains("the time for the whole removal (0 s) is over") == true }
+            )
             #expect(try await orchestrator.removed(pod.id).outcome == .removed)
             #expect(pod.leftovers() == [])
         }

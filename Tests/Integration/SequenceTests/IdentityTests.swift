@@ -72,7 +72,7 @@ import Testing
             let report = try await orchestrator.removed(pod.id)
             #expect(report.outcome == .removed, "\(report.failures)")
             let step = try #require(report.steps.first { $0.target == directory && $0.verb == "remove-directory" })
-            #expect(step.detail?.contains("another directory has its place") == true, "\(step)")
+            #expect(step.detail?.contains("another directory is at its path") == true, "\(step)")
             #expect(try String(contentsOfFile: "\(directory)/data", encoding: .utf8) == "mine\n")
             #expect(pod.mountPoints(beneath: pod.netns) == [pod.netns], "it was closed: what is there now is another's")
             try shell("rm -r \(directory) \(directory)-old && umount \(pod.netns) && rm \(pod.netns)")

@@ -5,10 +5,13 @@ import Testing
 /// What PROTOCOL.md says is what the code does: its numbers, limits and examples.
 @Suite struct DocumentTests {
     private let text: String
+    /// The same on one line.
+    private let prose: String
 
     init() throws {
         let root = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../..").standardized
         text = try String(contentsOf: root.appending(path: "Sources/HelperProtocol/PROTOCOL.md"), encoding: .utf8)
+        prose = text.split(whereSeparator: \.isWhitespace).joined(separator: " ")
     }
 
     @Test(arguments: Kind.allCases)
