@@ -166,7 +166,8 @@ let tests: [Target] = [
         path: "Tests/Fuzz", exclude: ["Fuzzer", "corpus", "run"], swiftSettings: strict),
     // A node with podreap on it and real pods, for the tests of removals and of the program.
     .target(
-        name: "TestPods", dependencies: ["EventLoop", "TestNode", "SamplePod", "SandboxRemoval", "SandboxRegistry"],
+        name: "TestPods",
+        dependencies: ["EventLoop", "LinuxSystem", "TestNode", "SamplePod", "SandboxRemoval", "SandboxRegistry"],
         path: "Tests/Support/TestPods", exclude: ["Programs"], swiftSettings: strict),
     .testTarget(
         name: "PodRemovalTests",

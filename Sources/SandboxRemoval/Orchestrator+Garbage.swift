@@ -13,7 +13,8 @@ extension Orchestrator {
 
     /// Calls `GarbageCollection.remove` with this registry's records.
     public func collect(
-        _ verdict: GarbageVerdict, from facts: GarbageFacts, olderThan bound: Duration, timeout: Duration = .seconds(120)
+        _ verdict: GarbageVerdict, from facts: GarbageFacts, olderThan bound: Duration,
+        timeout: Duration = .seconds(120)
     ) async throws(RemovalError) -> String? {
         try await garbageCollection.remove(verdict, from: facts, olderThan: bound, timeout: timeout)
     }
@@ -124,7 +125,8 @@ public struct GarbageCollection: Sendable {
     /// - Parameter timeout: For the whole call.
     /// - Returns: nil if the item is gone, otherwise why it is not.
     public func remove(
-        _ verdict: GarbageVerdict, from facts: GarbageFacts, olderThan bound: Duration, timeout: Duration = .seconds(120)
+        _ verdict: GarbageVerdict, from facts: GarbageFacts, olderThan bound: Duration,
+        timeout: Duration = .seconds(120)
     ) async throws(RemovalError) -> String? {
         let time = CallTime(timeout)
         let others = facts.items

@@ -1,4 +1,5 @@
 import ArgumentParser
+internal import EventLoop
 internal import HelperProtocol
 internal import LinuxSystem
 internal import Ownership

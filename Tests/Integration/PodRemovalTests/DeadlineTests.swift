@@ -69,16 +69,16 @@ import Testing
             try await Task.sleep(for: .milliseconds(200))
             let orchestrator = try node.orchestrator()
             let facts = try await orchestrator.garbage()
-            let verdict = facts.judge(olderThan: 0).first {
+            let verdict = facts.judge(olderThan: .zero).first {
                 if case .remove = $0.decision { true } else { false }
             }
             let item = try #require(verdict)
             let helpers = try StoppedHelpers(of: getpid())
             await expectOverdue("a look at ") {
-                _ = try await orchestrator.collect(item, from: facts, olderThan: 0, timeout: Self.short)
+                _ = try await orchestrator.collect(item, from: facts, olderThan: .zero, timeout: Self.short)
             }
             helpers.goOn()
-            #expect(try await orchestrator.collect(item, from: facts, olderThan: 0) == nil)
+            #expect(try await orchestrator.collect(item, from: facts, olderThan: .zero) == nil)
         }
     }
 

@@ -1,5 +1,6 @@
-internal import EventLoop
 internal import Foundation
+internal import EventLoop
+internal import LinuxSystem
 public import SamplePod
 internal import Synchronization
 internal import TestNode
