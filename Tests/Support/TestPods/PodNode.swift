@@ -1,5 +1,5 @@
-internal import Foundation
 internal import EventLoop
+internal import Foundation
 internal import LinuxSystem
 public import SamplePod
 internal import Synchronization
