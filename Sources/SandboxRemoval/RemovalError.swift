@@ -36,7 +36,7 @@ public enum RemovalError: Error, Sendable, CustomStringConvertible {
             """
             \(holder ?? "another podreap") has been busy with the sandbox \(sandbox) for more than \(time.formattedSeconds)
             """
-        case .overdue(let what, let time): "\(what) did not come within \(time.formattedSeconds)"
+        case .overdue(let what, let time): "\(what) was not available within \(time.formattedSeconds)"
         case .held(let sandbox, let holders):
             """
             the sandbox \(sandbox) is not assumed dead, and nothing was touched\(holders.isEmpty ? "" : ": ")\

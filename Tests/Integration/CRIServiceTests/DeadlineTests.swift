@@ -42,7 +42,7 @@ import Testing
             ])[0].code
             #expect(code == "DEADLINE_EXCEEDED")
             // It says so itself, and not only its client.
-            try daemon.waitForLog("was not to be had within")
+            try daemon.waitForLog("was not available within")
             helpers.goOn()
             #expect(try daemon.call("ListPodSandbox").ids("items") == [pod.id])
             #expect(try daemon.call("RemovePodSandbox", ["pod_sandbox_id": pod.id]).code == "OK")

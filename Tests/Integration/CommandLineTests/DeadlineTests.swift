@@ -21,11 +21,11 @@ import Testing
             let registering = try node.podreap(["register", "--timeout", "1", "--helper", helper, document])
             #expect(registering.status == 1, "\(registering)")
             #expect(
-                registering.errors.hasPrefix("podreap: sandbox.directory: a look at it was not to be had within "),
+                registering.errors.hasPrefix("podreap: sandbox.directory: a look at it was not available within "),
                 "\(registering)")
             #expect(try node.podreap(["ps", "--json"]).output == "")
             let looking = try node.podreap(["gc", "--timeout", "1", "--helper", helper])
-            #expect(looking.status == 1 && looking.errors.contains(" was not to be had within "), "\(looking)")
+            #expect(looking.status == 1 && looking.errors.contains(" was not available within "), "\(looking)")
             #expect(try node.podreap(["register", "--timeout", "60", document]).status == 0)
             #expect(try node.podreap(["gc", "--timeout", "60"]).status == 0)
             #expect(try node.podreap(["remove", pod.id]).status == 0)
@@ -42,7 +42,7 @@ import Testing
             let result = try node.podreap(["register", "--timeout", "1", "--helper", helper, document])
             #expect(result.status == 1 && result.output == "", "\(result)")
             for pod in pods { #expect(result.errors.contains("\(pod.id.prefix(12))"), "\(result)") }
-            #expect(result.errors.hasSuffix(" was not to be had within 0 s\n"), "\(result)")
+            #expect(result.errors.hasSuffix(" was not available within 0 s\n"), "\(result)")
         }
     }
 
@@ -61,7 +61,7 @@ import Testing
             let results = try running.map { try $0.end(seconds: 30) }
             #expect(try holder.program.wait(seconds: 0) == nil)
             #expect(results.map(\.status) == [1, 1, 1, 0], "\(results)")
-            #expect(results[0].errors.contains("the registry, which others keep locked, was not to be had within "))
+            #expect(results[0].errors.contains("the registry, which others keep locked, was not available within "))
             try holder.end()
             #expect(try node.podreap(["ps", "--json"]).lines().count == 1, "what was given up is not done later")
             for pod in [pod, other] {

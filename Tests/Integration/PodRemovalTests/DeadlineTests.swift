@@ -10,7 +10,7 @@ import Testing
 @Suite(.serialized) struct DeadlineTests {
     private static let short: Duration = .seconds(1)
 
-    /// Expects that `body` says within its second that something was not to be had, and what.
+    /// Expects that `body` says within its second that something was not available, and what.
     private func expectOverdue(
         _ what: String, _ body: () async throws -> Void, sourceLocation: SourceLocation = #_sourceLocation
     ) async {
