@@ -8,7 +8,24 @@ import Testing
     /// How many there are: a check that is lost is no success.
     private static let checks = 130
 
-    @Test func allowsWhatIsNeededAndDeniesTheRest() throws {
+    /// Debian 12's User-mode Linux begins no program on a processor with AMX, whose state is larger than it knows: its
+    /// first process then ends by SIGSEGV, whatever it is.
+    private static let canRun: Bool = {
+        let said = try? shell(
+            """
+            work=$(mktemp -d); cd "$work"
+            HOME=$work TMPDIR=$work timeout 30 linux mem=128M root=/dev/root rootfstype=hostfs ro init=/bin/true \\
+                uml_dir="$work" con=null con0=null,fd:1 </dev/null 2>&1 || true
+            rm -rf "$work"
+            """
+        )
+        return said?.contains("Attempted to kill init! exitcode=0x0000000b") != true
+    }()
+
+    @Test(
+        .enabled(
+            if: canRun, "User-mode Linux runs no program on this processor: its state (AMX) is larger than it knows"))
+    func allowsWhatIsNeededAndDeniesTheRest() throws {
         let bundle = try #require(CommandLine.arguments.first { $0.hasSuffix(".xctest") })
         let programs = URL(filePath: bundle).deletingLastPathComponent().path()
         let helper = try #require(
