@@ -83,24 +83,24 @@ struct CRIOTests {
         #expect(sandbox.shm == "\(CRIOPod.run)/\(CRIOPod.infra)/userdata/shm")
     }
 
+    /// A node with a pod whose infra container's process is not there, and whose cgroups have this parent.
+    private func node(withCgroupParent parent: String) throws -> FakeNode {
+        let node = try FakeNode()
+        try CRIOPod.place(on: node)
+        try node.remove("/run/runc")
+        func entry(_ parent: String) -> String { "\"io.kubernetes.cri-o.CgroupParent\": \"\(parent)\"" }
+        try node.write(
+            FakeNode.fixture("crio/infra/config.json", [(entry("/kubepods"), entry(parent))]),
+            to: "\(CRIOPod.run)/\(CRIOPod.infra)/userdata/config.json")
+        return node
+    }
+
     /// `drop_infra_ctr`: CRI-O makes the pod's cgroup itself, in every hierarchy, and nothing lives in it.
     @Test(arguments: [
         ("/kubepods", "/kubepods"),
         ("kubepods-burstable-poda.slice", "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-poda.slice"),
     ]) func thePodsOwnCgroups(_ parent: String, _ path: String) throws {
-        let node = try FakeNode()
-        try CRIOPod.place(on: node)
-        try node.remove("/run/runc")
-        let config = "\(CRIOPod.run)/\(CRIOPod.infra)/userdata/config.json"
-        try node.write(
-            FakeNode.fixture(
-                "crio/infra/config.json",
-                [
-                    (
-                        #""io.kubernetes.cri-o.CgroupParent": "/kubepods""#,
-                        "\"io.kubernetes.cri-o.CgroupParent\": \"\(parent)\""
-                    )
-                ]), to: config)
+        let node = try node(withCgroupParent: parent)
         var expected: [String] = []
         for hierarchy in ["", "/cpu,cpuacct", "/memory"] {
             let own = "/sys/fs/cgroup\(hierarchy)\(path)/crio-\(CRIOPod.infra)"
@@ -115,20 +115,7 @@ struct CRIOTests {
 
     /// A parent that leads elsewhere is none.
     @Test func noCgroupsOutsideTheHierarchies() throws {
-        let node = try FakeNode()
-        try CRIOPod.place(on: node)
-        try node.remove("/run/runc")
-        let config = "\(CRIOPod.run)/\(CRIOPod.infra)/userdata/config.json"
-        try node.write(
-            FakeNode.fixture(
-                "crio/infra/config.json",
-                [
-                    (
-                        #""io.kubernetes.cri-o.CgroupParent": "/kubepods""#,
-                        #""io.kubernetes.cri-o.CgroupParent": "/../../x""#
-                    )
-                ]
-            ), to: config)
+        let node = try node(withCgroupParent: "/../../x")
         try node.makeDirectory("/sys/x/crio-\(CRIOPod.infra)")
         #expect(try discover(node).documents.first?.sandbox.cgroups == [])
     }
