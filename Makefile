@@ -132,7 +132,6 @@ lint: setup ## Checks format, unsafe code, imports, lengths and scripts
 	@.ci/lint/run
 
 bench: root helper release $(FLOOR) $(BENCH)/exchange ## Measures podreap against the floor, containerd, podman and rm; rewrites README's numbers
-	@packaging/setup bench
 	$(SWIFT) build $(SWIFTFLAGS) $(RELEASE) --product podreap-benchmark
 	Tests/Benchmark/run $(HELPER) $(PODREAP) $(PODREAPD) $(BENCH) $(STATIC)/release/podreap-benchmark $(BENCHFLAGS)
 
