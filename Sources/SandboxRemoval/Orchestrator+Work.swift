@@ -128,7 +128,9 @@ extension Orchestrator {
         _ id: String, _ wanted: Wanted, waited: Bool, _ deadline: ContinuousClock.Instant
     ) throws(RemovalError) -> Taken {
         let hold = try withLockFile { () throws(Errno) in
-            try registry.lock(id, as: LockHolder(pid: own.pid, startTime: own.startTime, work: wanted.purpose.rawValue))
+            try registry.lock(
+                id, as: LockHolder(pid: own.pid, startTime: own.startTime, work: wanted.purpose.rawValue),
+                until: deadline)
         }
         guard let hold else { return Taken(work: nil) }
         let pod = try podRecords(id)

@@ -48,27 +48,30 @@ public final class Orchestrator: Sendable {
     ///   - policy: A policy to use instead of the installed one; the helper accepts it from root only.
     ///   - atOnce: How many helpers work at once; nil for as many as suit the machine (`HelperLimits`).
     ///   - warm: How many helpers to start right away; the others are started when there is work for them.
+    ///   - deadline: See `Registry.init`.
     public convenience init(
-        path: String, helper: String, policy: String? = nil, atOnce: Int? = nil, warm: Int = 0
+        path: String, helper: String, policy: String? = nil, atOnce: Int? = nil, warm: Int = 0,
+        until deadline: ContinuousClock.Instant? = nil
     ) throws(RegistryError) {
-        try self.init(path, .program(helper, arguments: policy.map { [$0] } ?? []), atOnce, warm)
+        try self.init(path, .program(helper, arguments: policy.map { [$0] } ?? []), atOnce, warm, deadline)
     }
 
     /// Opens the registry at `path`, with helpers that a service manager starts (podreap-helper.socket).
     ///
     /// - Parameter helperSocket: The path of the socket at which the service manager hands out helpers.
     public convenience init(
-        path: String, helperSocket: String, atOnce: Int? = nil, warm: Int = 0
+        path: String, helperSocket: String, atOnce: Int? = nil, warm: Int = 0,
+        until deadline: ContinuousClock.Instant? = nil
     ) throws(RegistryError) {
-        try self.init(path, .socket(helperSocket), atOnce, warm)
+        try self.init(path, .socket(helperSocket), atOnce, warm, deadline)
     }
 
     private convenience init(
-        _ path: String, _ launch: HelperLaunch, _ atOnce: Int?, _ warm: Int
+        _ path: String, _ launch: HelperLaunch, _ atOnce: Int?, _ warm: Int, _ deadline: ContinuousClock.Instant?
     ) throws(RegistryError) {
         let helpers = HelperPool(launch, limits: HelperLimits(helpers: atOnce))
         helpers.warm(warm)
-        self.init(registry: try Registry(path: path), helpers: helpers)
+        self.init(registry: try Registry(path: path, until: deadline), helpers: helpers)
     }
 
     /// The node's mounts, as the helpers see them. A service manager may have given this process a mount namespace of

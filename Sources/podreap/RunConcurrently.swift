@@ -7,12 +7,15 @@ typealias Work =
     ) async throws(RemovalError) -> RemovalAnswer
 
 /// Does the same work on several sandboxes concurrently, shows the progress, and throws the worst status.
+///
+/// - Parameter ids: nil: all that are registered.
 func runConcurrently(
-    _ ids: [String], _ common: CommonOptions, _ helper: HelperOptions, _ work: @escaping Work
+    _ ids: [String]?, _ common: CommonOptions, _ helper: HelperOptions, _ time: TimeLeft, _ work: @escaping Work
 ) async throws {
     Stream.queueAll()
-    let orchestrator = try helper.orchestrator(common, warm: 1)
-    let targets = try orchestrator.registry.targets(ids)
+    let (orchestrator, targets) = try await helper.orchestrator(common, warm: ids == nil ? 0 : 1, time) { registry in
+        try ids.map(registry.targets) ?? registry.sandboxes().map { ($0.id, $0) }
+    }
     let style: Progress.Style =
         common.json ? .json : targets.count == 1 && Stream.output.isTerminal ? .live : .plain
     let worst = await withTaskGroup(of: Status.self) { group in

@@ -1,3 +1,4 @@
+internal import EventLoop
 internal import SandboxRemoval
 internal import Synchronization
 
@@ -17,7 +18,9 @@ final class Readiness: Sendable {
 
     /// Returns the last results; the first call waits for them. Results older than a minute, or than five seconds if
     /// something was wrong, are refreshed in the background.
-    func runtimes() async throws(RemovalError) -> [RuntimeCall] {
+    ///
+    /// - Parameter limit: How long to wait. The runtimes are asked for all callers, so for as long as they may take.
+    func runtimes(within limit: Duration) async throws(RemovalError) -> [RuntimeCall] {
         let (last, asking) = state.withLock { state in
             if let last = state.last, last.at.duration(to: .now) < .seconds(last.answer.isGood ? 60 : 5) {
                 return (Optional(last.answer), Task<Answer, Never>?.none)
@@ -26,7 +29,11 @@ final class Readiness: Sendable {
             return (state.last?.answer, state.asking)
         }
         if let last { return try last.get() }
-        return try await asking?.value.get() ?? []
+        guard let asking else { return [] }
+        guard let answer = await within(.now + limit, { await asking.value }) else {
+            throw .overdue("the runtimes' answer", after: limit)
+        }
+        return try answer.get()
     }
 
     private func ask() async -> Answer {

@@ -29,7 +29,7 @@ struct RuntimeService: Runtime_V1_RuntimeService.SimpleServiceProtocol {
             $0.status = true
         }
         do {
-            let calls = try await daemon.readiness.runtimes()
+            let calls = try await daemon.readiness.runtimes(within: daemon.timeLeft)
             runtimes = calls.map(\.name)
             ready.message = calls.notCalled
             if let problem = calls.whyNotReady {
@@ -39,6 +39,8 @@ struct RuntimeService: Runtime_V1_RuntimeService.SimpleServiceProtocol {
             }
             _ = try await daemon.registry { (registry) throws(RegistryError) in try registry.reports(limit: 1) }
         } catch {
+            // A call that had no time says nothing about the node.
+            if daemon.timeLeft <= .zero { throw (error as? RemovalError).map(RPCError.init) ?? error }
             ready.status = false
             ready.reason = "PodsCannotBeRemoved"
             ready.message = (error as? RPCError)?.message ?? "\(error)"

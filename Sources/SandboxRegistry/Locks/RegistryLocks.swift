@@ -6,8 +6,14 @@ extension Registry {
     /// Locks a sandbox until the hold is released; nil if somebody else works on it.
     ///
     /// This may wait for the disk, but never for the holder.
-    package func lock(_ sandbox: String, as holder: LockHolder) throws(Errno) -> SandboxHold? {
-        try lockFile.attempt(LockRange(sandbox), holder) { (file) throws(Errno) in try isToBeUsed(file) }
+    ///
+    /// - Parameter deadline: Until when it may wait for another process's transaction, if the lock file is a new one.
+    package func lock(
+        _ sandbox: String, as holder: LockHolder, until deadline: ContinuousClock.Instant? = nil
+    ) throws(Errno) -> SandboxHold? {
+        try lockFile.attempt(LockRange(sandbox), holder) { (file) throws(Errno) in
+            try isToBeUsed(file, until: deadline)
+        }
     }
 
     /// Whether somebody works on a sandbox. The answer may be outdated when it arrives.
@@ -42,14 +48,16 @@ extension Registry {
 
     /// Creates the lock file, and records its identity. If there is no space for it now, there may be when it is
     /// needed.
-    func makeLockFile() {
+    func makeLockFile(until deadline: ContinuousClock.Instant?) {
         guard (try? lockFile.make()) == true else { return }
-        try? lockFile.shown { (file) throws(Errno) in _ = try isToBeUsed(file) }
+        try? lockFile.shown { (file) throws(Errno) in _ = try isToBeUsed(file, until: deadline) }
     }
 
     /// The lock file may have been deleted and created again while a sandbox was being worked on. The registry records
     /// every lock file that may still be in use; the kernel's list of locks shows which of them are.
-    private func isToBeUsed(_ file: LockedFile) throws(Errno) -> Bool {
+    private func isToBeUsed(
+        _ file: LockedFile, until deadline: ContinuousClock.Instant?
+    ) throws(Errno) -> Bool {
         if onlyLockFile.withLock({ $0 }) == file.identity { return true }
         let known = (try? knownLockFiles()) ?? []
         if known.count == 1, known[0].identity == file.identity {
@@ -65,7 +73,7 @@ extension Registry {
         if locks.contains(where: { $0.start == file.byte && others.contains($0.file) }) { return false }
         let inUse = others.filter { other in locks.contains { $0.file == other } }
         // If this cannot be written, it is checked again the next time.
-        if let own, (try? keepLockFiles(inUse, own: own.file, file.identity)) != nil, inUse.isEmpty {
+        if let own, (try? keepLockFiles(inUse, own: own.file, file.identity, until: deadline)) != nil, inUse.isEmpty {
             onlyLockFile.withLock { $0 = file.identity }
         }
         return true
@@ -84,9 +92,9 @@ extension Registry {
     }
 
     private func keepLockFiles(
-        _ inUse: [String], own: String, _ identity: FileStatus.Identity
+        _ inUse: [String], own: String, _ identity: FileStatus.Identity, until deadline: ContinuousClock.Instant?
     ) throws(RegistryError) {
-        try write { database in
+        try write(until: deadline) { database in
             let kept = inUse + [own]
             try database.execute(
                 sql: "DELETE FROM lock_file WHERE file NOT IN (\(databaseQuestionMarks(count: kept.count)))",

@@ -38,9 +38,11 @@ final class Connections: Sendable {
     private let writing = DispatchSemaphore(value: 1)
 
     /// Opens the file, creates what is missing in it, and throws if something is wrong with it.
-    init(_ path: String) throws {
+    ///
+    /// - Parameter deadline: Until when to wait for other processes, `busyTimeout` from now at the latest.
+    init(_ path: String, until deadline: ContinuousClock.Instant?) throws {
         self.path = path
-        let first = try Self.open(path)
+        let first = try Self.open(path, until: deadline)
         if first.access == .full { idle.withLock { $0.append(first) } }
     }
 
@@ -55,10 +57,10 @@ final class Connections: Sendable {
     func write<Value>(
         _ durability: Registry.Durability, until deadline: ContinuousClock.Instant?, _ body: (Database) throws -> Value
     ) throws -> Value {
-        let patience = try patience(until: deadline)
+        let patience = try Self.patience(path, until: deadline)
         guard writing.wait(timeout: .now() + patience) == .success else { throw RegistryError.busy(path: path) }
         defer { writing.signal() }
-        return try using(patience) { connection in
+        return try using(until: deadline) { connection in
             guard connection.access == .full else { throw Self.refusal(path) }
             return try connection.database.writeWithoutTransaction { database in
                 // With synchronous FULL, SQLite syncs the log when a transaction commits, and with it all earlier
@@ -68,11 +70,9 @@ final class Connections: Sendable {
                     connection.durability.withLock { $0 = durability }
                 }
                 // SQLite waits for other processes' transactions by itself.
-                let patience = try self.patience(until: deadline)
-                if deadline != nil { try database.execute(sql: "PRAGMA busy_timeout = \(Int(patience * 1000))") }
-                defer {
-                    if deadline != nil { try? database.execute(sql: "PRAGMA busy_timeout = \(Self.busyMilliseconds)") }
-                }
+                let patience = try Self.patience(path, until: deadline)
+                if deadline != nil { database.wait(atMost: patience) }
+                defer { if deadline != nil { database.wait(atMost: Registry.busyTimeout) } }
                 let value = try Self.transaction(.immediate, database, body)
                 if durability == .medium { Self.copyLog(database) }
                 return value
@@ -92,21 +92,20 @@ final class Connections: Sendable {
     }
 
     /// The seconds to wait, until the deadline and no longer than `busyTimeout`.
-    private func patience(until deadline: ContinuousClock.Instant?) throws -> Double {
+    private static func patience(_ path: String, until deadline: ContinuousClock.Instant?) throws -> Double {
         let left = deadline.map { ($0 - .now) / .seconds(1) } ?? Registry.busyTimeout
         guard left > 0 else { throw RegistryError.busy(path: path) }
         return min(left, Registry.busyTimeout)
     }
 
-    private static let busyMilliseconds = Int(Registry.busyTimeout * 1000)
-
     private func using<Value>(
-        _ patience: Double = Registry.busyTimeout, _ body: (Connection) throws -> Value
+        until deadline: ContinuousClock.Instant? = nil, _ body: (Connection) throws -> Value
     ) throws -> Value {
         mayBlock()
+        let patience = try Self.patience(path, until: deadline)
         guard places.wait(timeout: .now() + patience) == .success else { throw RegistryError.busy(path: path) }
         defer { places.signal() }
-        let connection = try idle.withLock({ $0.popLast() }) ?? Self.open(path)
+        let connection = try idle.withLock({ $0.popLast() }) ?? Self.open(path, until: deadline)
         defer { if connection.access == .full { idle.withLock { $0.append(connection) } } }
         return try body(connection)
     }
@@ -136,13 +135,12 @@ final class Connections: Sendable {
 
     /// SQLite waits for a lock up to its timeout, except if processes that open a new file change its journal mode at
     /// the same time: one of them then fails at once, and only has to try again.
-    private static func open(_ path: String) throws -> Connection {
-        let clock = ContinuousClock()
-        let deadline = clock.now + .seconds(Registry.busyTimeout)
+    private static func open(_ path: String, until deadline: ContinuousClock.Instant?) throws -> Connection {
+        let last = ContinuousClock.now + .seconds(try patience(path, until: deadline))
         while true {
             do {
-                return try openOnce(path)
-            } catch let error as DatabaseError where error.resultCode == .SQLITE_BUSY && clock.now < deadline {
+                return try openOnce(path, until: last)
+            } catch let error as DatabaseError where error.resultCode == .SQLITE_BUSY && .now < last {
                 Thread.sleep(forTimeInterval: 0.01)
             }
         }
@@ -150,9 +148,9 @@ final class Connections: Sendable {
 
     /// A removal must be able to read its records whatever the state of the disk, because the removal may be what frees
     /// space.
-    private static func openOnce(_ path: String) throws -> Connection {
+    private static func openOnce(_ path: String, until last: ContinuousClock.Instant) throws -> Connection {
         do {
-            let database = try make(path)
+            let database = try make(path, until: last)
             let isReadOnly = try database.unsafeRead { (database) throws in database.isReadOnlyFile }
             return Connection(database, isReadOnly ? .reduced : .full)
         } catch let error as DatabaseError where lacksRoom(error) {
@@ -160,11 +158,13 @@ final class Connections: Sendable {
             if Registry.isMissingOrEmpty(path + "-wal") {
                 let name = path.addingPercentEncoding(withAllowedCharacters: .urlPathAllowed) ?? path
                 do {
-                    return Connection(try make(path, as: "file:\(name)?immutable=1"), .reduced)
+                    return Connection(try make(path, as: "file:\(name)?immutable=1", until: last), .reduced)
                 } catch is DatabaseError {}
             }
             // Without shared memory, one process at a time can read the file, for the length of a transaction.
-            do { return Connection(try make(path, alone: true), .reduced) } catch is DatabaseError { throw error }
+            do {
+                return Connection(try make(path, alone: true, until: last), .reduced)
+            } catch is DatabaseError { throw error }
         }
     }
 
@@ -173,7 +173,9 @@ final class Connections: Sendable {
         [.SQLITE_CANTOPEN, .SQLITE_READONLY, .SQLITE_FULL, .SQLITE_IOERR].contains(error.resultCode)
     }
 
-    private static func make(_ path: String, alone: Bool = false, as name: String? = nil) throws -> DatabaseQueue {
+    private static func make(
+        _ path: String, alone: Bool = false, as name: String? = nil, until last: ContinuousClock.Instant
+    ) throws -> DatabaseQueue {
         var configuration = Configuration()
         configuration.prepareDatabase { database in
             if alone { try database.execute(sql: "PRAGMA locking_mode = EXCLUSIVE") }
@@ -182,11 +184,12 @@ final class Connections: Sendable {
             database.keepLog()
             try database.execute(sql: "PRAGMA journal_size_limit = 0")
         }
-        configuration.busyMode = .timeout(Registry.busyTimeout)
+        configuration.busyMode = .timeout(max(0, (last - .now) / .seconds(1)))
         configuration.label = "podreap.registry"
         // Not GRDB's pool, because that writes to the file each time it is opened.
         let database = try DatabaseQueue(path: name ?? path, configuration: configuration)
         let version = try database.writeWithoutTransaction { database -> Int in
+            defer { database.wait(atMost: Registry.busyTimeout) }
             switch try Schema.look(database) {
             case .foreign: throw RegistryError.foreign(path: path)
             case .registry(let version) where version > Schema.version:

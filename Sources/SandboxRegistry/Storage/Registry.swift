@@ -29,7 +29,10 @@ public final class Registry: Sendable {
     /// Opens the registry at `path`, or creates it with mode 0600; its directory must exist. SQLite keeps two files
     /// beside it (`-wal`, `-shm`), so the directory must be writable too. On a full filesystem, or one that is mounted
     /// read-only, the registry can still be read, and writing throws `.full` or `.notWritable`.
-    public init(path: String) throws(RegistryError) {
+    ///
+    /// - Parameter deadline: Until when to wait for other processes that keep the file locked, `busyTimeout` from now at
+    ///   the latest; then throws `.busy`.
+    public init(path: String, until deadline: ContinuousClock.Instant? = nil) throws(RegistryError) {
         try Self.prepareFile(path)
         self.path = path
         // SQLite's two files and the lock file lie beside the file itself, whatever name it is opened by.
@@ -38,13 +41,13 @@ public final class Registry: Sendable {
         Self.keepDamagedLog(of: resolved)
         do {
             lockFile = try LockFile(beside: resolved)
-            connections = try Connections(resolved)
+            connections = try Connections(resolved, until: deadline)
         } catch let error as Errno {
             throw .notWritable(path: path, errno: error.number)
         } catch {
             throw RegistryError(error, path: path)
         }
-        makeLockFile()
+        makeLockFile(until: deadline)
     }
 
     /// What a transaction must survive.

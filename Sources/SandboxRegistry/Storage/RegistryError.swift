@@ -23,7 +23,7 @@ public enum RegistryError: Error, Sendable, Equatable, CustomStringConvertible {
     case foreign(path: String)
     /// Written by a later podreap.
     case newerSchema(path: String, found: Int, known: Int)
-    /// Another process kept the registry locked for longer than `Registry.busyTimeout`.
+    /// Another process kept the registry locked until the deadline, or for longer than `Registry.busyTimeout`.
     case busy(path: String)
     /// No space is left for the registry.
     case full(path: String)
@@ -68,8 +68,7 @@ public enum RegistryError: Error, Sendable, Equatable, CustomStringConvertible {
             the registry \(path) has schema \(found), and this podreap knows schemas up to \(known); \
             use the podreap that wrote it, or a later one
             """
-        case .busy(let path):
-            "the registry \(path) was locked by another process for more than \(Int(Registry.busyTimeout)) s; try again"
+        case .busy(let path): "the registry \(path) was kept locked by another process; try again"
         case .full(let path): "the registry \(path) cannot be written: no space is left on its filesystem; free some"
         case .failed(let path, let detail): "the registry \(path) failed: \(detail)"
         // Some problems begin with the id already, quoted and possibly shortened.

@@ -10,6 +10,11 @@ extension Database {
         _ = unsafe sqlite3_file_control(sqliteConnection, nil, SQLITE_FCNTL_PERSIST_WAL, &isKept)
     }
 
+    /// Has each statement wait for other processes' locks for so many seconds, and fail as busy then.
+    func wait(atMost seconds: Double) {
+        _ = unsafe sqlite3_busy_timeout(sqliteConnection, Int32(seconds * 1000))
+    }
+
     /// Whether SQLite could open the file for reading only.
     var isReadOnlyFile: Bool { unsafe sqlite3_db_readonly(sqliteConnection, "main") == 1 }
 }

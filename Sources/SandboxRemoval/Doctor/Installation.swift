@@ -80,14 +80,17 @@ public struct Installation: Sendable {
     /// - Parameters:
     ///   - socket: The socket at which a service manager starts helpers; used instead of `helper`.
     ///   - policy: A policy to use instead of the installed one; the helper accepts it from root only.
+    ///   - timeout: For the whole call. What has not answered by then is reported as not working.
     public static func examine(
-        helper: String, socket: String? = nil, policy: String? = nil, registry: String
+        helper: String, socket: String? = nil, policy: String? = nil, registry: String,
+        timeout: Duration = .seconds(120)
     ) async throws(ObservationError) -> Installation {
+        let time = CallTime(timeout)
         let helpers = HelperPool(socket.map { .socket($0) } ?? .program(helper, arguments: policy.map { [$0] } ?? []))
         let start: Start
         var session: HelperSession?
         do throws(HelperError) {
-            let opened = try await helpers.session()
+            let opened = try await helpers.session(until: time.deadline)
             start = .welcomed(opened.welcome)
             session = opened
         } catch {
@@ -103,10 +106,14 @@ public struct Installation: Sendable {
             registryDirectory: try fileIfVisible(directory), registryFile: try fileIfVisible(registry),
             registry: .notThereYet)
         // Opening a registry creates it, so one that does not exist is not opened.
-        if found.registryFile != nil { found.registry = await Threads.looking.run { verify(registry) } }
+        if found.registryFile != nil {
+            found.registry =
+                await Threads.looking.run(until: time.deadline) { verify(registry, until: time.deadline) }
+                ?? .bad(.busy(path: registry))
+        }
         guard case .welcomed(let welcome) = start else { return found }
         for root in welcome.roots { found.roots.append(state(of: root.path.array.shown)) }
-        found.runtimes = await session?.callRuntimes() ?? []
+        found.runtimes = await session?.callRuntimes(time) ?? []
         return found
     }
 
@@ -117,9 +124,9 @@ public struct Installation: Sendable {
         }
     }
 
-    private static func verify(_ path: String) -> RegistryState {
+    private static func verify(_ path: String, until deadline: ContinuousClock.Instant) -> RegistryState {
         do throws(RegistryError) {
-            let registry = try Registry(path: path)
+            let registry = try Registry(path: path, until: deadline)
             try registry.verify()
             return .good(sandboxes: try registry.sandboxes().count, warnings: registry.warnings)
         } catch {

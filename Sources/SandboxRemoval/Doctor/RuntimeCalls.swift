@@ -36,30 +36,31 @@ public struct RuntimeCall: Sendable, Equatable {
 extension Orchestrator {
     /// Calls every runtime of the helper's policy. Changes nothing, and takes as long as they take to list their
     /// containers.
-    public func callRuntimes() async throws(RemovalError) -> [RuntimeCall] {
-        do throws(HelperError) {
-            let session = try await helpers.session()
-            let answers = await session.callRuntimes()
-            return zip(session.welcome.runtimes, answers).map {
-                RuntimeCall(name: printable($0.name.array), answer: $1)
-            }
-        } catch {
-            throw .helper(error)
+    ///
+    /// - Parameter timeout: For the whole call. A runtime that has not answered by then, or within 20 seconds, does not
+    ///   work.
+    public func callRuntimes(timeout: Duration = .seconds(120)) async throws(RemovalError) -> [RuntimeCall] {
+        let time = CallTime(timeout)
+        let session = try await time.session(helpers)
+        let answers = await session.callRuntimes(time)
+        return zip(session.welcome.runtimes, answers).map {
+            RuntimeCall(name: printable($0.name.array), answer: $1)
         }
     }
 }
 
 extension HelperSession {
     /// Calls every runtime, in the policy's order.
-    func callRuntimes() async -> [RuntimeAnswer] {
+    func callRuntimes(_ time: CallTime) async -> [RuntimeAnswer] {
         var answers: [RuntimeAnswer] = []
-        for index in welcome.runtimes.indices { answers.append(await callRuntime(UInt8(index))) }
+        for index in welcome.runtimes.indices { answers.append(await callRuntime(UInt8(index), time)) }
         return answers
     }
 
-    private func callRuntime(_ runtime: UInt8) async -> RuntimeAnswer {
-        do throws(HelperError) {
-            let reply = try await call(.runtimeList(runtime: runtime), deadline: .seconds(20))
+    private func callRuntime(_ runtime: UInt8, _ time: CallTime) async -> RuntimeAnswer {
+        do throws(RemovalError) {
+            let reply = try await time.look(
+                .runtimeList(runtime: runtime), self, "its list of containers", atMost: .seconds(20))
             switch (reply.outcome, reply.facts) {
             case (.done, _): return .answered
             case (.alreadyDone, _): return .notCalled

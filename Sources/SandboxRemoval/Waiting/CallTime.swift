@@ -79,18 +79,22 @@ struct CallTime: Sendable {
 
     /// Sends a request that changes nothing, so that nobody has to wait for a reply that comes too late.
     ///
-    /// - Parameter what: What the request is about, for the error.
-    func look(_ request: Request, _ helpers: HelperSession, _ what: String) async throws(RemovalError) -> Reply {
+    /// - Parameters:
+    ///   - what: What the request is about, for the error.
+    ///   - most: How long the helper may take, if the call's time is longer; it then answers `timedOut`.
+    func look(
+        _ request: Request, _ helpers: HelperSession, _ what: String, atMost most: Duration = .seconds(86_400)
+    ) async throws(RemovalError) -> Reply {
         let left = deadline - .now
         guard left > .zero else { throw overdue(what) }
         let answer = await within(deadline) { () -> Result<Reply, RemovalError> in
             do throws(HelperError) {
-                return .success(try await helpers.call(request, deadline: left, until: deadline))
+                return .success(try await helpers.call(request, deadline: min(left, most), until: deadline))
             } catch {
                 return .failure(.helper(error))
             }
         }
-        guard let reply = try answer?.get(), reply.outcome != .timedOut else { throw overdue(what) }
+        guard let reply = try answer?.get(), reply.outcome != .timedOut || most < left else { throw overdue(what) }
         return reply
     }
 }

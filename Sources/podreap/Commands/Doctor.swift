@@ -14,13 +14,17 @@ struct Doctor: AsyncParsableCommand, RegistryCommand {
     @OptionGroup var common: CommonOptions
     @OptionGroup var helper: HelperOptions
 
+    @Option(help: ArgumentHelp("The time for the whole of it (default: 120).", valueName: "seconds"))
+    var timeout: Seconds?
+
     var helpers: HelperOptions? { helper }
 
     func run() async throws {
         let installation: Installation
         do {
             installation = try await .examine(
-                helper: helper.path, socket: helper.socket, policy: helper.policy, registry: common.registryPath)
+                helper: helper.path, socket: helper.socket, policy: helper.policy, registry: common.registryPath,
+                timeout: timeout?.duration ?? .seconds(120))
         } catch {
             throw RemovalError.observation(error)
         }

@@ -41,7 +41,7 @@ struct GC: AsyncParsableCommand, RegistryCommand {
         }
         let time = TimeLeft(timeout)
         if remove { Stream.queueAll() }
-        let garbage = try collection()
+        let garbage = try await collection(time)
         let facts = try await garbage.look(timeout: time.left)
         let verdicts = facts.judge(olderThan: olderThan.duration).filter { $0.decision != .known }
         for problem in facts.problems { complain("note: \(problem)") }
@@ -62,8 +62,8 @@ struct GC: AsyncParsableCommand, RegistryCommand {
         guard worst == .done else { throw worst }
     }
 
-    private func collection() throws -> GarbageCollection {
-        guard try needsOwner else { return try helper.orchestrator(common, warm: 1).garbageCollection }
+    private func collection(_ time: TimeLeft) async throws -> GarbageCollection {
+        guard try needsOwner else { return try await helper.orchestrator(common, warm: 1, time).0.garbageCollection }
         return helper.garbageCollection { _ throws(RemovalError) in
             do {
                 return try fromOwner(GarbageRecords.self, "gc") ?? GarbageRecords()

@@ -30,7 +30,7 @@ struct Register: AsyncParsableCommand, RegistryCommand {
         let bytes = try readInput(file, limit: DocumentStream.maximumBytes)
         let entries = try DocumentStream(json: Data(bytes)).entries
         let time = TimeLeft(timeout)
-        let orchestrator = try helper.orchestrator(common, warm: 1)
+        let (orchestrator, _) = try await helper.orchestrator(common, warm: 1, time)
         // Messages name the document only if there are several.
         let several = entries.count > 1
         var worst = Status.done

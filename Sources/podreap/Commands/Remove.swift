@@ -55,15 +55,17 @@ struct Remove: AsyncParsableCommand, RegistryCommand {
 
     func run() async throws {
         if assumesDeath, try isDoneByOwner() { return }
-        let ids = all ? try common.openRegistry().sandboxes().map(\.id) : ids
-        if ids.isEmpty { return }
-        var options = Configured.removal(timeout)
+        let time = TimeLeft(timeout)
+        var options = Configured.removal()
         hook.add(to: &options)
         options.namesHolders = holders
         options.assumesDeath = assumesDeath
         options.lookForHolders = handsOver ? Self.askRoot : Self.look
-        try await runConcurrently(ids, common, helper) { [options] (orchestrator, id, tell) throws(RemovalError) in
-            try await orchestrator.remove(id, options: options, tell: tell)
+        try await runConcurrently(all ? nil : ids, common, helper, time) {
+            [options] (orchestrator, id, tell) throws(RemovalError) in
+            var options = options
+            options.timeout = time.left
+            return try await orchestrator.remove(id, options: options, tell: tell)
         }
     }
 }

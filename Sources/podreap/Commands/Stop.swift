@@ -30,10 +30,11 @@ struct Stop: AsyncParsableCommand, RegistryCommand {
 
     func run() async throws {
         let grace = grace?.duration ?? .seconds(Configured.settings.removal.stopGrace)
-        var options = Configured.removal(nil, extra: grace + grace)
+        var options = Configured.removal(extra: grace + grace)
         hook.add(to: &options)
         options.namesHolders = holders
-        try await runConcurrently(ids, common, helper) { [options] (orchestrator, id, tell) throws(RemovalError) in
+        try await runConcurrently(ids, common, helper, TimeLeft(nil)) {
+            [options] (orchestrator, id, tell) throws(RemovalError) in
             try await orchestrator.stop(id, grace: grace, options: options, tell: tell)
         }
     }

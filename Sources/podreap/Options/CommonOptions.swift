@@ -1,4 +1,5 @@
 import ArgumentParser
+internal import EventLoop
 internal import LinuxSystem
 internal import SandboxRegistry
 internal import SandboxRemoval
@@ -70,17 +71,29 @@ struct HelperOptions: ParsableArguments {
         return environmentVariable("PODREAP_HELPER") == nil ? Configured.settings.helperSocket : nil
     }
 
-    /// - Parameter warm: How many helpers to start while the registry is opened.
-    func orchestrator(_ common: CommonOptions, warm: Int) throws(RegistryError) -> Orchestrator {
+    /// Opens the registry, and reads what the command has to know at its start.
+    ///
+    /// - Parameters:
+    ///   - warm: How many helpers to start meanwhile.
+    ///   - time: No other process holds this up for longer.
+    func orchestrator<Found: Sendable>(
+        _ common: CommonOptions, warm: Int, _ time: TimeLeft,
+        _ find: @escaping @Sendable (Registry) throws -> Found = { _ in }
+    ) async throws -> (Orchestrator, Found) {
         let (registry, atOnce) = (common.registryPath, Configured.settings.helpers)
-        let orchestrator =
-            if let socket {
-                try Orchestrator(path: registry, helperSocket: socket, atOnce: atOnce, warm: warm)
-            } else {
-                try Orchestrator(path: registry, helper: path, policy: policy, atOnce: atOnce, warm: warm)
-            }
-        orchestrator.registry.sayWarnings()
-        return orchestrator
+        let opened = try await time.reading { deadline in
+            let orchestrator =
+                if let socket {
+                    try Orchestrator(
+                        path: registry, helperSocket: socket, atOnce: atOnce, warm: warm, until: deadline)
+                } else {
+                    try Orchestrator(
+                        path: registry, helper: path, policy: policy, atOnce: atOnce, warm: warm, until: deadline)
+                }
+            return (orchestrator, try find(orchestrator.registry))
+        }
+        opened.0.registry.sayWarnings()
+        return opened
     }
 
     /// Makes a garbage collection for a process that does not open the registry itself.
@@ -99,12 +112,35 @@ extension Registry {
 /// The time of a command that does one thing after the other. With `--timeout` it is for all of them, otherwise the
 /// settings' time is for each.
 struct TimeLeft {
+    private let whole: Duration?
     private let end: ContinuousClock.Instant?
+    /// The registry may be on a disk that does not answer.
+    private static let threads = BlockingPool("registry", threads: 1)
 
-    init(_ timeout: Seconds?) { end = timeout.map { .now + $0.duration } }
+    init(_ timeout: Seconds?) {
+        whole = timeout?.duration
+        end = whole.map { .now + $0 }
+    }
 
     /// What is left for the next thing.
     var left: Duration { end.map { max(.zero, $0 - .now) } ?? .seconds(Configured.settings.removal.timeout) }
+
+    /// Runs `body`, which reads the registry and is given the deadline. Throws once the time is over.
+    func reading<Value: Sendable>(
+        _ body: @escaping @Sendable (ContinuousClock.Instant) throws -> Value
+    ) async throws -> Value {
+        let limit = left
+        let deadline = ContinuousClock.now + limit
+        // What knows the deadline has a moment to say what it waited for.
+        let result = await within(deadline + .milliseconds(200)) {
+            await Self.threads.run { () -> Result<Value, any Error> in Result { try body(deadline) } }
+        }
+        let told = whole ?? limit
+        guard let result else { throw RemovalError.overdue("the registry's answer", after: told) }
+        do { return try result.get() } catch RegistryError.busy where deadline <= .now {
+            throw RemovalError.overdue("the registry, which others keep locked,", after: told)
+        }
+    }
 }
 
 /// A number of seconds on the command line, such as `10` or `0.5`.

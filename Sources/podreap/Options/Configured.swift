@@ -18,11 +18,11 @@ enum Configured {
     static var settings: Settings { (try? result.get()) ?? Settings() }
 
     /// - Parameter extra: Time that the containers may take in addition to the timeout of the settings.
-    static func removal(_ timeout: Seconds?, extra: Duration = .zero) -> RemovalOptions {
+    static func removal(extra: Duration = .zero) -> RemovalOptions {
         let removal = settings.removal
         var options = RemovalOptions(
-            timeout: timeout?.duration ?? .seconds(removal.timeout) + extra,
-            runtimeCall: .seconds(removal.runtimeCall), afterKill: .seconds(removal.afterKill), namesHolders: true)
+            timeout: .seconds(removal.timeout) + extra, runtimeCall: .seconds(removal.runtimeCall),
+            afterKill: .seconds(removal.afterKill), namesHolders: true)
         if !removal.beforeNetns.isEmpty {
             options.runBeforeNamespaces(removal.beforeNetns, timeout: .seconds(removal.beforeNetnsTimeout))
         }

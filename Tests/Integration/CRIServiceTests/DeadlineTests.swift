@@ -30,6 +30,20 @@ import Testing
         }
     }
 
+    /// A kubelet asks for the status, and has less time than the runtimes take.
+    @Test func aRuntimeThatNeverAnswers() async throws {
+        try await withDaemon { daemon, node in
+            #expect(try daemon.removal("CollectGarbage").code == "OK")
+            let helpers = try StoppedHelpers(of: daemon.program.pid)
+            defer { helpers.goOn() }
+            #expect(try daemon.call("Status", timeout: 1).code == "DEADLINE_EXCEEDED")
+            try daemon.waitForLog("the runtimes' answer was not available within", seconds: 10)
+            helpers.goOn()
+            let conditions = try daemon.call("Status").status["conditions"] as? [[String: Any]]
+            #expect(conditions?.first?["status"] as? Bool == true, "\(String(describing: conditions))")
+        }
+    }
+
     @Test func aHelperThatNeverAnswers() async throws {
         try await withDaemon { daemon, node in
             let (pod, other) = (try daemon.pod("known"), try node.pod("new"))

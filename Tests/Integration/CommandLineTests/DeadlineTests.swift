@@ -72,6 +72,45 @@ import Testing
         }
     }
 
+    /// Nobody can even open it: whoever has little time says so then, and not when others would give up.
+    @Test func aRegistryThatCannotBeOpened() throws {
+        try withPodNode { node in
+            let pod = try node.pod()
+            #expect(try node.register(pod).status == 0)
+            let document = try node.write(node.pod("new", []).registration, as: "new.json")
+            let holder = try RegistryHolder(node.registryPath, alone: true)
+            let patient = try node.start(["remove", pod.id])
+            let running = try [
+                node.start(["register", "--timeout", "1", document]), node.start(["remove", "--timeout", "1", pod.id]),
+                node.start(["remove", "--timeout", "1", "--all"]), node.start(["gc", "--timeout", "1"]),
+                node.start(["stop", pod.id], environment: ["PODREAP_SETTINGS=\(try shortTime(node))"]),
+            ]
+            let checking = try node.start(["doctor", "--timeout", "1"])
+            for result in try running.map({ try $0.end(seconds: 30) }) {
+                #expect(result.status == 1, "\(result)")
+                #expect(result.errors.hasPrefix("podreap: the registry"), "\(result)")
+                #expect(result.errors.contains(" was not available within "), "\(result)")
+            }
+            let checked = try checking.end(seconds: 30)
+            #expect(checked.status == 1 && checked.output.contains("was kept locked by another process"), "\(checked)")
+            let result = try patient.end(seconds: 30)
+            #expect(result.status == 3 && result.errors.contains("was kept locked by another process"), "\(result)")
+            try holder.end()
+            #expect(try node.podreap(["remove", pod.id]).status == 0)
+            #expect(pod.leftovers() == [])
+        }
+    }
+
+    /// A runtime that does not list its containers does not work: doctor says so when its time is over.
+    @Test func aRuntimeThatNeverAnswers() throws {
+        try withPodNode { node in
+            let result = try node.podreap(["doctor", "--timeout", "1", "--helper", try silentHelper(node)])
+            #expect(result.status == 1)
+            let words = result.output.split { $0.isWhitespace }.joined(separator: " ")
+            #expect(words.contains("its list of containers was not available within 1 s"), "\(result)")
+        }
+    }
+
     private func shortTime(_ node: PodNode) throws -> String {
         try node.write("[removal]\ntimeout = 1\nstop-grace = 0\n", as: "podreap.toml")
     }

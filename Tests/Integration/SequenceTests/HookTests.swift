@@ -88,7 +88,7 @@ import Testing
             let pod = try node.pod()
             #expect(try node.podreap(["register", node.write(pod.registration, as: "pod.json")]).status == 0)
             let log = "\(node.library)/hook"
-            let script = "echo start >>\(log); sleep 2; echo end >>\(log)"
+            let script = "echo start >>\(log); sleep 6; echo end >>\(log)"
             let killed = try node.start(["remove", "--before-netns", script, pod.id])
             let deadline = ContinuousClock.now + .seconds(20)
             while !FileManager.default.fileExists(atPath: log) {
@@ -98,7 +98,7 @@ import Testing
             killed.program.kill()
             #expect(try killed.end().status == 137)
             // Who has less time than it takes says so.
-            let hasty = try node.podreap(["remove", "--timeout", "0.5", "--before-netns", script, pod.id])
+            let hasty = try node.podreap(["remove", "--timeout", "3", "--before-netns", script, pod.id])
             #expect(hasty.status == 1 && hasty.errors.contains("still runs"), "\(hasty)")
             let result = try node.podreap(["remove", "--before-netns", script, pod.id])
             #expect(result.status == 0, "\(result)")

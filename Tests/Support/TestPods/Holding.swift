@@ -6,7 +6,9 @@ public final class RegistryHolder: Sendable {
     public let program: Program
 
     /// Returns when it holds the registry.
-    public init(_ registry: String) throws {
+    ///
+    /// - Parameter alone: Whether nobody else can read it, or even open it.
+    public init(_ registry: String, alone: Bool = false) throws {
         var start = ProgramStart(
             "/usr/bin/env",
             [
@@ -14,10 +16,11 @@ public final class RegistryHolder: Sendable {
                 """
                 import sqlite3, sys
                 registry = sqlite3.connect(sys.argv[1], isolation_level=None)
+                if sys.argv[2] == "alone": registry.execute("PRAGMA locking_mode = EXCLUSIVE")
                 registry.execute("BEGIN IMMEDIATE")
                 print("held", flush=True)
                 sys.stdin.read()
-                """, registry,
+                """, registry, alone ? "alone" : "",
             ])
         start.readsOutput = true
         program = try Program(start)

@@ -1,6 +1,7 @@
 import Foundation
 import GRDB
 import Glibc
+import Synchronization
 import Testing
 
 @testable import SandboxRegistry
@@ -146,6 +147,32 @@ struct OpeningTests {
             try database.execute(sql: "COMMIT")
         }
         try registry.register(.sample("a"), [])
+    }
+
+    /// Nobody else can open it meanwhile: whoever has less time gives up sooner.
+    @Test func openingHasADeadline() throws {
+        _ = try Registry(path: directory.registry)
+        var configuration = Configuration()
+        configuration.prepareDatabase { try $0.execute(sql: "PRAGMA locking_mode = EXCLUSIVE") }
+        let other = try DatabaseQueue(path: directory.registry, configuration: configuration)
+        let patient = Mutex<Result<Registry, RegistryError>?>(nil)
+        let path = directory.registry
+        try other.writeWithoutTransaction { database in
+            try database.execute(sql: "BEGIN IMMEDIATE")
+            Thread.detachNewThread {
+                let opened = Result { () throws(RegistryError) in try Registry(path: path) }
+                patient.withLock { $0 = opened }
+            }
+            for time in [Duration.zero, .milliseconds(300)] {
+                let error = #expect(throws: RegistryError.self) { try Registry(path: path, until: .now + time) }
+                #expect(error == .busy(path: path))
+                #expect(patient.withLock { $0 == nil })
+            }
+            try database.execute(sql: "COMMIT")
+        }
+        try other.close()
+        while patient.withLock({ $0 == nil }) { Thread.sleep(forTimeInterval: 0.01) }
+        #expect(throws: Never.self) { try patient.withLock { $0 }?.get() }
     }
 
     /// Needs root, as the tests of the whole do: only root can become the user who may not write.
