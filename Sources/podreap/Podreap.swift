@@ -153,7 +153,8 @@ extension RegistryError {
             .unknownNamespace:
             .badInput
         case .containersLeft: .incomplete
-        case .noDirectory, .exposed, .notAFile, .notWritable, .corrupt, .foreign, .newerSchema, .busy, .full, .failed:
+        case .noDirectory, .exposed, .notAFile, .notWritable, .corrupt, .replaced, .foreign, .newerSchema, .busy, .full,
+            .failed:
             .unusable
         }
     }

@@ -32,6 +32,8 @@ final class Connections: Sendable {
     private static let most = 5
     /// The path with symbolic links resolved.
     private let path: String
+    /// An absolute path by which the file was opened, and the file that was there.
+    private let opened: (by: String, identity: FileStatus.Identity)
     /// The connections not in use. The most recently used one is taken first; most processes need no other.
     private let idle = Mutex<[Connection]>([])
     private let places = DispatchSemaphore(value: most)
@@ -39,10 +41,14 @@ final class Connections: Sendable {
 
     /// Opens the file, creates what is missing in it, and throws if something is wrong with it.
     ///
-    /// - Parameter deadline: Until when to wait for other processes, `busyTimeout` from now at the latest.
-    init(_ path: String, until deadline: ContinuousClock.Instant?) throws {
+    /// - Parameters:
+    ///   - given: The path before symbolic links were resolved.
+    ///   - deadline: Until when to wait for other processes, `busyTimeout` from now at the latest.
+    init(_ path: String, givenAs given: String, until deadline: ContinuousClock.Instant?) throws {
         self.path = path
         let first = try Self.open(path, until: deadline)
+        let name = given.hasPrefix("/") ? given : path
+        opened = (name, try FileStatus.of(name, followsLink: true).identity)
         if first.access == .full { idle.withLock { $0.append(first) } }
     }
 
@@ -107,7 +113,19 @@ final class Connections: Sendable {
         defer { places.signal() }
         let connection = try idle.withLock({ $0.popLast() }) ?? Self.open(path, until: deadline)
         defer { if connection.access == .full { idle.withLock { $0.append(connection) } } }
+        try requireOpenedFile()
         return try body(connection)
+    }
+
+    /// Throws if the file was moved, deleted or replaced. What this process then wrote would be lost with the file that
+    /// it has open, and what it read would be out of date: every other process uses the file that is at the path now.
+    private func requireOpenedFile() throws {
+        do throws(Errno) {
+            if try FileStatus.of(opened.by, followsLink: true).identity == opened.identity { return }
+        } catch {
+            guard error == .noEntry else { throw error }
+        }
+        throw RegistryError.replaced(path: opened.by)
     }
 
     private static func transaction<Value>(

@@ -41,7 +41,7 @@ public final class Registry: Sendable {
         Self.keepDamagedLog(of: resolved)
         do {
             lockFile = try LockFile(beside: resolved)
-            connections = try Connections(resolved, until: deadline)
+            connections = try Connections(resolved, givenAs: path, until: deadline)
         } catch let error as Errno {
             throw .notWritable(path: path, errno: error.number)
         } catch {

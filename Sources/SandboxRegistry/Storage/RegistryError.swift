@@ -19,6 +19,8 @@ public enum RegistryError: Error, Sendable, Equatable, CustomStringConvertible {
     case notWritable(path: String, errno: Int32)
     /// Not a database, or a damaged one.
     case corrupt(path: String, detail: String)
+    /// The file was moved, deleted or replaced while this process had it open.
+    case replaced(path: String)
     /// A SQLite database of another program.
     case foreign(path: String)
     /// Written by a later podreap.
@@ -60,7 +62,12 @@ public enum RegistryError: Error, Sendable, Equatable, CustomStringConvertible {
         case .corrupt(let path, let detail):
             """
             the registry \(path) is damaged or not a database (\(detail)); move it and its -wal and -shm files away, \
-            then register the pods again (podreap discover | podreap register -)
+            start podreapd again, and register the pods again (podreap discover | podreap register -)
+            """
+        case .replaced(let path):
+            """
+            the registry \(path) was moved, deleted or replaced while this process had it open, so that nothing more is \
+            read from it or written to it; start this process again (systemctl restart podreapd)
             """
         case .foreign(let path): "\(path) is another program's database; give the path of podreap's registry"
         case .newerSchema(let path, let found, let known):

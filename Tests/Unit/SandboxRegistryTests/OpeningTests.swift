@@ -149,6 +149,37 @@ struct OpeningTests {
         try registry.register(.sample("a"), [])
     }
 
+    /// Whoever has it open would write to what nobody else reads, and know nothing of what others register.
+    @Test(arguments: ["deleted", "moved", "another", "its directory", "a link"])
+    func whatIsNotThereAnyMoreIsNotUsed(_ what: String) throws {
+        let link = directory.path + "/link"
+        let place = directory.path + "/d"
+        try FileManager.default.createDirectory(atPath: place, withIntermediateDirectories: false)
+        try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: place)
+        let path = (what == "a link" ? link : place) + "/registry.sqlite"
+        let registry = try Registry(path: path)
+        try registry.register(.sample("a"), [])
+        switch what {
+        case "deleted": for end in ["", "-wal", "-shm"] { try FileManager.default.removeItem(atPath: path + end) }
+        case "moved": try FileManager.default.moveItem(atPath: path, toPath: path + "-old")
+        case "another":
+            _ = try Registry(path: directory.registry)
+            try FileManager.default.removeItem(atPath: path)
+            try FileManager.default.moveItem(atPath: directory.registry, toPath: path)
+        case "its directory":
+            try FileManager.default.moveItem(atPath: place, toPath: place + "-old")
+            try FileManager.default.createDirectory(atPath: place, withIntermediateDirectories: false)
+        default:
+            try FileManager.default.createDirectory(atPath: place + "2", withIntermediateDirectories: false)
+            try FileManager.default.removeItem(atPath: link)
+            try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: place + "2")
+        }
+        let error = RegistryError.replaced(path: path)
+        #expect(throws: error) { try registry.register(.sample("b"), []) }
+        #expect(throws: error) { try registry.sandboxes() }
+        #expect(error.description.contains("systemctl restart podreapd"))
+    }
+
     /// Nobody else can open it meanwhile: whoever has less time gives up sooner.
     @Test func openingHasADeadline() throws {
         _ = try Registry(path: directory.registry)
