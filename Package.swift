@@ -234,8 +234,11 @@ let tests: [Target] = [
         path: "Tests/Unit/NodeObservationTests", swiftSettings: strict),
     // What the daemon decides, without a daemon.
     .testTarget(
-        name: "CRIServiceUnitTests", dependencies: ["CRIService"], path: "Tests/Unit/CRIServiceUnitTests",
-        swiftSettings: strict),
+        name: "CRIServiceUnitTests",
+        dependencies: [
+            "CRIService", "SandboxRemoval", "SandboxRegistry", "HelperClient", "EventLoop", logging,
+        ],
+        path: "Tests/Unit/CRIServiceUnitTests", swiftSettings: strict),
     .testTarget(
         name: "HelperClientTests", dependencies: ["HelperClient", "HelperProtocol"],
         path: "Tests/Unit/HelperClientTests", swiftSettings: strict),

@@ -38,14 +38,36 @@ struct DaemonContext: Sendable {
     /// How long the current call may take: until its client's deadline, and no longer than a removal.
     var timeLeft: Duration { CallDeadline.left(limits.removal.timeout) }
 
-    /// Reads the registry or `/proc`, on a thread that may wait for a disk or for another process's lock. Throws once
-    /// the call's time is over; the read then ends by itself.
+    /// What a call reads. Each kind has threads of its own, and removals have others: a removal's look-up does not wait
+    /// for a call that looks at the node, where `/proc` or a filesystem may not answer.
+    enum Reading {
+        /// The registry alone.
+        case registry
+        /// The registry and the state of containers.
+        case node
+        case explanation
+
+        fileprivate var threads: BlockingPool {
+            switch self {
+            case .registry: Self.lookUps
+            case .node: Self.views
+            case .explanation: Self.explanations
+            }
+        }
+
+        private static let lookUps = BlockingPool("look-ups", threads: 4)
+        private static let views = BlockingPool("views", threads: 4)
+        private static let explanations = BlockingPool("explanations", threads: 2)
+    }
+
+    /// Runs `body` on a thread that may wait for a disk or for another process's lock. Throws once the call's time is
+    /// over; `body` then ends by itself.
     func read<Value: Sendable>(
-        _ body: @escaping @Sendable (Orchestrator) throws(RemovalError) -> Value
+        _ reading: Reading, _ body: @escaping @Sendable (Orchestrator) throws(RemovalError) -> Value
     ) async throws(RPCError) -> Value {
         let (orchestrator, limit) = (orchestrator, timeLeft)
         let result = await within(.now + limit) {
-            await Self.threads.run { Result { () throws(RemovalError) in try body(orchestrator) } }
+            await reading.threads.run { Result { () throws(RemovalError) in try body(orchestrator) } }
         }
         do throws(RemovalError) {
             guard let result else { throw .overdue("an answer of the registry or of the node", after: limit) }
@@ -55,13 +77,10 @@ struct DaemonContext: Sendable {
         }
     }
 
-    /// Threads for the lookups of gRPC calls; removals have threads of their own.
-    private static let threads = BlockingPool("calls", threads: 8)
-
     func registry<Value: Sendable>(
         _ body: @escaping @Sendable (Registry) throws(RegistryError) -> Value
     ) async throws(RPCError) -> Value {
-        try await read { (orchestrator) throws(RemovalError) in
+        try await read(.registry) { (orchestrator) throws(RemovalError) in
             do throws(RegistryError) { return try body(orchestrator.registry) } catch { throw .registry(error) }
         }
     }
@@ -116,7 +135,7 @@ struct DaemonContext: Sendable {
         _ text: String, _ beginnings: Beginnings
     ) async throws(RPCError) -> (sandbox: Sandbox, container: Container)? {
         try Self.require(text, "container_id")
-        let found = try await read { (orchestrator) throws(RemovalError) in
+        let found = try await read(.registry) { (orchestrator) throws(RemovalError) in
             try orchestrator.resolve(container: text, beginnings)
         }
         if let found { logWhatWasMeant(text, found.container.id) }

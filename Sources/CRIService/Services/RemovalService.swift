@@ -90,7 +90,7 @@ struct RemovalService: Podreap_V1_Removal.SimpleServiceProtocol {
     func plan(request: Podreap_V1_PlanRequest, context: ServerContext) async throws -> Podreap_V1_PlanResponse {
         let id = request.podSandboxID
         try DaemonContext.require(id, "pod_sandbox_id")
-        let plan = try await daemon.read { (orchestrator) throws(RemovalError) in try orchestrator.plan(id) }
+        let plan = try await daemon.read(.node) { (orchestrator) throws(RemovalError) in try orchestrator.plan(id) }
         guard let plan else { throw RPCError.unknown(sandbox: id) }
         return Podreap_V1_PlanResponse(plan)
     }
@@ -100,7 +100,7 @@ struct RemovalService: Podreap_V1_Removal.SimpleServiceProtocol {
     ) async throws -> Podreap_V1_ExplainResponse {
         let id = request.podSandboxID
         guard let sandbox = try await daemon.sandbox(id, .none) else { throw RPCError.unknown(sandbox: id) }
-        let explanation = try await daemon.read { (orchestrator) throws(RemovalError) in
+        let explanation = try await daemon.read(.explanation) { (orchestrator) throws(RemovalError) in
             try orchestrator.explain(sandbox)
         }
         return Podreap_V1_ExplainResponse(explanation)

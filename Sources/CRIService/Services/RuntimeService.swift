@@ -90,7 +90,7 @@ struct RuntimeService: Runtime_V1_RuntimeService.SimpleServiceProtocol {
     ) async throws -> Runtime_V1_PodSandboxStatusResponse {
         let id = request.podSandboxID
         guard let sandbox = try await daemon.sandbox(id, .forLooking) else { throw RPCError.unknown(sandbox: id) }
-        let view = try await daemon.read { (orchestrator) throws(RemovalError) in
+        let view = try await daemon.read(.node) { (orchestrator) throws(RemovalError) in
             try SandboxView(sandbox, orchestrator)
         }
         return .with {
@@ -103,7 +103,7 @@ struct RuntimeService: Runtime_V1_RuntimeService.SimpleServiceProtocol {
         request: Runtime_V1_ListPodSandboxRequest, context: ServerContext
     ) async throws -> Runtime_V1_ListPodSandboxResponse {
         let filter = request.filter
-        let items = try await daemon.read { (orchestrator) throws(RemovalError) in
+        let items = try await daemon.read(.node) { (orchestrator) throws(RemovalError) in
             var items: [Runtime_V1_PodSandbox] = []
             let id = try orchestrator.sandboxID(filter.id)
             for sandbox in try orchestrator.sandboxes() where filter.id.isEmpty || sandbox.id == id {
@@ -162,7 +162,7 @@ struct RuntimeService: Runtime_V1_RuntimeService.SimpleServiceProtocol {
         request: Runtime_V1_ListContainersRequest, context: ServerContext
     ) async throws -> Runtime_V1_ListContainersResponse {
         let filter = request.filter
-        let containers = try await daemon.read { (orchestrator) throws(RemovalError) in
+        let containers = try await daemon.read(.node) { (orchestrator) throws(RemovalError) in
             let pod = try orchestrator.sandboxID(filter.podSandboxID)
             let id = try orchestrator.containerID(filter.id)
             var all: [(sandbox: Sandbox, container: Container)] = []
