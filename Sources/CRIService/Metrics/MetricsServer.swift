@@ -2,20 +2,35 @@ internal import EventLoop
 internal import NIOCore
 internal import NIOHTTP1
 internal import NIOPosix
+internal import Synchronization
 
 /// Answers `GET /metrics` for Prometheus. It has no authentication: bind it to an address that only Prometheus reaches.
+///
+/// Whoever reaches the address can open connections, so it has few, and each for a short time: the daemon's descriptors
+/// are for its work.
 public final class MetricsServer: Sendable {
     private let channel: any Channel
+    private static let most = 16
+    private static let longest = TimeAmount.seconds(10)
 
     /// - Parameters:
     ///   - host: An address of this machine.
     ///   - port: 0 for any free port.
     ///   - text: Returns the metrics; called on a thread that may wait.
     public init(host: String, port: Int, text: @escaping @Sendable () -> String) async throws {
+        let connections = Connections(most: Self.most)
         channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelInitializer { channel in
-                channel.pipeline.configureHTTPServerPipeline().flatMapThrowing {
+                guard connections.add() else {
+                    return channel.eventLoop.makeFailedFuture(ChannelError.operationUnsupported)
+                }
+                let end = channel.eventLoop.scheduleTask(in: Self.longest) { channel.close(promise: nil) }
+                channel.closeFuture.whenComplete { _ in
+                    end.cancel()
+                    connections.remove()
+                }
+                return channel.pipeline.configureHTTPServerPipeline().flatMapThrowing {
                     try channel.pipeline.syncOperations.addHandler(MetricsHandler(text))
                 }
             }
@@ -25,6 +40,23 @@ public final class MetricsServer: Sendable {
     public var port: Int? { channel.localAddress?.port }
 
     public func close() async { try? await channel.close() }
+}
+
+/// Counts connections up to a bound.
+private final class Connections: Sendable {
+    private let free: Mutex<Int>
+
+    init(most: Int) { free = Mutex(most) }
+
+    /// Returns whether there is room for one more.
+    func add() -> Bool {
+        free.withLock { free in
+            defer { free = max(0, free - 1) }
+            return free > 0
+        }
+    }
+
+    func remove() { free.withLock { $0 += 1 } }
 }
 
 private final class MetricsHandler: ChannelInboundHandler {

@@ -169,6 +169,42 @@ import Testing
         }
     }
 
+    /// Anybody on the node can connect to the metrics: that takes nothing from those who remove pods.
+    @Test func manyWhoAskForMetricsAndSayNothing() throws {
+        try withPodNode { node in
+            let socket = "\(node.library)/podreap.sock"
+            let daemon = try Daemon(
+                node, settings: "[daemon]\nsocket = \"\(socket)\"\nlog = \"debug\"\nmetrics = \"127.0.0.1:0\"")
+            #expect(try daemon.metrics().contains("podreap_sandboxes"))
+            func descriptors() throws -> Int {
+                try FileManager.default.contentsOfDirectory(atPath: "/proc/\(daemon.program.pid)/fd").count
+            }
+            let before = try descriptors()
+            let port = try #require(daemon.log().firstMatch(of: /port=(\d+)/)?.1)
+            let script = """
+                import socket, sys
+                held = [socket.create_connection(("127.0.0.1", \(port))) for _ in range(300)]
+                print("held", flush=True)
+                sys.stdin.read()
+                """
+            var start = ProgramStart("/usr/bin/env", ["python3", "-c", script])
+            start.readsOutput = true
+            let holder = try Program(start)
+            #expect(try holder.readLine() == "held\n")
+            // Those beyond the few are closed, and the few do not stay for long.
+            let deadline = ContinuousClock.now + .seconds(60)
+            while try descriptors() > before + 16 { try #require(.now < deadline) }
+            while try descriptors() > before {
+                try #require(.now < deadline)
+                Thread.sleep(forTimeInterval: 0.1)
+            }
+            #expect(try daemon.metrics().contains("podreap_sandboxes"))
+            holder.kill()
+            _ = try holder.wait(seconds: 5)
+            #expect(try daemon.end() == .exited(0))
+        }
+    }
+
     @Test func metrics() throws {
         try withPodNode { node in
             let socket = "\(node.library)/podreap.sock"
