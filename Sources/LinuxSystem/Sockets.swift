@@ -114,6 +114,11 @@ package func listeningSocket(
     return socket
 }
 
+/// Changes the length of a listening socket's queue.
+package func listenAgain(on socket: Int32, backlog: Int32) throws(SystemCallError) {
+    try require(listen(socket, backlog), "listen")
+}
+
 /// Whether a descriptor is a listening Unix stream socket, as a service manager has to hand over.
 package func isListeningSocket(_ descriptor: Int32) -> Bool {
     func option(_ name: Int32) -> Int32? {

@@ -11,6 +11,8 @@ public struct ListenError: Error, Sendable, CustomStringConvertible {
 /// beside the socket instead: a second daemon is refused before it touches anything, and the socket of a dead daemon is
 /// replaced.
 public struct ListeningSocket: ~Copyable, Sendable {
+    /// How many clients can have connected before they are accepted; others are turned away (listen(2)).
+    private static let backlog: Int32 = 1024
     /// Handed to the transport, which closes it.
     let descriptor: Int32
     private let lock: Descriptor?
@@ -26,7 +28,7 @@ public struct ListeningSocket: ~Copyable, Sendable {
             let held = try lockWholeFile(path + ".lock")
             guard held != nil else { throw SystemCallError("flock", .addressInUse) }
             try Self.remove(path)
-            descriptor = try listeningSocket(at: path, mode: mode, group: group, backlog: 1024).release()
+            descriptor = try listeningSocket(at: path, mode: mode, group: group, backlog: Self.backlog).release()
             lock = held
             self.path = path
         } catch {
@@ -51,6 +53,11 @@ public struct ListeningSocket: ~Copyable, Sendable {
         self.descriptor = descriptor
         lock = nil
         path = nil
+    }
+
+    /// Undoes NIO's listen(2), which shortens the queue of clients to 128.
+    static func lengthenQueue(of descriptor: Int32) throws(SystemCallError) {
+        try listenAgain(on: descriptor, backlog: backlog)
     }
 
     /// Removes the socket's file. Nobody else can have bound `path` in the meantime, because the lock is still held.

@@ -20,8 +20,9 @@ public final class RemovalServer: Sendable {
     ) {
         let daemon = DaemonContext(orchestrator, limits, logger)
         self.daemon = daemon
+        let descriptor = socket.descriptor
         let transport = HTTP2ServerTransport.Posix(
-            listeningSocketDescriptor: Int(socket.descriptor), transportSecurity: .plaintext,
+            listeningSocketDescriptor: Int(descriptor), transportSecurity: .plaintext,
             config: .defaults { config in
                 // Lets a shim find out by pings whether the daemon is alive, also between calls.
                 config.connection.keepalive.clientBehavior.allowWithoutCalls = true
@@ -29,12 +30,15 @@ public final class RemovalServer: Sendable {
                 config.http2.maxConcurrentStreams = 1024
                 // The largest registration document that is accepted.
                 config.rpc.maxRequestPayloadSize = RegistrationDocument.maximumBytes
+                config.channelDebuggingCallbacks.onBindTCPListener = { channel in
+                    channel.eventLoop.makeCompletedFuture { try ListeningSocket.lengthenQueue(of: descriptor) }
+                }
                 config.channelDebuggingCallbacks.onAcceptTCPConnection = { channel in
                     peers.check(channel) { peer in
                         Counter(label: "podreap_refused_peers_total").increment()
                         logger.warning(
                             "refused a peer", metadata: ["uid": "\(peer.user)", "pid": "\(peer.pid)"])
-                    }
+                    }.flatMap { Self.readLittle(channel) }
                 }
             })
         server = GRPCServer(
@@ -42,6 +46,14 @@ public final class RemovalServer: Sendable {
             services: [RuntimeService(daemon: daemon), RemovalService(daemon: daemon), UnimplementedMethods()],
             interceptors: [CallLog(logger: logger), CallDeadline()])
         self.socket = socket
+    }
+
+    /// Has gRPC's threads, of which there are few, read little of a connection at a time, and then serve the others: a
+    /// client that makes many calls at once delays no other client, and nobody who connects.
+    private static func readLittle(_ channel: any Channel) -> EventLoopFuture<Void> {
+        channel.setOption(.maxMessagesPerRead, value: 1).flatMap {
+            channel.setOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 4096))
+        }
     }
 
     /// Serves until `beginGracefulShutdown` is called, and after that until the last call is answered.

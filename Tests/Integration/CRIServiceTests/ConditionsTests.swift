@@ -321,7 +321,7 @@ extension [String] {
 }
 
 /// Blocks a thread that nobody else needs.
-private func onThread<Value: Sendable>(_ body: @escaping @Sendable () -> Value) async -> Value {
+func onThread<Value: Sendable>(_ body: @escaping @Sendable () -> Value) async -> Value {
     await withCheckedContinuation { continuation in
         Thread.detachNewThread { continuation.resume(returning: body()) }
     }

@@ -14,6 +14,8 @@ enum Load {
     /// Pods whose removal a killed daemon leaves.
     static let killed = isFull ? 50 : 6
     static let connections = 1000
+    /// Calls at once over several connections, and the pods that they are for.
+    static let (callers, clients, called) = isFull ? (5000, 10, 300) : (200, 4, 20)
 }
 
 @Suite(.serialized) struct LoadTests {
@@ -98,6 +100,67 @@ enum Load {
             while try daemon.call("ListPodSandbox").ids("items").count > 0 { try #require(.now < deadline) }
             for pod in pods { #expect(pod.leftovers() == []) }
             try Held(daemon.program.pid).expectNoMore(than: before)
+        }
+    }
+
+    /// Many callers of each of many pods, over several connections: all are answered.
+    @Test func manyCallers() async throws {
+        try await withDaemon("[removal]\ntimeout = 600") { daemon, node in
+            let ids = (0..<Load.called).map { "pod-\($0)" }
+            let documents = try ids.map { id in
+                let directory = node.directory(ofSandbox: id)
+                try shell("mkdir -p \(directory)/a/b; : >\(directory)/a/f")
+                return try node.document(id, []).replacing(
+                    #""shm":"\#(directory.replacing("/", with: #"\/"#))\/shm","#, with: "")
+            }
+            let file = try node.write(documents.joined(separator: "\n"), as: "documents")
+            #expect(try node.podreap(["register", file]).status == 0)
+            let calls = (0..<Load.callers).map { number in
+                Call("RemovePodSandbox", ["pod_sandbox_id": ids[number % ids.count]], timeout: 300)
+            }
+            let part = Load.callers / Load.clients
+            let answers = try await withThrowingTaskGroup(of: [String].self) { group in
+                for client in 0..<Load.clients {
+                    let mine = Array(calls[client * part..<(client + 1) * part])
+                    group.addTask {
+                        try await onThread {
+                            Result { try daemon.calls([mine], seconds: 400).map { "\($0.code) \($0.message)" } }
+                        }.get()
+                    }
+                }
+                return try await group.reduce(into: []) { $0 += $1 }
+            }
+            let wrong = answers.filter { $0 != "OK " }
+            #expect(answers.count == Load.callers && wrong.isEmpty, "\(wrong.count): \(wrong.prefix(3))")
+            for id in ids { #expect(!FileManager.default.fileExists(atPath: node.directory(ofSandbox: id))) }
+            #expect(try daemon.call("ListPodSandbox").ids("items") == [])
+        }
+    }
+
+    /// Clients that connect while the daemon does nothing: none is turned away.
+    @Test func manyConnectAtOnce() async throws {
+        try await withDaemon { daemon, _ in
+            daemon.program.kill(SIGSTOP)
+            let script = """
+                import socket, sys
+                held = []
+                for _ in range(1000):
+                    peer = socket.socket(socket.AF_UNIX)
+                    peer.setblocking(False)
+                    peer.connect("\(daemon.socket)")
+                    held.append(peer)
+                print("held", flush=True)
+                sys.stdin.read()
+                """
+            var start = ProgramStart("/usr/bin/env", ["python3", "-c", script])
+            start.readsOutput = true
+            let clients = try Program(start)
+            let line = try clients.readLine()
+            daemon.program.kill(SIGCONT)
+            #expect(line == "held\n")
+            #expect(try daemon.call("Version").code == "OK")
+            clients.kill()
+            _ = try clients.wait(seconds: 5)
         }
     }
 
