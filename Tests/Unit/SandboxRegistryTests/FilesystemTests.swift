@@ -73,7 +73,26 @@ struct FilesystemTests {
             let second = try Registry(path: path)
             #expect(try second.sandboxes() == [.sample("a")])
         }
+        // This process, too, opens it again: the locks that SQLite has meanwhile are the process's, and stay.
+        let before = try locks()
+        #expect(!before.isEmpty)
+        for _ in 0..<3 { #expect(try Registry(path: filesystem.registry).sandboxes() == [.sample("a")]) }
+        #expect(try locks() == before)
         #expect(try first.sandboxes() == [.sample("a")])
+    }
+
+    /// Of this process on the registry and its index, as `kind START END` of each.
+    private func locks() throws -> Set<String> {
+        let inodes = try ["", "-shm"].map { end in
+            let found = try FileManager.default.attributesOfItem(atPath: filesystem.registry + end)
+            return try #require(found[.systemFileNumber] as? Int)
+        }
+        let lines = try String(contentsOfFile: "/proc/locks", encoding: .utf8).split(separator: "\n")
+        return Set(
+            lines.map { $0.split(separator: " ").dropFirst() }.filter { fields in
+                fields.contains("POSIX") && fields.contains("\(getpid())")
+                    && inodes.contains { inode in fields.contains { $0.hasSuffix(":\(inode)") } }
+            }.map { $0.joined(separator: " ") })
     }
 
     /// Also where the two other files are not there: an earlier podreap deleted them.

@@ -161,6 +161,23 @@ struct LockTests {
         #expect(try registry.lock("a", as: own) != nil)
     }
 
+    /// Who sees the registry's filesystem mounted read-only, and who may write, keep each other out by the same rule.
+    @Test func besideWhoCannotWrite() throws {
+        let other = try TemporaryDirectory()
+        try registry.register(.sample("a"), [])
+        try #require(Filesystem.bindReadOnly(directory.path, at: other.path), "mounting needs root")
+        defer { Filesystem.detach(other.path) }
+        let readOnly = try Registry(path: other.registry)
+        #expect(throws: RegistryError.self) { try readOnly.markRemoving("a") }
+        for (first, second) in [(directory.registry, readOnly), (other.registry, registry)] {
+            let holder = try Holder(first, "a")
+            #expect(holder.answer == "held\n")
+            #expect(try second.isLocked("a") && second.lock("a", as: own) == nil)
+            try holder.end()
+            try #require(try second.lock("a", as: own)).release()
+        }
+    }
+
     /// Whoever deletes the lock file lets nobody in, neither for himself nor for those who come later.
     @Test func aDeletedFileLetsNobodyIn() throws {
         let holder = try Holder(directory.registry, "p")

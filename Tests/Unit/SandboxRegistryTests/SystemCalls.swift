@@ -20,6 +20,11 @@ enum Filesystem {
         unsafe mount(source, path, nil, UInt(MS_BIND), nil) == 0
     }
 
+    static func bindReadOnly(_ source: String, at path: String) -> Bool {
+        guard bind(source, at: path) else { return false }
+        return unsafe mount(nil, path, nil, UInt(MS_REMOUNT) | UInt(MS_BIND) | UInt(MS_RDONLY), nil) == 0
+    }
+
     static func detach(_ path: String) {
         _ = unsafe umount2(path, Int32(MNT_DETACH))
     }
