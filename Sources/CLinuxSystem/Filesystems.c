@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
@@ -18,19 +19,22 @@
 #endif
 
 // In the child of a process with several threads nothing but system calls is safe.
-static void ask(const char *path) {
-    // It may hang for ever, and must not keep what its parent had open: locks, sockets.
+static void ask(const char *path, const char *name) {
+    // It may hang for ever, and must not keep what its parent had open (locks, sockets, a pipe that others read) or where
+    // its parent was started. Its name says whose it is.
     syscall(SYS_close_range, 0, ~0U, 0);
+    if (chdir("/") < 0) _exit(errno);
+    prctl(PR_SET_NAME, name);
     struct statx found;
     int result = statx(AT_FDCWD, path, AT_STATX_FORCE_SYNC | AT_NO_AUTOMOUNT, STATX_BASIC_STATS, &found);
     _exit(result < 0 ? errno : 0);
 }
 
-int system_ask_filesystem(const char *path, int milliseconds, int *child) {
+int system_ask_filesystem(const char *path, const char *name, int milliseconds, int *child) {
     *child = 0;
     pid_t pid = _Fork();
     if (pid < 0) return -errno;
-    if (pid == 0) ask(path);
+    if (pid == 0) ask(path, name);
     int process = (int)syscall(SYS_pidfd_open, pid, 0);
     if (process < 0) {
         int error = errno;

@@ -25,6 +25,8 @@ package struct Descriptor: ~Copyable, Sendable {
     package static let directoryOnly = O_DIRECTORY
     /// Does not follow a symbolic link at the path itself, and does not wait, whatever kind of file is there.
     package static let regularOnly = O_NOFOLLOW | O_NONBLOCK
+    /// Does not wait, whatever kind of file is there.
+    package static let withoutWaiting = O_NONBLOCK
 
     /// Opens a file for reading, and closes it in every program that this process starts. No path contains NUL, so
     /// nothing is at one that does.
@@ -152,6 +154,9 @@ package struct Pipe: ~Copyable {
         reading = first
         writing = second
     }
+
+    /// Closes the writing end, and returns the other.
+    package consuming func readingEnd() -> Descriptor { reading }
 }
 
 /// Whether a descriptor is a terminal (isatty(3)).

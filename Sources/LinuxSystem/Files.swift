@@ -192,10 +192,14 @@ package func isMountedNoSetUserID(_ path: String) throws(Errno) -> Bool { try ch
 
 /// Has a child process ask a filesystem, and waits at most a tenth of a second longer than the given time. Returns the
 /// error with which it answered, `.timedOut` if no answer came, and the child's pid if that hangs for good.
-package func askFilesystem(_ path: String, within limit: Duration) -> (error: Errno?, child: Int32?) {
+///
+/// - Parameter name: The child's name in process lists, at most 15 bytes.
+package func askFilesystem(
+    _ path: String, as name: String, within limit: Duration
+) -> (error: Errno?, child: Int32?) {
     var child: Int32 = 0
     let milliseconds = Int32(max(0, min(limit / .milliseconds(1), 3_600_000)))
-    let result = unsafe system_ask_filesystem(path, milliseconds, &child)
+    let result = unsafe system_ask_filesystem(path, name, milliseconds, &child)
     return (result == 0 ? nil : Errno(-result), child == 0 ? nil : child)
 }
 

@@ -161,3 +161,35 @@ package struct HeardProgram: Sendable {
         return (status, Array(text.drop { $0 <= 0x20 }.reversed().drop { $0 <= 0x20 }.reversed()))
     }
 }
+
+/// Runs a program to its end, with fd 0 and standard error on /dev/null, in a process group of its own, and returns its
+/// exit status and the beginning of its standard output. Kills the group if the program takes longer or writes more.
+///
+/// - Parameters:
+///   - words: The program's absolute path and its arguments.
+///   - limit: The most bytes that are read.
+package func output(
+    of words: [String], environment: [String]?, within time: Duration, atMost limit: Int
+) throws(Errno) -> (status: Int32, bytes: [UInt8]) {
+    mayBlock()
+    let ends = try Pipe(above: 2)
+    var start = ProgramStart(words.first ?? "", words: words, environment: environment)
+    start.files = [
+        (0, .null(readOnly: true)), (1, .descriptor(ends.writing.number)), (2, .null(readOnly: false)),
+    ]
+    start.resetsSignals = true
+    start.leadsGroup = true
+    let pid = try start.run()
+    let file = ends.readingEnd()
+    let end = ContinuousClock.now + time
+    var bytes: [UInt8] = []
+    while limit > bytes.count, end > .now {
+        var entry = pollfd(fd: file.number, events: Int16(POLLIN), revents: 0)
+        let left = Int32(max(0, min((end - .now) / .milliseconds(1), 3_600_000)))
+        guard unsafe poll(&entry, 1, left) > 0 else { continue }
+        guard let more = try? file.read(atMost: 64 << 10), !more.isEmpty else { return (exitStatus(of: pid), bytes) }
+        bytes += more
+    }
+    kill(-pid, SIGKILL)
+    return (exitStatus(of: pid), bytes)
+}

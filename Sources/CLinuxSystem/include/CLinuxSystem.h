@@ -45,8 +45,9 @@ int system_become_user(unsigned user, unsigned group, const unsigned *groups, si
 
 // Whether the filesystem at a path answers: a child asks it (statx(2) with AT_STATX_FORCE_SYNC), so that only the child
 // can hang. 0: it does; -ETIMEDOUT: not within that time; else what it answered.
+// name: the child's, at most 15 bytes.
 // child: if the child hangs and cannot be reaped, its pid; the kernel ends it when the filesystem lets go.
-int system_ask_filesystem(const char *path, int milliseconds, int *child);
+int system_ask_filesystem(const char *path, const char *name, int milliseconds, int *child);
 // An extended attribute of a file: how many bytes it has. A symbolic link at the end of the path is not followed.
 long system_attribute(const char *path, const char *name, void *value, size_t size);
 // 1: mounted nosuid.

@@ -12,17 +12,24 @@ public enum FilesystemProbe: Sendable, Equatable {
     case forbidden
 
     /// Asks for the status of what is at a path, which a network or FUSE filesystem has to request from its server.
-    /// Blocks for at most the given time and a tenth of a second. If an earlier child still hangs at that path, the
-    /// result is `.silent` without asking again: a daemon that asks again and again leaves one process there, and reaps
-    /// it when the server is back or gone.
-    public static func ask(_ path: String, within limit: Duration = .seconds(1)) -> FilesystemProbe {
+    /// Blocks for at most the given time and a tenth of a second.
+    ///
+    /// If an earlier child of this process still hangs at that path, or one of any podreap at that filesystem, the
+    /// result is `.silent` without asking again: whoever asks again and again leaves one process there, and it ends
+    /// when the server is back or gone.
+    ///
+    /// - Parameter device: The filesystem's, which names the child in process lists; nil if it is unknown.
+    public static func ask(
+        _ path: String, on device: Mount.Device? = nil, within limit: Duration = .seconds(1)
+    ) -> FilesystemProbe {
         let earlier = hanging.withLock { children in
             children.removeAll { hasEnded(child: $0.pid) }
             return children.first { $0.path == path }?.pid
         }
-        if let earlier { return .silent(child: earlier) }
+        let name = device.map(childName) ?? "podreap-probe"
+        if let child = earlier ?? device.flatMap({ _ in hangingProcess(name) }) { return .silent(child: child) }
         mayBlock()
-        let (error, child) = askFilesystem(path, within: limit)
+        let (error, child) = askFilesystem(path, as: name, within: limit)
         switch error {
         case nil: return .answers
         case .timedOut:
@@ -35,6 +42,24 @@ public enum FilesystemProbe: Sendable, Equatable {
 
     /// Children that cannot be killed, until they end.
     private static let hanging = Mutex<[(path: String, pid: Int32)]>([])
+
+    /// `podreap` and the device's number in eight hexadecimal digits, as the kernel keeps it: a name has 15 bytes.
+    private static func childName(_ device: Mount.Device) -> String {
+        let number = String(device.major << 20 | device.minor, radix: 16)
+        return "podreap" + String(repeating: "0", count: max(0, 8 - number.count)) + number
+    }
+
+    /// A process with this name, of this user or root, that waits in the kernel. One in a container may have any name.
+    private static func hangingProcess(_ name: String) -> Int32? {
+        let pids = (try? ProcessTable.pids()) ?? []
+        return pids.first { pid in
+            guard let status = try? ProcessStatus.of(pid: pid), status.name == name, status.state == "D",
+                let file = (try? contents(of: Array("/proc/\(pid)/status".utf8))) ?? nil,
+                let user: UInt32 = statusField("Uid", in: file)?.prefix(while: { $0 != UInt8(ascii: "\t") }).number()
+            else { return false }
+            return (user == 0 || user == credentials().user) && (try? ProcessStatus.isOfThisNamespace(pid)) == true
+        }
+    }
 
     /// Whether the data of a filesystem type come from a server, which may be gone (filesystems(5)).
     public static func isRemote(_ type: String) -> Bool {

@@ -1,3 +1,5 @@
+internal import LinuxSystem
+
 /// The mounts of one mount namespace, as one of its processes sees them.
 public struct MountTable: Sendable {
     /// In the kernel's order: the oldest first.
@@ -57,6 +59,38 @@ public struct MountTable: Sendable {
             }
         }
         return order
+    }
+
+    /// A directory by the filesystem that it lies on, whatever a mount namespace calls it.
+    public struct Location: Sendable, Hashable {
+        public let device: Mount.Device
+        /// The path from the root of the filesystem.
+        public let path: [UInt8]
+    }
+
+    /// The directory that carries what is mounted at an absolute path, or that is there if nothing is; nil if nothing is
+    /// mounted above it.
+    public func location(of path: [UInt8]) -> Location? {
+        let path = trimmed(path)
+        var top: (length: Int, mount: Mount)?
+        for mount in mounts {
+            let point = trimmed(mount.mountPoint)
+            guard point.count < path.count, point.count >= top?.length ?? 0, LinuxSystem.isBeneath(point, path) else {
+                continue
+            }
+            top = (point.count, mount)
+        }
+        return top.map {
+            Location(device: $0.mount.device, path: Array(trimmed($0.mount.root)) + path.dropFirst($0.length))
+        }
+    }
+
+    /// The mounts that the resolution of an absolute path crosses, the one in which it ends last.
+    public func mounts(onTheWayTo path: [UInt8]) -> [Mount] {
+        let path = trimmed(path)
+        let crossed = mounts.enumerated().filter { LinuxSystem.isBeneath(trimmed($1.mountPoint), path) }
+        return crossed.sorted { ($0.element.mountPoint.count, $0.offset) < ($1.element.mountPoint.count, $1.offset) }
+            .map(\.element)
     }
 
     private static func read(_ path: String) throws(ObservationError) -> MountTable? {

@@ -6,6 +6,8 @@ public struct ContainerMonitor: Sendable, Equatable {
     public let program: String
     /// The container ids on its command line.
     public let containers: [String]
+    /// The socket of the containerd that a shim belongs to; nil for conmon.
+    public let address: String?
 
     /// conmon ends with its one container; a shim waits until it is told to end.
     public var endsByItself: Bool { program == "conmon" }
@@ -38,6 +40,7 @@ public struct ContainerMonitor: Sendable, Equatable {
         let flags = program == "conmon" ? ["-c", "--cid"] : ["-id", "--id"]
         containers = zip(arguments, arguments.dropFirst()).filter { flags.contains($0.0) }.map(\.1)
         guard !containers.isEmpty else { return nil }
+        address = zip(arguments, arguments.dropFirst()).first { $0.0 == "-address" || $0.0 == "--address" }?.1
         self.pid = pid
         self.startTime = startTime
         self.program = program

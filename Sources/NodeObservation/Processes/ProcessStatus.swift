@@ -37,6 +37,12 @@ public struct ProcessStatus: Sendable, Equatable {
         return line.dropFirst(key.count).split(separator: UInt8(ascii: "\t")).compactMap { $0.number() }
     }
 
+    /// Whether a process lives in this PID namespace itself, as the node's own programs do and a container's usually do
+    /// not.
+    public static func isOfThisNamespace(_ pid: Int32) throws(ObservationError) -> Bool {
+        try namespacePIDs(of: pid).count == 1
+    }
+
     /// The process that a thread belongs to (`Tgid` of proc_pid_status(5)); nil if there is no such thread.
     public static func process(ofThread thread: Int32) throws(ObservationError) -> Int32? {
         guard let bytes = try contents(of: Array("/proc/\(thread)/status".utf8)) else { return nil }

@@ -16,6 +16,7 @@ struct BundleSpec: Decodable, Sendable {
     struct Linux: Decodable {
         let namespaces: [Namespace]?
         let mountLabel: String?
+        let cgroupsPath: String?
     }
     struct Hook: Decodable { let path: String? }
     struct Hooks: Decodable { let poststop: [Hook]? }
@@ -40,5 +41,30 @@ struct BundleSpec: Decodable, Sendable {
             return path.first == "/" && !path.hasPrefix("/proc/") ? (type, path) : nil
         }
         return Dictionary(pins) { first, _ in first }
+    }
+
+    /// The path in a hierarchy that `cgroupsPath` stands for. The systemd driver writes `SLICE:PREFIX:NAME`.
+    var cgroup: String? {
+        guard let path = linux?.cgroupsPath, !path.isEmpty else { return nil }
+        let parts = path.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
+        if parts.count == 3 {
+            return CgroupParent.path(parts[0].isEmpty ? "system.slice" : parts[0]).map {
+                "\($0)/\(parts[1])-\(parts[2]).scope"
+            }
+        }
+        return CgroupParent.path(path)
+    }
+}
+
+/// A pod's parent cgroup, as kubelets name it.
+enum CgroupParent {
+    /// Its path in a hierarchy. The systemd driver gives the last slice's name alone, which says in which slices it
+    /// lies: `a-b.slice` is `/a.slice/a-b.slice` (systemd.slice(5)).
+    static func path(_ parent: String) -> String? {
+        let names = parent.split(separator: "/")
+        guard !names.isEmpty, !names.contains(".."), !names.contains(".") else { return nil }
+        guard names.count == 1, parent.hasSuffix(".slice") else { return "/" + names.joined(separator: "/") }
+        let words = parent.dropLast(".slice".count).split(separator: "-")
+        return words.indices.map { "/\(words[...$0].joined(separator: "-")).slice" }.joined()
     }
 }

@@ -116,7 +116,7 @@ public struct CRIOLayout: Sendable {
         of pod: ObservedPod, _ traces: [ContainerTrace], parent: String?
     ) throws(ObservationError) -> [String] {
         var parents = Set(traces.flatMap(\.parentCgroups))
-        if let parent = parent.flatMap(Self.parentCgroup) {
+        if let parent = parent.flatMap(CgroupParent.path) {
             for hierarchy in try files.cgroupHierarchies() { parents.insert(hierarchy + parent) }
         }
         let names = ["crio-\(pod.id)"] + traces.map { "crio-conmon-\($0.id)" }.sorted()
@@ -127,16 +127,6 @@ public struct CRIOLayout: Sendable {
             if try files.observation(of: path)?.kind == .directory { found.append(path) }
         }
         return found
-    }
-
-    /// The parent cgroup's path in a hierarchy. The systemd driver gives the last slice's name alone, which says in
-    /// which slices it lies: `a-b.slice` is `/a.slice/a-b.slice` (systemd.slice(5)).
-    private static func parentCgroup(_ parent: String) -> String? {
-        let names = parent.split(separator: "/")
-        guard !names.isEmpty, !names.contains(".."), !names.contains(".") else { return nil }
-        guard names.count == 1, parent.hasSuffix(".slice") else { return "/" + names.joined(separator: "/") }
-        let words = parent.dropLast(".slice".count).split(separator: "-")
-        return words.indices.map { "/\(words[...$0].joined(separator: "-")).slice" }.joined()
     }
 
     private func container(_ found: Found, isInfra: Bool) throws(ObservationError) -> ObservedContainer {

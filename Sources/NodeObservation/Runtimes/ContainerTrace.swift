@@ -33,6 +33,10 @@ struct ContainerTrace {
         var container = ObservedContainer(
             id: id, isInfra: isInfra, name: name, created: state?.created, image: image, runtime: runtime,
             directories: [])
+        container.isKnownToRuntime = state != nil
+        if let path = spec?.root?.path ?? state?.rootfs {
+            container.rootfs = path.first == "/" ? path : bundle.map { "\($0)/\(path)" } ?? ""
+        }
         for place in places where try files.observation(of: place.path) != nil { container.directories.append(place) }
         container.stopSignal = annotations["org.opencontainers.image.stopSignal"]
         if let process = try state?.livingProcess() {
@@ -42,6 +46,11 @@ struct ContainerTrace {
         // A cgroup shared with others is not the container's own, and would not be empty before the others have ended.
         for cgroup in state?.cgroups ?? [] where cgroup.split(separator: "/").last?.contains(id) == true {
             if try files.observation(of: cgroup) != nil { container.cgroups.append(cgroup) }
+        }
+        if state == nil, let path = spec?.cgroup, path.split(separator: "/").last?.contains(id) == true {
+            for cgroup in try files.cgroupHierarchies().map({ $0 + path }) {
+                if try files.observation(of: cgroup) != nil { container.wantedCgroups.append(cgroup) }
+            }
         }
         return container
     }

@@ -79,7 +79,7 @@ public struct ContainerdLayout: Sendable {
         runtime.hooks = spec?.hasPoststopHooks ?? false
         let state =
             runtime.root == defaultRuntimeRoot
-            ? states.removeValue(forKey: id) : try RuntimeStateFile.read(id, in: runtime.root, files)
+            ? states.removeValue(forKey: id) : (try? RuntimeStateFile.read(id, in: runtime.root, files)) ?? nil
         var trace = ContainerTrace(id: id, bundle: bundle, spec: spec, state: state, runtime: runtime)
         trace.foreignShim = try foreignShim(bundle)
         return trace

@@ -41,6 +41,13 @@ public struct ObservedContainer: Sendable, Equatable {
     public var cgroups: [String] = []
     public var labels: [String: String] = [:]
     public var annotations: [String: String] = [:]
+    /// Whether the OCI runtime has a state of it that can be read.
+    public var isKnownToRuntime = true
+    /// If the runtime has no such state: the cgroups that the bundle asked for and that exist. They may never have been
+    /// its own.
+    public var wantedCgroups: [String] = []
+    /// Where its root filesystem is mounted on the node; empty if unknown.
+    public var rootfs = ""
 }
 
 /// The OCI runtime that made a container.
@@ -82,4 +89,15 @@ public struct ObservedNode: Sendable {
     /// Directories and files that look like a pod's but say too little to be assigned to one, and what could not be
     /// read.
     public var problems: [String] = []
+}
+
+extension ObservedPod {
+    /// A pod without containers, of which nothing is known but its names and its directory.
+    public init(
+        id: String, name: String, namespace: String, uid: String, attempt: UInt32, directory: ObservedDirectory
+    ) {
+        self.init(
+            id: id, name: name, namespace: namespace, uid: uid, attempt: attempt, directory: directory, pins: [:],
+            containers: [])
+    }
 }

@@ -23,6 +23,24 @@ struct ContainerdTests {
         #expect(discovery.problems.contains { $0.contains("is not runc's shim") } == !isTaken, "\(discovery.problems)")
     }
 
+    /// What lives can be found in the cgroup that the bundle asked for.
+    @Test(arguments: [nil, "", "{"]) func aStateThatIsLost(_ state: String?) throws {
+        let node = try FakeNode()
+        try ContainerdPod.place(on: node)
+        let path = "\(ContainerdPod.states)/\(ContainerdPod.workload)"
+        try node.remove(path)
+        if let state { try node.write(state, to: "\(path)/state.json") }
+        let config = try FakeNode.fixture("containerd/workload/config.json")
+        let cgroup = try #require(config.firstMatch(of: /"cgroupsPath":\s*"([^"]+)"/)).1
+        try node.makeDirectory("/sys/fs/cgroup/pids\(cgroup)")
+        let discovery = try discover(node)
+        let found = try #require(discovery.pods.first?.pod.containers.first { $0.id == ContainerdPod.workload })
+        #expect(!found.isKnownToRuntime)
+        #expect(found.wantedCgroups.contains("/sys/fs/cgroup/pids\(cgroup)"))
+        // It may be another's by now, so it is none of the record's.
+        #expect(try #require(discovery.documents.first).containers.allSatisfy { !$0.cgroups.contains(String(cgroup)) })
+    }
+
     @Test func wholePod() throws {
         let node = try FakeNode()
         try ContainerdPod.place(on: node)
