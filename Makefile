@@ -47,6 +47,7 @@ export DESTDIR PREFIX SBINDIR LIBEXECDIR SYSCONFDIR UNITDIR SYSUSERSDIR TMPFILES
 HELPER := $(EMBEDDED)/podreap-helper
 PODREAP := $(STATIC)/podreap
 PODREAPD := $(STATIC)/podreapd
+RESCUE := $(STATIC)/podreap-rescue
 CRI_MESSAGES := Sources/CRIMessages
 # Equal bytes wherever it is built: no place of this tree in the programs, and no hash of the command line (.swift_modhash).
 REPRODUCIBLE := -debug-info-format none -Xswiftc -file-prefix-map -Xswiftc $(CURDIR)=. -Xcc -ffile-prefix-map=$(CURDIR)=. \
@@ -77,11 +78,13 @@ helper: setup ## Builds the helper in Embedded Swift, as it is shipped
 	    $(REPRODUCIBLE) --package-path $(EMBEDDED)/package --scratch-path $(EMBEDDED)
 	strip -o $(HELPER) $(EMBEDDED)/release/podreap-helper
 
-release: setup ## Builds podreap and podreapd as they are shipped, with Swift's libraries in them
+release: setup ## Builds podreap, podreapd and podreap-rescue as they are shipped, with Swift's libraries in them
 	$(SWIFT) build $(SWIFTFLAGS) $(RELEASE) --product podreap
 	$(SWIFT) build $(SWIFTFLAGS) $(RELEASE) --product podreapd
+	$(SWIFT) build $(SWIFTFLAGS) $(RELEASE) --product podreap-rescue
 	strip -o $(PODREAP) $(STATIC)/release/podreap
 	strip -o $(PODREAPD) $(STATIC)/release/podreapd
+	strip -o $(RESCUE) $(STATIC)/release/podreap-rescue
 	@packaging/man/generate $(PODREAP) $(PODREAPD) $(STATIC)/share/man
 	@packaging/completions $(PODREAP) $(PODREAPD) $(STATIC)/share/completions
 
@@ -89,7 +92,7 @@ install: ## Installs what make helper release has built, below DESTDIR where tha
 	@packaging/install install $(HELPER) $(STATIC)
 
 reproducible: ## Builds helper and release again elsewhere: the bytes must be equal
-	@packaging/reproducible $(HELPER) $(PODREAP) $(PODREAPD)
+	@packaging/reproducible $(HELPER) $(PODREAP) $(PODREAPD) $(RESCUE)
 
 uninstall: ## Removes what make install has installed, but for settings and data
 	@packaging/install uninstall $(HELPER) $(STATIC)

@@ -104,6 +104,17 @@ let unprivilegedTargets: [Target] = [
             protobuf, logging, metrics,
         ] + grpcTransport,
         swiftSettings: strict),
+    // Asks another runtime.
+    .target(
+        name: "CRIClient",
+        dependencies: [
+            "CRIMessages", "SandboxRemoval", grpc, grpcProtobuf, protobuf,
+            .product(name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport"),
+        ], swiftSettings: strict),
+    .executableTarget(
+        name: "podreap-rescue",
+        dependencies: ["CRIClient", "LinuxSystem", "SandboxRemoval", "HelperProtocol", arguments],
+        swiftSettings: strict),
     .executableTarget(
         name: "podreapd",
         dependencies: [
@@ -215,6 +226,11 @@ let tests: [Target] = [
             "HelperProtocol",
         ],
         path: "Tests/Integration/ExplainTests", exclude: ["Programs"], swiftSettings: strict),
+    // Pods of a real containerd that lives.
+    .testTarget(
+        name: "LivingRuntimeTests",
+        dependencies: ["TestNode", "TestPods", "SandboxRemoval", "podreap", "podreap-rescue"],
+        path: "Tests/Integration/LivingRuntimeTests", swiftSettings: strict),
     .testTarget(
         name: "DiscoveryTests",
         dependencies: [
@@ -224,7 +240,8 @@ let tests: [Target] = [
         path: "Tests/Unit/DiscoveryTests", exclude: ["fixtures"], swiftSettings: strict),
     // What make install installs, and how the installed parts start each other.
     .testTarget(
-        name: "PackagingTests", dependencies: ["TestPods", "TestNode", "SamplePod", "podreap", "podreapd"],
+        name: "PackagingTests",
+        dependencies: ["TestPods", "TestNode", "SamplePod", "podreap", "podreapd", "podreap-rescue"],
         path: "Tests/Integration/PackagingTests", exclude: ["Socket"], swiftSettings: strict),
     .testTarget(
         name: "SandboxRegistryTests", dependencies: ["SandboxRegistry", "TestPods", grdb],
@@ -274,6 +291,7 @@ let package = Package(
         : [
             .executable(name: "podreap", targets: ["podreap"]),
             .executable(name: "podreapd", targets: ["podreapd"]),
+            .executable(name: "podreap-rescue", targets: ["podreap-rescue"]),
             .library(name: "SandboxRemoval", targets: ["SandboxRemoval"]),
             .library(name: "SandboxRegistry", targets: ["SandboxRegistry"]),
         ],

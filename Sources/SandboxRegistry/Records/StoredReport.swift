@@ -1,7 +1,7 @@
 public import FoundationEssentials
 
 /// A past removal or stop, for `history`.
-public struct StoredReport: Sendable, Equatable {
+public struct StoredReport: Sendable, Equatable, Codable {
     public var sandboxID: String
     public var podName: String
     /// In whole microseconds, which is the registry's precision.

@@ -40,18 +40,24 @@ public struct Discovery: Sendable {
     let files: NodeFiles
     public let runtimes: [ForeignRuntime]
     let folders: ForeignFolders
+    /// What running runtimes list through CRI.
+    let listings: [CRIListing]
 
     /// Discovers the pods of these runtimes.
     ///
-    /// - Parameter folders: Folders of the one runtime in `runtimes`; they must be empty if there are several runtimes.
+    /// - Parameters:
+    ///   - folders: Folders of the one runtime in `runtimes`; they must be empty if there are several runtimes.
+    ///   - list: Asks a runtime what it lists at the socket of its CRI; nil if none is asked. A pod of which nothing but
+    ///     the runtime's own record is left is found in no other way.
     public init(
         of runtimes: [ForeignRuntime] = ForeignRuntime.allCases, folders: ForeignFolders = ForeignFolders(),
-        files: NodeFiles = NodeFiles()
+        files: NodeFiles = NodeFiles(), asking list: ((_ socket: String) -> CRIListing)? = nil
     ) throws(RemovalError) {
         self.files = files
         self.runtimes = runtimes
         self.folders = folders
         var pods: [ForeignPod] = []
+        var listings: [CRIListing] = []
         for runtime in runtimes {
             let node: ObservedNode
             do throws(ObservationError) { node = try Self.observe(runtime, folders, files) } catch {
@@ -59,7 +65,15 @@ public struct Discovery: Sendable {
             }
             pods += node.pods.map { ForeignPod(runtime: runtime, pod: $0) }
             problems += node.problems
+            guard let list else { continue }
+            for listing in try runtime.sockets().map(list) {
+                listings.append(listing)
+                for pod in listing.pods where !pods.contains(where: { $0.pod.id == pod.id }) {
+                    pods.append(ForeignPod(runtime: runtime, pod: try Self.observed(pod, of: runtime, folders)))
+                }
+            }
         }
+        self.listings = listings
         self.pods = Self.withRuntimesNamed(Self.withAttempts(pods))
         let monitors: [ContainerMonitor]
         do throws(ObservationError) { monitors = try pods.isEmpty ? [] : ContainerMonitor.all() } catch {
@@ -92,6 +106,21 @@ public struct Discovery: Sendable {
             layout.runtimeRoots = folders.runtimeRoot.map { [$0] } ?? layout.runtimeRoots
             return try layout.observe()
         }
+    }
+
+    /// A pod of which only the runtime's own record tells.
+    private static func observed(
+        _ pod: CRIPod, of runtime: ForeignRuntime, _ folders: ForeignFolders
+    ) throws(RemovalError) -> ObservedPod {
+        let folder =
+            switch runtime {
+            case .containerd:
+                "\(folders.state ?? ContainerdLayout().state)/io.containerd.grpc.v1.cri/sandboxes"
+            case .crio: "\(folders.state ?? CRIOLayout().state)/overlay-containers"
+            }
+        return ObservedPod(
+            id: pod.id, name: pod.name, namespace: pod.namespace, uid: pod.uid, attempt: pod.attempt,
+            directory: ObservedDirectory("\(folder)/\(pod.id)", beneath: folder))
     }
 
     /// Numbers the attempts of pods and containers with the same name by age, because containerd's bundles do not
@@ -167,6 +196,21 @@ extension Discovery {
                 sandbox, containers, try .observe(sandbox, ContainerRecords(containers: containers)))
         } catch {
             throw .observation(error)
+        }
+    }
+
+    /// The pods in words, ordered by name.
+    public var summaries: [String] {
+        pods.map { "\($0.pod.namespace)/\($0.pod.name) (\($0.runtime.title)'s \($0.pod.id))" }.sorted()
+    }
+
+    /// The folders in which pods were looked for, in words.
+    public var placesLookedAt: [String] {
+        runtimes.map { runtime in
+            let usual =
+                runtime == .containerd
+                ? (ContainerdLayout().state, ContainerdLayout().root) : (CRIOLayout().state, CRIOLayout().root)
+            return "\(runtime.title) in \(folders.state ?? usual.0) and \(folders.root ?? usual.1)"
         }
     }
 

@@ -49,6 +49,26 @@ public struct Finding: Sendable, Equatable, Codable {
         case filesInUse
         /// The kubelet's volumes of the pod are still mounted.
         case kubeletVolume
+        /// The runtime that manages the pod does not run.
+        case runtimeGone
+        /// The runtime that manages the pod was stopped by a signal.
+        case runtimeStopped
+        /// The runtime that manages the pod does not answer.
+        case runtimeSilent
+        /// The last error of the runtime that manages the pod.
+        case runtimeError
+        /// A shim or conmon was stopped by a signal.
+        case monitorStopped
+        /// A shim or conmon is gone while its containers live.
+        case monitorGone
+        /// The OCI runtime has lost the state of a container that lives.
+        case lostState
+        /// A root filesystem cannot be unmounted because something uses it.
+        case busyRootfs
+        /// A CNI plugin fails, or does not end.
+        case network
+        /// The runtime keeps the pod running, and nobody has asked it to stop.
+        case running
         /// As far as can be seen, nothing on this node is the cause.
         case elsewhere
         /// Something could not be observed.

@@ -10,7 +10,8 @@ extension PodFacts.Mounted {
 
     /// How to make its filesystem answer, or how to release everything that waits for it.
     var remedies: [String] {
-        guard isSilent else { return ["umount -l \(quoted(path))"] }
+        let enter = seenBy.map { "nsenter -t \($0) -m " } ?? ""
+        guard isSilent else { return ["\(enter)umount -l \(quoted(path))"] }
         if type.hasPrefix("fuse") {
             let connection = "/sys/fs/fuse/connections/\(device.minor)/abort"
             return [
@@ -18,14 +19,15 @@ extension PodFacts.Mounted {
                 "where that file is missing: mount -t fusectl none /sys/fs/fuse/connections",
             ]
         }
-        return ["bring the server back; or give up what waits for it: umount -f \(quoted(path))"]
+        return ["bring the server back; or give up what waits for it: \(enter)umount -f \(quoted(path))"]
     }
 }
 
 extension PodFacts {
     var filesystemFindings: [Finding] {
         (mounts + volumes).compactMap { mount in
-            let what = "the \(mount.type) filesystem at \(shown(mount.path))"
+            let seen = mount.seenBy.map { ", as process \($0) of the pod sees it," } ?? ""
+            let what = "the \(mount.type) filesystem at \(shown(mount.path))\(seen)"
             var evidence = [Finding.Evidence("device \(mount.device.major):\(mount.device.minor)", path: mount.path)]
             if let requests = mount.waitingRequests, requests > 0 {
                 evidence.append(Finding.Evidence("\(requests) of its requests wait for the server"))
@@ -33,7 +35,9 @@ extension PodFacts {
             switch mount.answer {
             case .silent(let child)?:
                 if let child {
-                    evidence.append(Finding.Evidence("the process that asked it hangs: process \(child)", pid: child))
+                    evidence.append(
+                        Finding.Evidence(
+                            "podreap's own process \(child), which asked it, hangs too, and ends with it", pid: child))
                 }
                 return Finding(
                     .silentFilesystem, .blocks, "\(what) does not answer: every process that touches it hangs",
@@ -52,7 +56,7 @@ extension PodFacts {
     var mountFindings: [Finding] {
         var findings: [Finding] = []
         let own = mounts.filter { $0.isOwn && !$0.isSilent }
-        if isBeingTakenApart, !own.isEmpty, !report.isOnlyProcesses {
+        if runtime == nil, isBeingTakenApart, !own.isEmpty, !report.isOnlyProcesses {
             findings.append(
                 Finding(
                     .mount, .note,
@@ -73,9 +77,13 @@ extension PodFacts {
                     "process \(copy.pid) (\(shown(copy.name))) has \(count(copy.paths.count, "mount", "mounts")) of the pod in a mount namespace of its own: what is mounted stays in use until it ends or unmounts",
                     paths,
                     remedies: [
-                        "nsenter -t \(copy.pid) -m umount -l \(copy.paths.prefix(4).map(quoted).joined(separator: " "))",
-                        "restart process \(copy.pid) (a service with PrivateMounts= or ProtectSystem= copies what is mounted when it starts)",
-                    ]))
+                        "nsenter -t \(copy.pid) -m umount -l \(copy.paths.prefix(4).map(quoted).joined(separator: " "))"
+                    ]
+                        + (keepers.contains(copy.pid)
+                            ? []
+                            : [
+                                "restart process \(copy.pid) (a service with PrivateMounts= or ProtectSystem= copies what is mounted when it starts)"
+                            ])))
         }
         return findings
     }
@@ -86,7 +94,7 @@ extension PodFacts {
             Finding(
                 .namespaceHeld, .keeps,
                 "the namespace pinned at \(shown(pin)) has other holders: deleting the pin does not end it",
-                holders.map(\.evidence), remedies: holders.map(\.remedy))
+                holders.map(\.evidence), remedies: holders.compactMap { $0.remedy(sparing: keepers) })
         }
     }
 
@@ -120,7 +128,11 @@ extension PodFacts {
 
     private var useFindings: [Finding] {
         // Copies of mounts are reported as findings of their own.
-        uses.filter { use in use.how != ["mount"] || !copies.contains { $0.pid == use.pid } }.map { use in
+        let told = Set(runtimeFindings.filter { $0.cause == .busyRootfs }.flatMap(\.evidence).compactMap(\.pid))
+        let rest = uses.filter { use in
+            !told.contains(use.pid) && (use.how != ["mount"] || !copies.contains { $0.pid == use.pid })
+        }
+        return rest.map { use in
             if use.pid == 0 {
                 return Finding(
                     .filesInUse, .keeps, "something of the pod's is mounted at \(shown(use.path)) too",
@@ -131,7 +143,8 @@ extension PodFacts {
                 .filesInUse, .keeps,
                 "process \(use.pid) (\(shown(use.name))), which is not the pod's, uses \(shown(use.path))",
                 [Finding.Evidence("as \(use.how.joined(separator: ", "))", pid: use.pid, path: use.path)],
-                remedies: ["end process \(use.pid), or make it leave; removal does not wait for it"])
+                remedies: keepers.contains(use.pid)
+                    ? [] : ["end process \(use.pid), or make it leave; removal does not wait for it"])
         }
     }
 
@@ -166,9 +179,10 @@ extension PodFacts.NamespaceHolder {
         }
     }
 
-    var remedy: String {
+    /// nil if the holder has to be left alone.
+    func remedy(sparing keepers: Set<Int32>) -> String? {
         switch self {
-        case .process(_, let pid, _): "end process \(pid)"
+        case .process(_, let pid, _): keepers.contains(pid) ? nil : "end process \(pid)"
         case .mount(_, let path): "umount -l \(quoted(path))"
         case .mountElsewhere(_, let path, let pid, _, _): "nsenter -t \(pid) -m umount -l \(quoted(path))"
         }

@@ -12,18 +12,28 @@ extension PodFacts {
 
     /// Whether the sandbox is being removed, or its last removal or stop was left incomplete. Otherwise its processes
     /// and mounts are to be expected.
-    var isBeingTakenApart: Bool { sandbox.state == .removing || report?.outcome == .incomplete }
+    var isBeingTakenApart: Bool {
+        runtime?.isAsked ?? (sandbox.state == .removing || report?.outcome == .incomplete)
+    }
 
     var processFindings: [Finding] {
-        guard isBeingTakenApart else { return [] }
+        // What keeps a living runtime's pod from ending is told before somebody asks it to end.
+        guard isBeingTakenApart || runtime != nil else { return [] }
         let frozenPIDs = Set(frozen.flatMap(\.pids))
         let waiting = members.filter { $0.process.isWaiting && !frozenPIDs.contains($0.process.pid) }
         let exiting = exitingInits.map(\.process.pid)
         let traced = members.filter { $0.process.tracer != nil }
-        let others = members.filter {
-            !$0.process.isWaiting && !$0.process.isZombie && !frozenPIDs.contains($0.process.pid)
-                && !exiting.contains($0.process.pid) && $0.process.tracer == nil
-        }
+        let told = Set(runtimeFindings.flatMap(\.evidence).compactMap(\.pid))
+        // A runtime ends the pod's own container last, and by itself.
+        let infra = runtime == nil ? [] : containers.filter(\.isInfra).map(\.id)
+        let others =
+            !isBeingTakenApart
+            ? []
+            : members.filter {
+                !$0.process.isWaiting && !$0.process.isZombie && !frozenPIDs.contains($0.process.pid)
+                    && !exiting.contains($0.process.pid) && $0.process.tracer == nil && !told.contains($0.process.pid)
+                    && !infra.contains($0.container)
+            }
         return frozen.map(finding) + waiting.map(finding) + traced.map(tracedFinding) + zombieFindings
             + Dictionary(grouping: others, by: \.container).sorted { $0.key < $1.key }.map(livingFinding)
     }
@@ -88,9 +98,9 @@ extension PodFacts {
                 .unreapedProcess, .blocks,
                 "a dead process keeps the pod's PID namespace: its parent outside, process \(name), does not reap it\(likely)",
                 [evidence(process)] + (parent.map { [evidence($0)] } ?? []),
-                remedies: [
-                    "end or restart process \(process.parent): then the machine's init reaps the dead one", again,
-                ])
+                remedies: (keepers.contains(process.parent)
+                    ? [] : ["end or restart process \(process.parent): then the machine's init reaps the dead one"])
+                    + [again])
         }
     }
 
@@ -133,8 +143,10 @@ extension PodFacts {
         }
     }
 
-    /// The command that resumes the last removal or stop.
-    var again: String { "podreap \(report?.purpose == .stop ? "stop" : "remove") \(sandbox.id)" }
+    /// The command that resumes the last removal or stop, or asks the pod's runtime again.
+    var again: String {
+        runtime.map(askAgain) ?? "podreap \(report?.purpose == .stop ? "stop" : "remove") \(sandbox.id)"
+    }
 
     private static let stateNames = [
         "D": "waits in the kernel", "Z": "dead, not reaped", "T": "stopped", "t": "traced", "R": "runs", "S": "sleeps",

@@ -8,11 +8,24 @@ extension Explanation {
     public static func of(_ facts: PodFacts) -> Explanation {
         var findings = facts.stateFindings + facts.stepFindings
         let causes =
-            facts.processFindings + facts.filesystemFindings + facts.directoryFindings + facts.mountFindings
+            facts.runtimeFindings + facts.processFindings + facts.filesystemFindings + facts.directoryFindings
+            + facts.mountFindings
             + facts.namespaceFindings + facts.volumeFindings
-        findings += causes.filter { $0.weight == .blocks } + causes.filter { $0.weight == .keeps }
+        findings += causes.filter { $0.weight == .blocks } + facts.runtimeErrorFindings
+        findings += causes.filter { $0.weight == .keeps }
         findings += causes.filter { $0.weight == .note }
-        if !findings.contains(where: { $0.weight == .blocks }) { findings.append(facts.elsewhere) }
+        if let runtime = facts.runtime {
+            // Once is enough to say how to ask the runtime again.
+            for index in findings.indices where findings[index].remedies.count > 1 {
+                findings[index].remedies.removeAll { $0 == facts.again }
+            }
+            let isBlocked = findings.contains { $0.weight == .blocks }
+            if runtime.manager?.isStopped == false {
+                findings.append(facts.runtimeState(runtime, isBlocked: isBlocked))
+            }
+        } else if !findings.contains(where: { $0.weight == .blocks }) {
+            findings.append(facts.elsewhere)
+        }
         if !facts.unseen.isEmpty {
             findings.append(
                 Finding(
@@ -47,7 +60,7 @@ extension PodFacts {
                     "the machine was booted after it was registered: its processes, mounts and namespaces are gone; its directories and names are left",
                     remedies: [again]))
         }
-        if sandbox.state == .ready, report == nil, worker == nil {
+        if runtime == nil, sandbox.state == .ready, report == nil, worker == nil {
             findings.append(
                 Finding(
                     .notAsked, .note, "nobody has asked podreap to stop or remove it",

@@ -9,6 +9,9 @@ public struct PodFacts: Sendable {
         public var container: String
         public var isInit: Bool
         public var process: ProcessObservation
+
+        /// Whether it is the first process of a PID namespace of the pod.
+        var isFirst: Bool { process.namespacePIDs.count > 1 && process.namespacePIDs.last == 1 }
     }
 
     /// A frozen cgroup, and the pod's processes in it.
@@ -16,6 +19,15 @@ public struct PodFacts: Sendable {
         public var cgroup: FrozenCgroup
         public var containers: [String]
         public var pids: [Int32]
+        /// Whether nobody but the pod lives in the cgroup, so that thawing it concerns no one else.
+        public var isPodsAlone = false
+
+        init(cgroup: FrozenCgroup, containers: [String], pids: [Int32], isPodsAlone: Bool = false) {
+            self.cgroup = cgroup
+            self.containers = containers
+            self.pids = pids
+            self.isPodsAlone = isPodsAlone
+        }
     }
 
     /// A dead process in one of the pod's PID namespaces that its parent does not reap.
@@ -37,6 +49,8 @@ public struct PodFacts: Sendable {
         public var answer: FilesystemProbe?
         /// Requests that a FUSE server has not answered; nil if unknown.
         public var waitingRequests: Int?
+        /// The process that sees it at this path, if the node does not.
+        public var seenBy: Int32?
         /// True if the mount lies beneath one of the pod's own directories; false if only the pod's processes see it.
         public var isOwn: Bool
     }
@@ -99,10 +113,16 @@ public struct PodFacts: Sendable {
     public var copies: [Copy] = []
     public var namespaceHolders: [NamespaceHolder] = []
     public var uses: [Use] = []
+    /// What filesystems answered that were asked.
+    public var answers: [Mount.Device: FilesystemProbe] = [:]
     /// The states of the pod's directories, by path.
     public var directories: [String: DirectoryState] = [:]
     /// The kubelet's volumes of the pod.
     public var volumes: [Mounted] = []
+    /// The runtime that manages the pod, if that is not registered.
+    public var runtime: PodRuntime?
+    /// The node's runtimes and kubelets, and the pod's shims and conmons: nobody is advised to end them.
+    public var keepers: Set<Int32> = []
     /// What could not be observed, in words.
     public var unseen: [String] = []
 

@@ -1,4 +1,5 @@
 internal import HelperClient
+internal import LinuxSystem
 public import NodeObservation
 public import SandboxRegistry
 
@@ -16,27 +17,32 @@ extension PodFacts {
     /// milliseconds, and for `patience` if a filesystem does not answer.
     ///
     /// - Parameters:
+    ///   - runtime: What is known of the runtime that manages the pod, if that is not registered.
     ///   - worker: The process that works on the sandbox, and whether it is stopped.
     ///   - patience: How long a filesystem has to answer.
     ///   - serviceManager: The process that starts the helpers, if that is not this process; its mounts count as the
     ///     node's.
     public static func gather(
-        _ sandbox: Sandbox, _ containers: [Container], _ report: RemovalReport?,
+        _ sandbox: Sandbox, _ containers: [Container], _ report: RemovalReport?, runtime: PodRuntime? = nil,
         worker: (pid: Int32, isStopped: Bool)? = nil, patience: Duration = .seconds(1), serviceManager: Int32? = nil
     ) throws(ObservationError) -> PodFacts {
         var facts = PodFacts(sandbox: sandbox, containers: containers, report: report)
         facts.isAfterReboot = sandbox.isFromEarlierBoot(than: try Boot.id())
         facts.worker = worker?.pid
         facts.isWorkerStopped = worker?.isStopped ?? false
+        facts.runtime = runtime
+        try facts.findKeepers()
         facts.isPrivileged = try OwnProcess.current().seesInside
         let table = try MountTable.ofNode(serviceManager: serviceManager)
         if !facts.isAfterReboot {
             try facts.findProcesses(CgroupHierarchies(table))
+            if runtime != nil { try facts.confirmWaiting(CgroupHierarchies(table)) }
             try facts.findZombies(CgroupHierarchies(table))
         }
         try facts.findMounts(table, patience)
         try facts.findElsewhere(table)
-        try facts.findDirectories(patience)
+        try facts.findDirectories(table, patience)
+        if let reason = runtime?.unasked { facts.unseen.append("what the runtime says through CRI: \(reason)") }
         if !facts.isPrivileged {
             facts.unseen.append(
                 "other users' open files, working directories, namespaces and wait channels, which only root sees")
@@ -53,6 +59,28 @@ extension PodFacts {
     var memberPIDs: Set<Int32> { Set(members.map(\.process.pid)) }
 
     // MARK: Processes
+
+    private mutating func findKeepers() throws(ObservationError) {
+        keepers = Set(try PodManager.running().map(\.pid))
+        let ids = Set([sandbox.id] + containers.map(\.id))
+        for monitor in try ContainerMonitor.all() where !ids.isDisjoint(with: monitor.containers) {
+            keepers.insert(monitor.pid)
+        }
+    }
+
+    /// Everybody waits for a disk now and then: who still waits at a second look, at the same place, is stuck.
+    private mutating func confirmWaiting(_ hierarchies: CgroupHierarchies) throws(ObservationError) {
+        guard members.contains(where: \.process.isWaiting) else { return }
+        mayBlock()
+        pause(milliseconds: 300)
+        for (index, member) in members.enumerated() where member.process.isWaiting {
+            guard let now = try ProcessObservation.of(pid: member.process.pid, hierarchies),
+                now.startTime == member.process.startTime
+            else { continue }
+            if !now.isWaiting || now.waitChannel != member.process.waitChannel { members[index].process = now }
+            if now.waitChannel != member.process.waitChannel, now.isWaiting { members[index].process.state = "R" }
+        }
+    }
 
     private mutating func findProcesses(_ hierarchies: CgroupHierarchies) throws(ObservationError) {
         for container in containers {
@@ -89,7 +117,14 @@ extension PodFacts {
                 }
             }
         }
-        frozen = found.values.sorted { $0.cgroup.directory < $1.cgroup.directory }
+        let own = memberPIDs
+        frozen = found.values.map { frozen in
+            var frozen = frozen
+            let all = try? Cgroup.members(of: [frozen.cgroup.directory])
+            frozen.isPodsAlone = all.map(own.isSuperset) ?? false
+            return frozen
+        }
+        .sorted { $0.cgroup.directory < $1.cgroup.directory }
     }
 
     /// Finds dead processes in the pod's PID namespaces whose parents are outside. The PID namespace tells which pod a
@@ -131,26 +166,35 @@ extension PodFacts {
 
     // MARK: Directories
 
-    private mutating func findDirectories(_ patience: Duration) throws(ObservationError) {
+    private mutating func findDirectories(_ table: MountTable, _ patience: Duration) throws(ObservationError) {
         var recorded = containers.flatMap(\.directories)
         recorded.append(sandbox.ownDirectory)
-        for directory in recorded {
-            directories[directory.path] = try state(of: directory, patience)
+        let ways = recorded.map { table.mounts(onTheWayTo: Array($0.path.utf8)) }
+        let silent = Set(answers.filter { if case .silent = $0.value { true } else { false } }.keys)
+        // Each filesystem is asked once. Behind one that does not answer, nothing is asked.
+        let open = zip(recorded, ways).filter { silent.isDisjoint(with: $1.map(\.device)) }
+        let unasked = open.compactMap { directory, way in
+            way.last.flatMap { answers[$0.device] == nil ? ($0.device, $0.mountPoint) : nil }
+        }
+        answers.merge(Self.ask(unasked, patience)) { first, _ in first }
+        for (directory, way) in zip(recorded, ways) {
+            directories[directory.path] = try state(of: directory, way)
         }
         let hidden = directories.filter { $0.value == .forbidden }.keys.sorted()
         if !hidden.isEmpty { unseen.append("what is beneath \(hidden.joined(separator: ", "))") }
     }
 
     private func state(
-        of directory: Container.Directory, _ patience: Duration
+        of directory: Container.Directory, _ way: [Mount]
     ) throws(ObservationError) -> DirectoryState {
-        switch FilesystemProbe.ask(directory.path, within: patience) {
-        case .silent: return .silent
-        case .forbidden: return .forbidden
-        case .failed: return .gone
-        case .answers: break
+        for mount in way { if case .silent? = answers[mount.device] { return .silent } }
+        let found: FileObservation
+        do throws(ObservationError) {
+            guard let seen = try FileObservation.of(directory.path) else { return .gone }
+            found = seen
+        } catch {
+            return error.isRefusal ? .forbidden : .gone
         }
-        guard let found = try FileObservation.of(directory.path) else { return .gone }
         guard let recorded = directory.identity, found.isMountRoot == false else { return .there }
         let isSame =
             found.inode == recorded.inode && (recorded.birth == 0 || found.birth == recorded.birth)

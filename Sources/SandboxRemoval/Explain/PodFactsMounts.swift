@@ -11,54 +11,66 @@ extension PodFacts {
     /// Finds the pod's mounts in this mount namespace, the network and FUSE filesystems that its processes see, and the
     /// kubelet's volumes of the pod.
     mutating func findMounts(_ table: MountTable, _ patience: Duration) throws(ObservationError) {
-        var found: [Mount] = []
+        var found: [(mount: Mount, seenBy: Int32?)] = []
         for place in places {
-            for mount in table.mounts(beneath: place) where !found.contains(mount) { found.append(mount) }
+            for mount in table.mounts(beneath: place) where !found.contains(where: { $0.mount == mount }) {
+                found.append((mount, nil))
+            }
         }
         let own = found.count
-        for mount in try remoteMounts(table) where !found.contains(where: { $0.device == mount.device }) {
-            found.append(mount)
-        }
+        let kubelet = kubeletVolumes.map { table.mounts(beneath: $0) } ?? []
+        let known = Set((found.map(\.mount) + kubelet).map(\.device))
+        found += remoteMounts().filter { !known.contains($0.mount.device) }
         // A hanging process may wait for any filesystem; without one, only filesystems with a server are asked.
         let isAnyoneWaiting = members.contains { $0.process.isWaiting }
-        let asked = found.filter { isAnyoneWaiting || FilesystemProbe.isRemote($0.type) }
-        let answers = Self.ask(asked.map(\.mountPoint), patience)
-        mounts = found.enumerated().map { index, mount in
-            Mounted(mount, answer: answers[mount.mountPoint], isOwn: index < own)
+        let asked =
+            found.filter { isAnyoneWaiting || FilesystemProbe.isRemote($0.mount.type) }
+            + kubelet.filter { FilesystemProbe.isRemote($0.type) }.map { ($0, nil) }
+        answers = Self.ask(
+            asked.map { mount, seenBy in
+                (mount.device, Array((seenBy.map { "/proc/\($0)/root" } ?? "").utf8) + mount.mountPoint)
+            }, patience)
+        mounts = found.enumerated().map { index, found in
+            Mounted(found.mount, answer: answers[found.mount.device], isOwn: index < own, seenBy: found.seenBy)
         }
-        let uid = sandbox.metadata.uid
-        guard !uid.isEmpty, !uid.contains("/"), uid != "..", uid != "." else { return }
-        let kubelet = table.mounts(beneath: "/var/lib/kubelet/pods/\(uid)")
-        let volumeAnswers = Self.ask(kubelet.filter { FilesystemProbe.isRemote($0.type) }.map(\.mountPoint), patience)
-        volumes = kubelet.map { Mounted($0, answer: volumeAnswers[$0.mountPoint], isOwn: false) }
+        volumes = kubelet.map { Mounted($0, answer: answers[$0.device], isOwn: false) }
     }
 
-    /// Filesystems with a server that the pod's processes see, as far as this mount namespace has them too.
-    private func remoteMounts(_ table: MountTable) throws(ObservationError) -> [Mount] {
-        var seen: [Mount] = []
+    private var kubeletVolumes: String? {
+        let uid = sandbox.metadata.uid
+        guard !uid.isEmpty, !uid.contains("/"), uid != "..", uid != "." else { return nil }
+        return "/var/lib/kubelet/pods/\(uid)"
+    }
+
+    /// Filesystems with a server that the pod's processes see, each once. The node may have the same filesystem at a
+    /// place of another pod, so they are named as the processes see them.
+    private func remoteMounts() -> [(mount: Mount, seenBy: Int32?)] {
+        var seen: [(mount: Mount, seenBy: Int32?)] = []
         var known: Set<Int> = []
         for member in members where !member.process.isZombie {
             guard let theirs = try? MountTable.of(pid: member.process.pid),
                 let first = theirs.mounts.first, known.insert(first.id).inserted
             else { continue }
             for mount in theirs.mounts where FilesystemProbe.isRemote(mount.type) {
-                guard !seen.contains(where: { $0.device == mount.device }),
-                    let here = table.mounts.first(where: { $0.device == mount.device })
-                else { continue }
-                seen.append(here)
+                if !seen.contains(where: { $0.mount.device == mount.device }) {
+                    seen.append((mount, member.process.pid))
+                }
             }
         }
         return seen
     }
 
-    /// Asks filesystems concurrently, so that one that hangs does not delay the others.
-    private static func ask(_ paths: [[UInt8]], _ patience: Duration) -> [[UInt8]: FilesystemProbe] {
-        let paths = Array(Set(paths).prefix(probes))
-        let answers = Mutex<[[UInt8]: FilesystemProbe]>([:])
-        DispatchQueue.concurrentPerform(iterations: paths.count) { index in
-            guard let path = String(validating: paths[index], as: UTF8.self) else { return }
-            let answer = FilesystemProbe.ask(path, within: patience)
-            answers.withLock { $0[paths[index]] = answer }
+    /// Asks each filesystem once, and all concurrently, so that one that hangs does not delay the others.
+    static func ask(
+        _ places: [(device: Mount.Device, path: [UInt8])], _ patience: Duration
+    ) -> [Mount.Device: FilesystemProbe] {
+        let first = Dictionary(places.map { ($0.device, $0.path) }) { first, _ in first }
+        let asked = Array(first.prefix(probes))
+        let answers = Mutex<[Mount.Device: FilesystemProbe]>([:])
+        DispatchQueue.concurrentPerform(iterations: asked.count) { index in
+            guard let path = String(validating: asked[index].value, as: UTF8.self) else { return }
+            let answer = FilesystemProbe.ask(path, on: asked[index].key, within: patience)
+            answers.withLock { $0[asked[index].key] = answer }
         }
         return answers.withLock { $0 }
     }
@@ -84,9 +96,12 @@ extension PodFacts {
             .map(\.device)
         let devices = mounts.filter { $0.isOwn && ["tmpfs", "overlay"].contains($0.type) }.map(\.device)
             .filter { !common.contains($0) }
+        let homes = directories.map { table.location(of: $0) }
         for view in try MountNamespaceView.others(without: memberPIDs) {
+            // The same path may lead to other directories there.
+            let same = zip(directories, homes).filter { $1 != nil && view.table.location(of: $0) == $1 }.map(\.0)
             let held = view.table.mounts.filter { mount in
-                directories.contains { isBeneath($0, mount.mountPoint) } || devices.contains(mount.device)
+                same.contains { isBeneath($0, mount.mountPoint) } || devices.contains(mount.device)
             }
             if !held.isEmpty {
                 copies.append(
@@ -106,7 +121,8 @@ extension PodFacts {
         let own = memberPIDs
         guard isPrivileged else { return try findInhabitants(pins.filter { $0.kind == .network }.map(\.path), table) }
         try findUses(directories, table)
-        for pid in try ProcessTable.pids() where !own.contains(pid) && pid != ProcessTable.own {
+        let others = own.union(runtime == nil ? [] : keepers).union(runtime?.plugins.map(\.pid) ?? [])
+        for pid in try ProcessTable.pids() where !others.contains(pid) && pid != ProcessTable.own {
             for pin in pins where !isAfterReboot {
                 guard ProcessObservation.namespace(pin.kind.link, of: pid) == pin.inode,
                     let status = try? ProcessStatus.of(pid: pid)
@@ -118,7 +134,9 @@ extension PodFacts {
 
     /// Finds who uses the pod's files, including under another path in another mount namespace.
     private mutating func findUses(_ directories: [[UInt8]], _ table: MountTable) throws(ObservationError) {
-        let (found, hidden) = try PlaceSearch(directories, in: table).uses(besides: memberPIDs)
+        // A living runtime and its shims use the pod's files until they have removed them.
+        let (found, hidden) = try PlaceSearch(directories, in: table).uses(
+            besides: memberPIDs.union(runtime == nil ? [] : keepers))
         hiddenProcesses = hidden
         for (pid, group) in Dictionary(grouping: found, by: \.pid).sorted(by: { $0.key < $1.key }) {
             guard let first = group.first else { continue }
@@ -146,7 +164,7 @@ extension PodFacts {
 }
 
 extension PodFacts.Mounted {
-    init(_ mount: Mount, answer: FilesystemProbe?, isOwn: Bool) {
+    init(_ mount: Mount, answer: FilesystemProbe?, isOwn: Bool, seenBy: Int32? = nil) {
         path = mount.mountPoint.shown
         type = mount.type
         device = mount.device
@@ -154,6 +172,7 @@ extension PodFacts.Mounted {
         waitingRequests =
             mount.type.hasPrefix("fuse") ? FilesystemProbe.waitingRequests(ofConnection: mount.device.minor) : nil
         self.isOwn = isOwn
+        self.seenBy = seenBy
     }
 }
 

@@ -5,7 +5,7 @@ public import SandboxRegistry
 
 /// What the registry knows of one sandbox, and who works on it. One process can hand it to another that does not open
 /// the registry.
-public struct PodRecords: Codable, Sendable {
+public struct PodRecords: Codable, Sendable, Equatable {
     public var sandbox: Sandbox
     public var containers: [Container]
     /// The report of the sandbox's last removal or stop.
@@ -15,7 +15,7 @@ public struct PodRecords: Codable, Sendable {
     /// Where pods' cgroups lie, according to helper.conf; empty if unknown.
     var cgroupRoots: [String] = []
 
-    struct Worker: Codable, Sendable {
+    struct Worker: Codable, Sendable, Equatable {
         var pid: Int32
         /// Whether the process was stopped (^Z), so that it will not finish by itself.
         var isStopped: Bool

@@ -1,5 +1,6 @@
 import ArgumentParser
 import FoundationEssentials
+internal import Ownership
 internal import SandboxRegistry
 internal import SandboxRemoval
 
@@ -9,8 +10,11 @@ struct Explain: RegistryCommand {
         discussion: """
             Looks for processes that wait in the kernel, frozen cgroups, dead processes that nobody reaps, mounts here \
             and in other mount namespaces, filesystems that do not answer, and who uses the pod's files and namespaces. \
-            Only root sees all of this; explain says what it could not look at. With --from, as root, it explains a pod \
-            of CRI-O or containerd on this node that is not registered.
+            Only root sees all of this; explain says what it could not look at.
+
+            As root it finds a pod of a running CRI-O or containerd too, registered or not, by its id, NAME or \
+            NAMESPACE/NAME, and looks at its shim or conmon, its network plugin and what the runtime's log says of it. \
+            --from looks nowhere else, and takes the runtime's folders.
 
             Exit status: 0 nothing on this node keeps the sandbox, 1 something does, 2 no such sandbox.
             """)
@@ -21,7 +25,7 @@ struct Explain: RegistryCommand {
     @Option(help: ArgumentHelp("How long a filesystem may take for an answer.", valueName: "seconds"))
     var patience = Seconds(.seconds(1))
 
-    @Argument(help: "A sandbox's id, digits that only one of 64 begins with, or a pod's NAMESPACE/NAME.")
+    @Argument(help: "A sandbox's id, digits that only one of 64 begins with, a pod's NAME or NAMESPACE/NAME.")
     var pod: String
 
     @Flag(name: .customLong("hand-over"), help: .hidden)
@@ -32,31 +36,67 @@ struct Explain: RegistryCommand {
 
     func run() throws {
         let patience = min(max(patience.duration, .milliseconds(10)), .seconds(60))
-        if foreign.from != nil {
-            let discovery = try foreign.discover(pod, for: "explain")
-            guard let sandbox = try discovery.records(of: pod)?.sandbox,
-                let explanation = try discovery.explain(pod, patience: patience)
-            else { throw RegistryError.unknownSandbox(id: pod) }
+        if handsOver { return handOver(try registered()) }
+        if foreign.from != nil { return try explainForeign(patience, nil) }
+        let found = try needsOwner ? fromOwner(Registered.self, "explain", [pod]) ?? .unknown : registered()
+        if case .records(let records) = found {
+            return try show(try records.explain(patience: patience), records.sandbox, Self.state(of: records.sandbox))
+        }
+        if ProcessUser.isRoot { return try explainForeign(patience, found) }
+        if case .gone(let last) = found { return tell(of: last) }
+        throw UsageError(
+            """
+            \(found == .unknown ? "no sandbox \(pod) is registered" : "there is no registry \(common.registryPath)"); \
+            only root can look for a pod of CRI-O or containerd: sudo podreap explain \(pod)
+            """)
+    }
+
+    /// What the registry has of the pod.
+    private enum Registered: Codable, Equatable {
+        case records(PodRecords)
+        /// It is registered no longer.
+        case gone(last: StoredReport)
+        case unknown, noRegistry
+    }
+
+    private func registered() throws -> Registered {
+        let orchestrator: Orchestrator
+        do throws(RegistryError) { orchestrator = try common.openWithoutHelper() } catch {
+            guard case .noDirectory = error else { throw error }
+            return .noRegistry
+        }
+        let registry = orchestrator.registry
+        if let sandbox = try registry.find(pod) ?? registry.find(named: pod) {
+            return .records(try orchestrator.explained(sandbox))
+        }
+        return try registry.reports(of: pod, limit: 1).first.map { .gone(last: $0) } ?? .unknown
+    }
+
+    /// Explains a pod that a runtime on this node has.
+    ///
+    /// - Parameter found: What the registry has; nil if it was not asked.
+    private func explainForeign(_ patience: Duration, _ found: Registered?) throws {
+        let discovery = try foreign.discover(for: "explain", of: pod, asking: CRIAsker.list)
+        if let sandbox = try discovery.records(of: pod)?.sandbox,
+            let explanation = try discovery.explain(pod, patience: patience)
+        {
             sayWhatWasMeant(pod, sandbox.id)
             return try show(explanation, sandbox, "It is not registered; this only looks.")
         }
-        guard let records = try records() else { return }
-        try show(try records.explain(patience: patience), records.sandbox, Self.state(of: records.sandbox))
-    }
-
-    /// The pod's records; nil if everything was already printed or handed over.
-    private func records() throws -> PodRecords? {
-        if try needsOwner { return try fromOwner(PodRecords.self, "explain", [pod]) }
-        let orchestrator = try common.openWithoutHelper()
-        guard let sandbox = try orchestrator.registry.find(pod) else {
-            try tellOfGone(orchestrator.registry)
-            if handsOver { handOver(PodRecords?.none) }
-            return nil
+        if case .gone(let last)? = found { return tell(of: last) }
+        // Without a runtime's name, most of these are about pods that a living runtime has stopped.
+        if found == nil { for problem in discovery.problems { complain("note: \(problem)") } }
+        var places = discovery.placesLookedAt
+        switch found {
+        case .unknown: places.insert("the registry \(common.registryPath)", at: 0)
+        case .noRegistry: places.append("there is no registry \(common.registryPath)")
+        default: break
         }
-        let records = try orchestrator.explained(sandbox)
-        guard handsOver else { return records }
-        handOver(records)
-        return nil
+        let here = discovery.summaries
+        let list = here.prefix(20).joined(separator: ", ") + (here.count > 20 ? ", …" : "")
+        throw UsageError(
+            "there is no pod \(pod). Looked at: \(places.joined(separator: "; ")). Pods here: \(here.isEmpty ? "none" : list)"
+        )
     }
 
     private func show(_ explanation: Explanation, _ sandbox: Sandbox, _ state: String) throws {
@@ -97,19 +137,13 @@ struct Explain: RegistryCommand {
         for remedy in finding.remedies { page.line("        \(page.paint.green("->")) \(remedy)") }
     }
 
-    /// Prints what the registry still knows of a sandbox that is no longer registered.
-    private func tellOfGone(_ registry: Registry) throws {
-        guard let last = try registry.reports(of: pod, limit: 1).first else {
-            throw RegistryError.unknownSandbox(id: pod)
-        }
-        if common.json {
-            return Stream.output.write(jsonLine(EndLine(id: last.sandboxID, last: last)))
-        }
-        let time = age(since: last.startedAt)
+    /// Tells of a sandbox that is no longer registered.
+    private func tell(of last: StoredReport) {
+        if common.json { return Stream.output.write(jsonLine(EndLine(id: last.sandboxID, last: last))) }
         Stream.output.write(
             """
-            \(shortened(last.sandboxID)) was \(last.outcome) \(time) ago, and podreap keeps nothing of it. See: \
-            podreap history \(last.sandboxID)
+            \(shortened(last.sandboxID)) was \(last.outcome) \(age(since: last.startedAt)) ago, and podreap keeps \
+            nothing of it. See: podreap history \(last.sandboxID)
 
             """)
     }

@@ -37,7 +37,8 @@ struct Plan: RegistryCommand {
 
     private func plan() throws -> RemovalPlan {
         if foreign.from != nil {
-            let discovery = try foreign.discover(id, for: "plan")
+            let discovery = try foreign.discover(for: "plan", of: id)
+            for problem in discovery.problems { complain("note: \(problem)") }
             if let plan = try discovery.plan(of: id) {
                 sayWhatWasMeant(id, plan.sandbox.id)
                 return plan

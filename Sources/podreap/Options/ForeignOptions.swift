@@ -48,7 +48,9 @@ struct ForeignOptions: ParsableArguments {
     /// Looks for the pods of the named runtime, or of every known runtime if none is named.
     ///
     /// - Parameter pod: The pod that the command names, for messages; nil for all pods.
-    func discover(_ pod: String? = nil, for command: String) throws -> Discovery {
+    func discover(
+        for command: String, of pod: String? = nil, asking list: ((_ socket: String) -> CRIListing)? = nil
+    ) throws -> Discovery {
         guard ProcessUser.isRoot else {
             let words =
                 ["sudo podreap", command] + (from.map { ["--from", $0.rawValue] } ?? []) + (pod.map { [$0] } ?? [])
@@ -56,8 +58,7 @@ struct ForeignOptions: ParsableArguments {
         }
         let folders = ForeignFolders(
             state: state, root: root, runtimeRoot: runtimeRoot, namespace: containerdNamespace)
-        let discovery = try Discovery(of: from.map { [$0.runtime] } ?? ForeignRuntime.allCases, folders: folders)
-        if pod != nil { for problem in discovery.problems { complain("note: \(problem)") } }
-        return discovery
+        return try Discovery(
+            of: from.map { [$0.runtime] } ?? ForeignRuntime.allCases, folders: folders, asking: list)
     }
 }

@@ -39,6 +39,14 @@ extension Registry {
         return pods.first
     }
 
+    /// The only pod with a name, in any namespace; nil if there is none. Throws if several sandboxes match.
+    func find(named text: String) throws(RegistryError) -> Sandbox? {
+        let pods = try sandboxes().filter { $0.metadata.name == text }
+        if pods.count > 1 { throw .ambiguous(prefix: text, candidates: pods.map(\.id)) }
+        if let pod = pods.first { sayWhatWasMeant(text, pod.id) }
+        return pods.first
+    }
+
     private func find(id text: String) throws(RegistryError) -> Sandbox? {
         if let sandbox = try resolve(text, .forLooking) {
             sayWhatWasMeant(text, sandbox.id)

@@ -157,6 +157,34 @@ struct ExplanationTests {
         #expect(findings[1].remedies == ["nsenter -t 6 -m umount -l /p"])
     }
 
+    /// A runtime, a kubelet or a pod's own shim may hold something, but ending it would harm every pod.
+    @Test func nobodyIsAdvisedToEndARuntime() {
+        var facts = Facts.stuck("end", "it lives")
+        facts.members = [Facts.member(10)]
+        facts.keepers = [5]
+        facts.uses = [PodFacts.Use(pid: 5, name: "containerd", how: ["cwd"], path: "/run/pods/p")]
+        facts.namespaceHolders = [.process(pin: "/run/netns/a", pid: 5, name: "containerd")]
+        facts.copies = [PodFacts.Copy(pid: 5, name: "containerd", mountNamespace: 1, paths: ["/p"], types: ["tmpfs"])]
+        let zombie = ProcessObservation(pid: 20, name: "sh", state: "Z", parent: 5, namespacePIDs: [20, 7])
+        facts.zombies = [PodFacts.Zombie(process: zombie, parent: nil, isCertain: true)]
+        let findings = Explanation.of(facts).findings
+        for cause in [Finding.Cause.filesInUse, .namespaceHeld, .mountCopy, .unreapedProcess] {
+            #expect(findings.contains { $0.cause == cause }, "it is named all the same")
+        }
+        for remedy in findings.flatMap(\.remedies) where !remedy.hasPrefix("nsenter") {
+            #expect(!remedy.split(whereSeparator: { !$0.isNumber }).contains("5"), "\(remedy)")
+        }
+    }
+
+    @Test func aFilesystemThatOnlyThePodSees() throws {
+        var facts = Facts.stuck("end", "it lives")
+        facts.mounts = [Facts.mount("/data", "nfs4", .silent(child: nil), own: false)]
+        facts.mounts[0].seenBy = 77
+        let finding = try Explanation.of(facts).first(.silentFilesystem)
+        #expect(finding.text.contains("at /data, as process 77 of the pod sees it,"))
+        #expect(finding.remedies[0].hasSuffix("nsenter -t 77 -m umount -f /data"))
+    }
+
     @Test func aReplacedDirectory() throws {
         var facts = Facts.stuck("remove-directory", "replaced", StepCause(kind: .refused, rule: "identityMismatch"))
         facts.directories = ["/run/pods/p": .replaced, "/run/ctr/c": .gone]

@@ -111,6 +111,26 @@ import Testing
         }
     }
 
+    @Test func aMountAtTheSamePathElsewhereIsNotThePods() async throws {
+        try await withPodNode { node in
+            let pod = try node.pod()
+            let orchestrator = try node.orchestrator()
+            try await orchestrator.register(pod)
+            let mounts = [pod.directory, pod.node.containerRoot].flatMap { pod.mountPoints(beneath: $0) }
+            let base = URL(filePath: pod.directory).deletingLastPathComponent().path()
+            // Another node's directory of the same name, with a mount of its own.
+            let other = try Programs.script(
+                """
+                exec unshare --mount --propagation private sh -euc '
+                    umount -l \(mounts.joined(separator: " "))
+                    mount -t tmpfs other \(base); mkdir -p \(pod.shm); mount -t tmpfs other \(pod.shm)
+                    echo ready; exec sleep 1000'
+                """)
+            #expect(try !orchestrator.explain(pod).has(.mountCopy))
+            other.kill()
+        }
+    }
+
     @Test func namespaceAndFilesInOtherHands() async throws {
         try await withPodNode { node in
             let pod = try node.pod()

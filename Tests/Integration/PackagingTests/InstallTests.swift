@@ -32,7 +32,7 @@ import Testing
         "644 usr/lib/systemd/system/podreap-helper.socket", "644 usr/lib/systemd/system/podreap-helper@.service",
         "644 usr/lib/systemd/system/podreapd.service", "644 usr/lib/systemd/system/podreapd.socket",
         "644 usr/lib/sysusers.d/podreap.conf", "644 usr/lib/tmpfiles.d/podreap.conf",
-        "750 usr/libexec/podreap/podreap-helper", "755 usr/sbin/podreapd",
+        "750 usr/libexec/podreap/podreap-helper", "755 usr/libexec/podreap/podreap-rescue", "755 usr/sbin/podreapd",
         "644 usr/share/bash-completion/completions/podreap", "644 usr/share/bash-completion/completions/podreapd",
         "644 usr/share/fish/vendor_completions.d/podreap.fish", "644 usr/share/fish/vendor_completions.d/podreapd.fish",
         "644 usr/share/podreap/systemd/helper-socket.conf", "644 usr/share/zsh/site-functions/_podreap",

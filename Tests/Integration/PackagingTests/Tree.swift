@@ -20,7 +20,7 @@ enum Tree {
         try shell(
             """
             rm -rf '\(release)' && mkdir -p '\(release)' && cd '\(path)'
-            ln -s '\(directory)/podreap' '\(directory)/podreapd' '\(release)/'
+            ln -s '\(directory)/podreap' '\(directory)/podreapd' '\(directory)/podreap-rescue' '\(release)/'
             packaging/man/generate '\(release)/podreap' '\(release)/podreapd' '\(release)/share/man'
             packaging/completions '\(release)/podreap' '\(release)/podreapd' '\(release)/share/completions'
             """)

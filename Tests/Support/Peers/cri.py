@@ -2,16 +2,20 @@
 """Makes pods through a runtime's CRI (runtime.v1), without generated code: the few messages that it needs are encoded here.
 
     cri.py SOCKET pod NAME [host] [--container NAME COMMAND...]...   prints the pod's id, then each container's
-    cri.py SOCKET stop POD                                           StopPodSandbox
+    cri.py SOCKET stop POD [SECONDS]                                 StopPodSandbox
+    cri.py SOCKET remove POD [SECONDS]                               RemovePodSandbox
+    cri.py SOCKET list                                               prints ListPodSandbox's answer
 
-`host` is a pod with the node's network, PID and IPC namespaces.
+`host` is a pod with the node's network, PID and IPC namespaces. SECONDS is the call's deadline.
+PODREAP_PEER_CGROUP names the parent of the pods' cgroups.
 """
+import os
 import sys
 
 import grpc
 
 NODE, CONTAINER = 2, 1  # NamespaceMode
-CGROUP = "/podreap-peer"  # the parent of the pods' cgroups
+CGROUP = os.environ.get("PODREAP_PEER_CGROUP", "/podreap-peer")
 
 
 def varint(number):
@@ -46,9 +50,9 @@ class Client:
     def __init__(self, socket):
         self.channel = grpc.insecure_channel("unix://" + socket)
 
-    def call(self, method, fields):
+    def call(self, method, fields, timeout=60):
         call = self.channel.unary_unary("/runtime.v1.RuntimeService/" + method)
-        return call(message(fields), timeout=60, wait_for_ready=True)
+        return call(message(fields), timeout=timeout, wait_for_ready=True)
 
     def pod(self, name, host):
         options = {1: NODE, 2: NODE, 3: NODE} if host else {2: CONTAINER}
@@ -68,10 +72,17 @@ class Client:
         return made
 
 
-def main(socket, verb, name, *rest):
+def main(socket, verb, name="", *rest):
     client = Client(socket)
-    if verb == "stop":
-        client.call("StopPodSandbox", {1: name})
+    calls = {"stop": "StopPodSandbox", "remove": "RemovePodSandbox"}
+    if verb in calls:
+        try:
+            client.call(calls[verb], {1: name}, float(rest[0]) if rest else 60)
+        except grpc.RpcError as error:
+            sys.exit(f"{error.code().name}: {error.details()}")
+        return
+    if verb == "list":
+        sys.stdout.buffer.write(client.call("ListPodSandbox", {}))
         return
     host = rest[:1] == ("host",)
     pod, config, options = client.pod(name, host)

@@ -43,7 +43,7 @@ import Testing
         #expect(plan.contains("delete network namespace /run/netns/cni-"))
         #expect(plan.matches(of: /kill process [0-9]+ and wait/).count == 3)
         #expect(plan.contains("remove /run/containerd/io.containerd.runtime.v2.task/k8s.io/\(web[1].prefix(13))…"))
-        #expect(try text("explain").contains("containerd manages it, and runs as process "))
+        #expect(try text("explain").contains("it is not stuck: containerd runs as process "))
         #expect(try text("plan-unknown").hasSuffix("exit status 2"))
         #expect(try text("plan-as-user").contains("sudo podreap plan --from containerd web"))
         #expect(try text("explain-without-containerd").contains("does not run: nobody removes it"))
