@@ -60,7 +60,7 @@ RELEASE := -c release --static-swift-stdlib $(REPRODUCIBLE) $(LINKED) --scratch-
 export PODREAP_HELPER := $(HELPER)
 export PODREAP_FLOOR := $(FLOOR)
 
-.PHONY: help setup build helper release install uninstall reproducible floor demo test load proto fuzz adversary model model-faults lint bench size selinux deb deb-test platforms rpm rpm-test clean root
+.PHONY: help setup build helper release install uninstall reproducible floor demo test load proto fuzz adversary model model-faults lint bench size selinux deb deb-test arm64 platforms rpm rpm-test clean root
 
 help: ## Lists these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -158,6 +158,10 @@ deb-test: root deb ## Installs, uses, upgrades and purges them on a node with sy
 	packaging/test-node/image $(NODE_IMAGE)
 	packaging/deb-test/run $(CURDIR)/.build-deb $(NODE_IMAGE)
 
+arm64: setup ## Compiles the helper for arm64, and runs under an emulator what can be
+	Tests/Support/Arm64/run layer
+	Tests/Support/Arm64/run helper $(CURDIR)/.build-arm64
+
 platforms: root deb ## Does the same on a node of Debian 13, with the packages that were built here
 	packaging/test-node/image $(CURDIR)/.build-node/trixie trixie
 	packaging/deb-test/run $(CURDIR)/.build-deb $(CURDIR)/.build-node/trixie
@@ -174,7 +178,7 @@ size: helper ## Shows how much there is to audit
 	@.ci/size $(HELPER)
 
 clean: ## Removes all that was built
-	rm -rf .build .build-helper .build-release .build-bench .build-fuzz .build-selinux .build-deb .build-rpm .build-node
+	rm -rf .build .build-helper .build-release .build-bench .build-fuzz .build-selinux .build-deb .build-rpm .build-node .build-arm64
 
 root:
 	@[[ $$EUID -eq 0 ]] || { echo "This needs root: it makes mounts, network namespaces and containers. Run: sudo make $(MAKECMDGOALS)" >&2; exit 1; }

@@ -32,11 +32,14 @@ struct SystemCallRule {
     let name: StaticString
     let tests: [Test]
     let action: Action
+    /// Whether only x86-64 has the call. On any other, the C library makes calls that have rules of their own.
+    let isX86Only: Bool
 
-    init(_ name: StaticString, _ tests: [Test] = [], action: Action = .allow) {
+    init(_ name: StaticString, _ tests: [Test] = [], action: Action = .allow, isX86Only: Bool = false) {
         self.name = name
         self.tests = tests
         self.action = action
+        self.isX86Only = isX86Only
     }
 }
 
@@ -50,7 +53,7 @@ struct SystemCallRules {
             rest: .kill,
             rules: named([
                 "openat2", "fstatfs", "getdents64", "lseek", "pread64", "pidfd_open", "close", "unlinkat", "fchdir",
-                "chdir", "poll",
+                "chdir", "ppoll",
                 "capset", "capget", "brk", "munmap", "mremap", "madvise", "futex", "getrandom", "clock_gettime",
                 "restart_syscall", "exit_group",
             ]) + [
@@ -89,24 +92,24 @@ struct SystemCallRules {
 
     /// The launcher, and crun, which is executed from a sealed copy and so need not make a copy of itself.
     static var crun: SystemCallRules {
-        runtime([
-            "readlink", "unlink", "rmdir", "mkdirat", "dup", "umask", "epoll_wait", "inotify_init1",
-            "inotify_add_watch",
-        ])
+        runtime(
+            ["mkdirat", "dup", "umask", "epoll_pwait", "inotify_init1", "inotify_add_watch"],
+            x86: ["readlink", "unlink", "rmdir", "epoll_wait"])
     }
 
     /// The launcher and a runtime that needs the calls in `own` besides those common to all runtimes. Calls that only
     /// later runtimes make are answered as absent, so that the runtime manages without them.
-    private static func runtime(_ own: [StaticString]) -> SystemCallRules {
+    private static func runtime(_ own: [StaticString], x86: [StaticString] = []) -> SystemCallRules {
         SystemCallRules(
             rest: .absent,
             rules: launcher + pinnedExec + killed + absent + named(own)
+                + named(x86 + ["access", "poll"], isX86Only: true)
                 + named([
                     "read", "write", "pread64", "lseek", "openat", "openat2", "newfstatat", "fstat", "statfs",
-                    "fstatfs", "statx", "access", "faccessat", "faccessat2", "readlinkat", "getdents64", "unlinkat",
+                    "fstatfs", "statx", "faccessat", "faccessat2", "readlinkat", "getdents64", "unlinkat",
                     "ioctl", "fcntl", "epoll_create1", "epoll_ctl", "rt_sigaction", "nanosleep", "clock_nanosleep",
                     "getpid", "gettid", "geteuid", "getuid", "getegid", "getgid", "uname", "socket", "connect", "bind",
-                    "getsockname", "getpeername", "getsockopt", "setsockopt", "ppoll",
+                    "getsockname", "getpeername", "getsockopt", "setsockopt",
                 ]))
     }
 
@@ -124,8 +127,8 @@ struct SystemCallRules {
                 "userfaultfd", "kexec_load", "kexec_file_load", "init_module", "finit_module", "delete_module", "mount",
                 "move_mount", "fsmount", "mount_setattr", "umount2", "pivot_root", "chroot", "setns", "unshare",
                 "reboot", "swapon", "swapoff", "add_key", "request_key", "keyctl", "open_by_handle_at",
-                "io_uring_setup", "acct", "quotactl", "settimeofday", "clock_settime", "iopl", "ioperm",
-            ], .kill)
+                "io_uring_setup", "acct", "quotactl", "settimeofday", "clock_settime",
+            ], .kill) + named(["iopl", "ioperm"], .kill, isX86Only: true)
     }
 
     /// Calls that a runtime is known to try and to manage without. Unlike other absent calls, they are not logged.
@@ -140,13 +143,13 @@ struct SystemCallRules {
 
     private static var launcher: [SystemCallRule] {
         named([
-            "recvmsg", "sendmsg", "poll", "pidfd_open", "pidfd_send_signal", "vfork", "wait4", "kill", "setsid",
+            "recvmsg", "sendmsg", "ppoll", "pidfd_open", "pidfd_send_signal", "wait4", "kill", "setsid",
             "prctl",
             "prlimit64", "setrlimit", "dup3", "close", "brk", "mmap", "munmap", "mremap", "madvise", "mprotect",
             "futex",
-            "getrandom", "clock_gettime", "set_robust_list", "set_tid_address", "rseq", "arch_prctl", "seccomp",
+            "getrandom", "clock_gettime", "set_robust_list", "set_tid_address", "rseq", "seccomp",
             "rt_sigprocmask", "rt_sigreturn", "restart_syscall", "exit_group", "exit", "capget",
-        ]) + [
+        ]) + named(["vfork", "arch_prctl"], isX86Only: true) + [
             // New processes and threads are allowed, but no new namespaces.
             SystemCallRule("clone", [.init(0, equals: 0, mask: UInt64(LINUX_CLONE_NAMESPACES))], action: .only)
         ]
@@ -165,6 +168,6 @@ struct SystemCallRules {
     }
 
     private static func named(
-        _ names: [StaticString], _ action: SystemCallRule.Action = .allow
-    ) -> [SystemCallRule] { names.map { SystemCallRule($0, action: action) } }
+        _ names: [StaticString], _ action: SystemCallRule.Action = .allow, isX86Only: Bool = false
+    ) -> [SystemCallRule] { names.map { SystemCallRule($0, action: action, isX86Only: isX86Only) } }
 }

@@ -4,7 +4,7 @@ internal import HelperProtocol
 
 /// A seccomp filter (seccomp(2)) under construction.
 @safe struct SystemCallFilter: ~Copyable {
-    private let context: scmp_filter_ctx
+    let context: scmp_filter_ctx
 
     /// - Parameters:
     ///   - rest: The action for a call that no rule names.
@@ -29,24 +29,30 @@ internal import HelperProtocol
     }
 
     func add(_ rule: SystemCallRule) throws(Outcome) {
-        try add(rule.name, rule.action, rule.tests[...])
+        let number = unsafe seccomp_syscall_resolve_name(
+            UnsafeRawPointer(rule.name.utf8Start).assumingMemoryBound(to: CChar.self))
+        if number < 0 {
+            // libseccomp gives a call that is not there a negative number, and takes rules for it that do nothing.
+            if rule.isX86Only { return }
+            var detail: [UInt8] = []
+            detail.append("system call ")
+            detail.append(rule.name)
+            throw .refused(.confinementFailed, detail: detail)
+        }
+        try add(number, rule.action, rule.tests[...])
         guard rule.action == .only else { return }
         // All other arguments kill the process: if they got an error instead, an attacker could guess the path's
         // address.
         for count in rule.tests.indices {
             for opposite in rule.tests[count].opposites {
-                try add(rule.name, .kill, rule.tests[..<count] + [opposite])
+                try add(number, .kill, rule.tests[..<count] + [opposite])
             }
         }
     }
 
-    /// Skips a call that this architecture or kernel does not have: it cannot be made.
     private func add(
-        _ name: StaticString, _ action: SystemCallRule.Action, _ tests: ArraySlice<SystemCallRule.Test>
+        _ number: Int32, _ action: SystemCallRule.Action, _ tests: ArraySlice<SystemCallRule.Test>
     ) throws(Outcome) {
-        let number = unsafe seccomp_syscall_resolve_name(
-            UnsafeRawPointer(name.utf8Start).assumingMemoryBound(to: CChar.self))
-        if number == Int32(__NR_SCMP_ERROR) { return }
         var comparisons: [scmp_arg_cmp] = []
         for test in tests {
             comparisons.append(

@@ -14,6 +14,8 @@ public struct SystemCallList: Sendable {
     public struct Entry: Sendable {
         public var action: Action
         public var call: String
+        /// Whether only x86-64 has the call.
+        public var isX86Only: Bool
         public var conditions: [Condition]
         public var reason: String
 
@@ -57,12 +59,15 @@ public struct SystemCallList: Sendable {
                 guard let action = Action(rawValue: word), words[1].wholeMatch(of: /[a-z0-9_]+/) != nil else {
                     throw bad
                 }
-                let conditions = try words.dropFirst(2).map { word in
+                let isX86Only = words.dropFirst(2).first == "x86-64"
+                let conditions = try words.dropFirst(isX86Only ? 3 : 2).map { word in
                     guard let condition = Condition(word) else { throw bad }
                     return condition
                 }
                 entries.append(
-                    Entry(action: action, call: words[1], conditions: conditions, reason: String(parts[1])))
+                    Entry(
+                        action: action, call: words[1], isX86Only: isX86Only, conditions: conditions,
+                        reason: String(parts[1])))
             default: throw bad
             }
         }
