@@ -7,6 +7,17 @@ package var ownPID: Int32 { getpid() }
 /// How many processors this process may use; 0 if the kernel does not say.
 package func processorCount() -> Int { Int(system_processors()) }
 
+/// A process that cannot know its own arguments: Swift reads them from /proc/self/cmdline.
+package struct MissingProcError: Error, CustomStringConvertible {
+    package let description =
+        "there is no /proc that shows this process, so nothing can be told about the node; mount -t proc proc /proc"
+}
+
+/// Throws if /proc does not show this process. Without this check, it would run as if it had been given no arguments.
+package func requireProc() throws(MissingProcError) {
+    if CommandLine.arguments.isEmpty { throw MissingProcError() }
+}
+
 /// Ends this process like exit(3).
 package func exitProcess(_ status: Int32) -> Never { exit(status) }
 

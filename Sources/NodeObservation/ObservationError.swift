@@ -10,6 +10,8 @@ public enum ObservationError: Error, Equatable, CustomStringConvertible {
     case malformed(file: String, line: Int, expected: String)
     /// A cgroup has processes that this PID namespace cannot name (the kernel lists them as 0).
     case hiddenProcesses(cgroup: String)
+    /// /proc lacks a file that every kernel has.
+    case partialProc(file: String)
 
     /// Whether this user was not permitted to look.
     public var isRefusal: Bool {
@@ -22,6 +24,8 @@ public enum ObservationError: Error, Equatable, CustomStringConvertible {
         case .malformed(let file, let line, let expected): "\(file), line \(line): malformed; expected \(expected)"
         case .hiddenProcesses(let cgroup):
             "\(cgroup): has processes outside this PID namespace; observe it from the host's PID namespace"
+        case .partialProc(let file):
+            "there is no \(file): /proc shows processes only (subset=pid of proc(5)); mount -t proc proc /proc"
         }
     }
 }

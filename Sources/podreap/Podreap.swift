@@ -70,6 +70,7 @@ enum Start {
     @MainActor static func main() async {
         forgetTimerSlack()
         do {
+            try requireProc()
             var command = try Podreap.command()
             _ = try Configured.result.get()
             try (command as? any RegistryCommand)?.settle()
@@ -108,6 +109,7 @@ enum Start {
         case let error as InputError: return say(error, .badInput)
         case let error as SettingsError: return say(error, .badInput)
         case let error as BecomingError: return say(error, .unusable)
+        case let error as MissingProcError: return say(error, .unusable)
         case let error as UsageError: return say(error.message, .badInput)
         default:
             // The parser throws for help and the version too, which are not errors.

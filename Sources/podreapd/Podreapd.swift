@@ -57,6 +57,7 @@ enum Start {
     @MainActor static func main() async {
         forgetTimerSlack()
         do {
+            try requireProc()
             var command = try Podreapd.parseAsRoot()
             if let command = command as? Podreapd {
                 let daemon = try command.daemon()

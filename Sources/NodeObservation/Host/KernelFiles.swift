@@ -26,7 +26,12 @@ extension ObservationError {
 
 private func open(_ path: [UInt8], _ flags: Int32 = 0) throws(ObservationError) -> Descriptor? {
     mayBlock()
-    return try ObservationError.ifThere("open", path.text) { () throws(Errno) in try Descriptor.open(path, flags) }
+    do throws(Errno) { return try Descriptor.open(path, flags) } catch {
+        // With hidepid=1 or 4 (proc(5)), /proc refuses what it does not show at all with hidepid=2.
+        let isHidden = error == .notPermitted && path.starts(with: "/proc/".utf8)
+        if isHidden || error.isAbsence { return nil }
+        throw .failed(call: "open", path: path.text, code: error.number)
+    }
 }
 
 /// The whole content of a kernel file; nil if it, or the process or cgroup that it describes, does not exist.

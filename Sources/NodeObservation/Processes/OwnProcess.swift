@@ -17,14 +17,27 @@ public struct OwnProcess: Sendable, Equatable {
     public var hasPrivateMounts: Bool?
     /// Whether this process is in the machine's own PID namespace.
     public var isInHostPIDNamespace: Bool
+    /// The user namespace that this process is in (user_namespaces(7)).
+    public var userNamespace: UserNamespace
     /// Whether other users' processes can be seen (hidepid of proc(5)).
     public var seesOthers: Bool
+    /// Whether /proc shows more than processes (subset=pid of proc(5)).
+    public var seesKernelFiles: Bool
+
+    public enum UserNamespace: Sendable, Equatable {
+        /// The machine's own.
+        case initial
+        /// Another one, in which all users and groups have the numbers that they have outside.
+        case unchanged
+        /// Another one, in which they have other numbers or none.
+        case mapped
+    }
 
     public init(
         user: UInt32 = 1000, groups: [UInt32] = [1000], noNewPrivileges: Bool = false, seesInside: Bool = false,
         tracer: Int32 = 0,
         bounding: UInt64 = .max, hasPrivateMounts: Bool? = false, isInHostPIDNamespace: Bool = true,
-        seesOthers: Bool = true
+        userNamespace: UserNamespace = .initial, seesOthers: Bool = true, seesKernelFiles: Bool = true
     ) {
         self.user = user
         self.groups = groups
@@ -34,7 +47,9 @@ public struct OwnProcess: Sendable, Equatable {
         self.bounding = bounding
         self.hasPrivateMounts = hasPrivateMounts
         self.isInHostPIDNamespace = isInHostPIDNamespace
+        self.userNamespace = userNamespace
         self.seesOthers = seesOthers
+        self.seesKernelFiles = seesKernelFiles
     }
 
     public static func current() throws(ObservationError) -> OwnProcess {
@@ -49,7 +64,20 @@ public struct OwnProcess: Sendable, Equatable {
             seesInside: capabilities & 1 << 19 != 0, tracer: value("TracerPid")?.number() ?? 0,
             bounding: value("CapBnd").flatMap { UInt64($0.text, radix: 16) } ?? .max,
             hasPrivateMounts: try privateMounts(), isInHostPIDNamespace: second?.name == "kthreadd",
-            seesOthers: (try? ProcessStatus.of(pid: 1)) != nil)
+            userNamespace: try ownUserNamespace(), seesOthers: ContainerSearch.seesAll(),
+            seesKernelFiles: try contents(of: Array("/proc/uptime".utf8)) != nil)
+    }
+
+    private static func ownUserNamespace() throws(ObservationError) -> UserNamespace {
+        // PROC_USER_INIT_INO of linux/proc_ns.h.
+        if try NodeObservation.linkTarget("/proc/self/ns/user") == Array("user:[4026531837]".utf8) { return .initial }
+        for file in ["uid_map", "gid_map"] {
+            let fields = try contents(of: Array("/proc/self/\(file)".utf8)) ?? []
+            // One line: all numbers from 0 on, as 0 on.
+            let words = fields.text.split(whereSeparator: \.isWhitespace)
+            if words != ["0", "0", "4294967295"] { return .mapped }
+        }
+        return .unchanged
     }
 
     /// A mount's id is unique among all namespaces, and every user may read mountinfo, but not /proc/1/ns/mnt.

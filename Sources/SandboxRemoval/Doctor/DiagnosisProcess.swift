@@ -56,14 +56,44 @@ extension Installation {
                     "this is not the machine's own PID namespace, so containers' processes are not seen",
                     remedy: "run podreap on the host, or its container with hostPID"))
         }
-        checks.append(
-            process.seesOthers
-                ? Check("proc", .good, "other users' processes can be seen")
-                : Check(
-                    "proc", .failed, "/proc hides other users' processes, so containers' cannot be watched",
-                    remedy: "mount -o remount,hidepid=off /proc, or add podreap's user to its gid= group"))
+        checks.append(userNamespace)
+        checks.append(proc)
         checks.append(mountNamespace)
         return checks
+    }
+
+    private var userNamespace: Check {
+        let name = "user-namespace"
+        let remedy = "run podreap outside of rootless containers, unshare --user and PrivateUsers="
+        return switch process.userNamespace {
+        case .initial: Check(name, .good, "this is the machine's own user namespace")
+        case .unchanged:
+            Check(
+                name, .warning,
+                "this is another user namespace than the machine's: its capabilities do not count for mounts, cgroups and processes that were made outside of it",
+                remedy: remedy)
+        case .mapped:
+            Check(
+                name, .failed,
+                "this is another user namespace than the machine's, and users have other numbers in it: neither capabilities nor owners of files are what they are on the node",
+                remedy: remedy)
+        }
+    }
+
+    private var proc: Check {
+        let name = "proc"
+        if !process.seesKernelFiles {
+            return Check(
+                name, .failed, "/proc shows processes only (subset=pid), so not even this boot can be told from others",
+                remedy: "mount -t proc proc /proc")
+        }
+        return process.seesOthers
+            ? Check(name, .good, "other users' processes can be seen")
+            : Check(
+                name, .failed, "/proc hides other users' processes (hidepid), so containers' cannot be watched",
+                remedy:
+                    "mount -o remount,hidepid=off /proc; or, with hidepid=1 or 2, add podreap's user to its gid= group"
+            )
     }
 
     private var mountNamespace: Check {

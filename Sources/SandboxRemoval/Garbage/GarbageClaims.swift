@@ -66,9 +66,9 @@ extension GarbageClaims {
                 ? "it is mounted at \(printable(use.path)) too"
                 : "in use by process \(use.pid) (\(printable(Array(use.name.utf8))), \(how) at \(printable(use.path)))"
         }
-        guard !hidden.isEmpty else { return }
-        unseen =
-            "this user cannot see whether a process uses it (\(hidden.count) are hidden); root can"
+        guard !hidden.isEmpty || !ContainerSearch.seesAll() else { return }
+        let how = hidden.isEmpty ? "/proc hides others'" : "\(hidden.count) are hidden"
+        unseen = "this user cannot see whether a process uses it (\(how)); root can"
         for path in paths where places[path] == nil { places[path] = unseen }
     }
 

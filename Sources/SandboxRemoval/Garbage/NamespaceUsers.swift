@@ -19,7 +19,10 @@ struct NamespaceUsers: Sendable {
 
     /// A process that this user may not inspect, such as another user's or one with more capabilities, is still
     /// assigned to a namespace if the namespace of another process with the same mark is known.
-    init(_ processes: [Process]) {
+    ///
+    /// - Parameter seesAll: Whether /proc shows other users' processes; otherwise there may be any number of others.
+    init(_ processes: [Process], seesAll: Bool = true) {
+        hidden = seesAll ? 0 : 1
         let marked = processes.compactMap { process -> (UInt64, UInt64)? in
             guard let mark = process.mark, let namespace = process.namespace else { return nil }
             return (mark, namespace)
@@ -46,14 +49,14 @@ struct NamespaceUsers: Sendable {
             }
             processes.append(process)
         }
-        return NamespaceUsers(processes)
+        return NamespaceUsers(processes, seesAll: ContainerSearch.seesAll())
     }
 
     func use(of inode: UInt64) -> GarbageItem.Use {
         if let pids = users[inode] { return .processes(pids) }
         if hidden > 0 {
             return .unknown(
-                "this user cannot see whether a process lives in it (\(hidden) are hidden); root can")
+                "this user cannot see whether a process lives in it (at least \(hidden) hidden); root can")
         }
         return .none
     }

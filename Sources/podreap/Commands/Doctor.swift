@@ -39,7 +39,9 @@ struct Doctor: AsyncParsableCommand, RegistryCommand {
 
     private func show(_ checks: [Check]) {
         let page = TerminalWriter(.output)
-        for check in checks {
+        // What does not work comes first.
+        let order: [Check.Status] = [.failed, .warning, .skipped, .good]
+        for check in order.flatMap({ status in checks.filter { $0.status == status } }) {
             let mark =
                 switch check.status {
                 case .good: page.paint.green("ok    ")

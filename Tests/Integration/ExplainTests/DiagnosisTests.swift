@@ -52,6 +52,9 @@ struct DiagnosisTests {
     @Test func whatIsWrongWithThisProcess() throws {
         #expect(try check("tracer") { $0.process.tracer = 7 }.text.contains("process 7"))
         #expect(try check("proc") { $0.process.seesOthers = false }.remedy?.contains("hidepid=off") == true)
+        #expect(try check("proc") { $0.process.seesKernelFiles = false }.text.contains("subset=pid"))
+        #expect(try check("user-namespace") { $0.process.userNamespace = .unchanged }.status == .warning)
+        #expect(try check("user-namespace") { $0.process.userNamespace = .mapped }.status == .failed)
         #expect(try check("mount-namespace") { $0.process.hasPrivateMounts = true }.status == .failed)
         #expect(try check("mount-namespace") { $0.process.hasPrivateMounts = nil }.status == .warning)
         #expect(try check("pid-namespace") { $0.process.isInHostPIDNamespace = false }.status == .warning)

@@ -125,7 +125,8 @@ extension PodNode {
 
     /// Where something is mounted on this node.
     public func mountPoints() throws -> [String] {
-        try String(contentsOfFile: "/proc/self/mountinfo", encoding: .utf8).split(separator: "\n").map {
+        // In one read(2): Foundation reads in pieces, between which lines get lost.
+        try shell("dd if=/proc/self/mountinfo bs=4M count=1 2>/dev/null").split(separator: "\n").map {
             String($0.split(separator: " ")[4])
         }
     }
