@@ -249,15 +249,11 @@ long linux_receive_packet(int socket, void *bytes, size_t size, int descriptors[
     return received;
 }
 
-int linux_system_log(void) {
+int linux_log_socket(void) { return RESULT(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)); }
+long linux_log(int socket, const void *line, size_t size) {
+    // By name each time: whoever reads there may have started anew.
     struct sockaddr_un log = {.sun_family = AF_UNIX, .sun_path = "/dev/log"};
-    int made = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (made < 0)
-        return -errno;
-    if (connect(made, (struct sockaddr *)&log, sizeof log) < 0) {
-        int error = errno;
-        close(made);
-        return -error;
-    }
-    return made;
+    struct iovec data = {.iov_base = (void *)line, .iov_len = size};
+    struct msghdr message = {.msg_name = &log, .msg_namelen = sizeof log, .msg_iov = &data, .msg_iovlen = 1};
+    return RESULT(sendmsg(socket, &message, MSG_NOSIGNAL));
 }

@@ -1,29 +1,45 @@
 internal import HelperProtocol
 
-/// The helper's own record: one line in the system log for every act. The orchestrator's log cannot be trusted once an
-/// attacker controls the orchestrator.
-struct Audit: ~Copyable {
-    private let log: Descriptor
+/// The helper's own record in the system log: a line before an act's first change and one with its outcome. The
+/// orchestrator's log cannot be trusted once an attacker controls the orchestrator, and the caller may end this process
+/// in the middle of an act.
+final class Audit {
+    private let log = Descriptor.systemLog()
     private let caller: UInt32
     private var line: [UInt8] = []
+    private var isAct = false
+    private var hasBegun = false
 
-    /// Connects to the system log (syslog(3)). If there is none, acts are not recorded and Welcome is not delayed.
     init(caller: UInt32) {
-        log = Descriptor.systemLog()
         self.caller = caller
         line.reserveCapacity(Limits.requestBytes + 512)
     }
 
-    /// Records an act, or a packet that was not a valid request, with its outcome. A look is not recorded.
-    mutating func record(_ request: Request?, _ outcome: Outcome, _ policy: Policy) {
-        guard log.isOpen else { return }
-        if let request, !request.isAct { return }
+    /// Prepares the lines of a request, or of a packet that was not a valid one. A look leaves none.
+    func prepare(_ request: Request?, _ policy: Policy) {
+        isAct = request?.isAct ?? true
+        hasBegun = false
         line.removeAll(keepingCapacity: true)
         // Facility authpriv (10) and severity notice (5), encoded as in syslog(3).
         line.append("<85>podreap-helper: caller=")
         line.append(decimal: UInt64(caller))
-        if let request { line.append(request, policy) }
+        if isAct, let request { line.append(request, policy) }
         line.append(" outcome=")
+    }
+
+    /// Called before each change that an act makes; records the first.
+    func begin() {
+        guard isAct, !hasBegun else { return }
+        hasBegun = true
+        let count = line.count
+        line.append("begun")
+        log.log(line)
+        while line.count > count { line.removeLast() }
+    }
+
+    /// Records an outcome, unless there was nothing to do: such lines could fill the log and keep others out of it.
+    func end(_ outcome: Outcome) {
+        guard isAct, hasBegun || outcome != .alreadyDone else { return }
         line.append(outcome)
         log.log(line)
     }
@@ -86,7 +102,11 @@ extension [UInt8] {
         append(" place=")
         if Int(place.root) < policy.roots.count { append(escaping: policy.roots[Int(place.root)].path.span) }
         append(0x2f)
-        append(escaping: place.names.span)
+        if place.depth > 1 {
+            append(escaping: place.parent.span)
+            append(0x2f)
+        }
+        append(escaping: place.name.span)
     }
 
     private mutating func append(_ operation: StaticString, _ target: RuntimeTarget, _ policy: Policy) {

@@ -12,14 +12,14 @@ struct Broker: ~Copyable {
     /// `/proc/PID/mountinfo` of this process, or `none` if it could not be opened.
     let mountInfo: Descriptor
     let removal = DirectoryRemoval()
-    private var audit: Audit
+    let audit: Audit
     /// The protocol version that Hello agreed on; 0 before Hello.
     private(set) var version: UInt16 = 0
 
     init(
         _ policy: Policy, _ privileges: consuming Privileges, missing: CapabilitySet,
         orchestrator: consuming Descriptor, launchers: [LauncherLink], mountInfo: consuming Descriptor,
-        audit: consuming Audit
+        audit: Audit
     ) {
         self.policy = policy
         self.privileges = privileges
@@ -49,16 +49,19 @@ struct Broker: ~Copyable {
         do throws(Outcome) {
             let read = try RequestPacket(receivingFrom: orchestrator, &packet, spoken)
             request = read
+            audit.prepare(read.request, policy)
             do throws(Outcome) {
                 answer = try self.answer(read)
             } catch {
                 answer = Answer(error)
             }
+            audit.end(answer.outcome)
             if case .packet = try orchestrator.wait(milliseconds: 0) { throw .malformed(.pipelined) }
         } catch {
             answer = Answer(error)
+            audit.prepare(nil, policy)
+            audit.end(error)
         }
-        audit.record(request?.request, answer.outcome, policy)
         Reply(
             kind: request?.request.kind ?? .hello, requestID: request?.id ?? 0, outcome: answer.outcome,
             facts: answer.facts

@@ -112,4 +112,5 @@ int linux_poll(struct pollfd *set, unsigned count, int milliseconds);
 // truncated: 2 where the packet was cut, 1 where more came along than was taken, else 0.
 long linux_send_packet(int socket, const void *bytes, size_t size, const int descriptors[2]);
 long linux_receive_packet(int socket, void *bytes, size_t size, int descriptors[2], int *truncated);
-int linux_system_log(void);
+int linux_log_socket(void);
+long linux_log(int socket, const void *line, size_t size);

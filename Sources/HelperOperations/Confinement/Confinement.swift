@@ -69,13 +69,3 @@ public enum Confinement {
     /// The process's real uid: the user that started it.
     public static var realUser: UInt32 { getuid() }
 }
-
-extension Descriptor {
-    /// A socket connected to the system log, or `none`.
-    static func systemLog() -> Descriptor { Descriptor(owning: linux_system_log()) }
-
-    /// Sends a line to the system log without waiting if the log is full.
-    func log(_ line: [UInt8]) {
-        do throws(Outcome) { try send(line) } catch {}
-    }
-}

@@ -12,6 +12,7 @@ extension Broker {
                 let parent = try place.openParent(in: policy)
                 let target = try parent.open(place.name.terminated, .directory)
                 if let only, try target.status().identity != only { throw .refused(.identityMismatch) }
+                audit.begin()
                 removal.begin(slice, deadline, onlyDirectories: root.kind == .cgroup)
                 let outcome = try removal.run(parent, place.name, target)
                 return Answer(outcome, .count(removal.removed))

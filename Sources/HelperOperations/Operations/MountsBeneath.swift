@@ -29,6 +29,7 @@ extension Broker {
                 var obstacle: Outcome?
                 let points = mountPoints(in: try mountInfo.readAll(limit: mountInfoLimit), beneath: path)
                 if points.isEmpty { return count > 0 ? Answer(.done, .count(count)) : Answer(.alreadyDone) }
+                audit.begin()
                 for point in points {
                     let left = Int(most) - Int(count)
                     if left <= 0 || count > 0 && deadline.isPast { return Answer(.inProgress, .count(count)) }

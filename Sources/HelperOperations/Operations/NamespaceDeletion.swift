@@ -13,7 +13,9 @@ extension Broker {
                 var (identity, mounted) = try directory.pin(place.name, root.kind)
                 switch intent {
                 case .act(let only?) where !only.names(identity, mounted: mounted): throw .refused(.identityMismatch)
-                case .act: try directory.deletePin(place.name, root.kind, mounted: mounted)
+                case .act:
+                    audit.begin()
+                    try directory.deletePin(place.name, root.kind, mounted: mounted)
                 case .look: break
                 }
                 if mounted, version < 2 { identity.birth = 0 }

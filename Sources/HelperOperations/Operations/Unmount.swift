@@ -27,9 +27,11 @@ extension Broker {
                 return Answer(.done, .mountPoint(top, covers: try parent.covered(at: place.name)))
             case .act(let only?):
                 guard top == only else { throw .refused(.identityMismatch) }
+                audit.begin()
                 try parent.unmount(place.name.terminated)
                 return Answer(.done, .count(1))
             case .act(nil):
+                audit.begin()
                 let most = version < 2 ? stackLimit : Int(Limits.sliceEntries)
                 let count = try parent.unmountAll(at: place.name, most, version < 2 ? nil : deadline)
                 if try parent.topMount(at: place.name) == nil { return Answer(.done, .count(count)) }

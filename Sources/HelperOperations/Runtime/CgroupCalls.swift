@@ -177,6 +177,7 @@ extension Broker {
                 let root = try runtime.openStateRoot()
                 let directory = try root.open(target.id.bytes.terminated, .directory)
                 guard try directory.status().identity == only else { throw .refused(.identityMismatch) }
+                audit.begin()
                 removal.begin(Slice(entries: forgottenEntries), deadline, onlyDirectories: false)
                 let outcome = try removal.run(root, InlineBytes(target.id.bytes.array[...]) ?? InlineBytes(), directory)
                 return Answer(outcome, .count(removal.removed))

@@ -130,6 +130,7 @@ extension Broker {
         var packet: [UInt8] = []
         command.encode(into: &packet)
         let launcher = launchers[Int(runtime)]
+        audit.begin()
         do throws(Outcome) { try launcher.socket.send(packet, first, second) } catch { endProcess(1) }
         return try awaitEnd(launcher.socket, command.milliseconds + launcherMargin)
     }

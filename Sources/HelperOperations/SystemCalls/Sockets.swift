@@ -127,4 +127,10 @@ extension Descriptor {
         }
         try check(result, .socket)
     }
+
+    /// A socket for lines to the system log, or `none`.
+    static func systemLog() -> Descriptor { Descriptor(owning: linux_log_socket()) }
+
+    /// Sends a line to the system log (syslog(3)), without waiting if that is full.
+    func log(_ line: [UInt8]) { _ = unsafe line.withUnsafeBytes { unsafe linux_log(raw, $0.baseAddress, $0.count) } }
 }
