@@ -14,19 +14,38 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("MemberImportVisibility"),
     .enableUpcomingFeature("InternalImportsByDefault"),
 ]
+// Returns and indirect jumps that the processor checks, where it can.
+#if arch(x86_64)
+    let branches = ["-fcf-protection=full"]
+#else
+    let branches = ["-mbranch-protection=standard"]
+#endif
 let privileged: [SwiftSetting] =
     strict + [.enableExperimentalFeature("Lifetimes")]
     + (embedded
         ? [
             .enableExperimentalFeature("Embedded"),
-            .unsafeFlags(["-wmo", "-Osize", "-Xfrontend", "-function-sections"]),
+            .unsafeFlags(["-wmo", "-Osize", "-Xfrontend", "-function-sections"] + branches.flatMap { ["-Xcc", $0] }),
         ] : [])
+// Code and constants in segments of their own; nothing is writable once it is linked.
 let helperLinking: [LinkerSetting] =
     embedded
-    ? [.unsafeFlags(["-Xlinker", "--gc-sections", "-Xlinker", "-z", "-Xlinker", "now"])] : []
+    ? [
+        .unsafeFlags(
+            ["-use-ld=lld", "-Xlinker", "--gc-sections"]
+                + ["now", "relro", "separate-code", "shstk"].flatMap { ["-Xlinker", "-z", "-Xlinker", $0] })
+    ] : []
+let hardened: [CSetting] =
+    embedded
+    ? [
+        .unsafeFlags(
+            branches + [
+                "-fstack-protector-strong", "-fstack-clash-protection", "-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=2",
+            ])
+    ] : []
 
 let privilegedTargets: [Target] = [
-    .target(name: "CLinux", exclude: embedded ? [] : ["Embedded.c"]),
+    .target(name: "CLinux", exclude: embedded ? [] : ["Embedded.c"], cSettings: hardened),
     .systemLibrary(name: "CCapability", pkgConfig: "libcap", providers: [.apt(["libcap-dev"])]),
     .systemLibrary(name: "CSeccomp", pkgConfig: "libseccomp", providers: [.apt(["libseccomp-dev"])]),
     .target(
