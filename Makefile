@@ -60,7 +60,7 @@ RELEASE := -c release --static-swift-stdlib $(REPRODUCIBLE) $(LINKED) --scratch-
 export PODREAP_HELPER := $(HELPER)
 export PODREAP_FLOOR := $(FLOOR)
 
-.PHONY: help setup build helper release install uninstall reproducible floor demo test load proto fuzz adversary model model-faults lint bench size selinux deb deb-test arm64 platforms rpm rpm-test clean root
+.PHONY: help setup build helper release install uninstall reproducible floor demo test load proto fuzz adversary model model-faults mutants lint bench size selinux deb deb-test arm64 platforms rpm rpm-test clean root
 
 help: ## Lists these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -127,6 +127,10 @@ model: root setup helper ## Drives random histories against a model of the promi
 model-faults: root setup helper ## Puts each fault of Tests/Integration/ModelTests/Faults back, FAULT=one: the model must find it
 	$(SWIFT) build $(SWIFTFLAGS) --build-tests --scratch-path $(DEBUG)
 	@SWIFT="$(SWIFT)" Tests/Integration/ModelTests/try-faults $(DEBUG) $(FAULT)
+
+mutants: root setup helper ## Plants each fault of Tests/Mutants, FAULT=one, in the helper: the test that it names must fail
+	$(SWIFT) build $(SWIFTFLAGS) --build-tests --scratch-path $(DEBUG)
+	@SWIFT="$(SWIFT)" Tests/Mutants/run $(DEBUG) $(FAULT)
 
 load: ## Runs the daemon's load tests in full: many minutes
 	PODREAP_LOAD=full $(MAKE) --no-print-directory test TESTS=CRIServiceTests

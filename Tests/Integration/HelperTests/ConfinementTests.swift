@@ -41,6 +41,57 @@ extension RealHelper {
             #expect(try broker.read("stat").split(separator: " ")[5] == "\(broker.pid)", "it leads its session")
         }
 
+        /// After each kind of request, whether it has succeeded or not, no capability is in force and nothing stays open.
+        @Test func afterEachKindOfRequest() throws {
+            try TestNode.shared()
+            let root = "\(TestNode.sandboxes)/each"
+            let pin = "\(TestNode.netns)/sample-each"
+            try shell(
+                """
+                mkdir -p \(root)/m \(root)/d/d \(root)/beneath/n; mount -t tmpfs none \(root)/m
+                mount -t tmpfs none \(root)/beneath/n; touch \(pin); unshare --net=\(pin) true
+                """)
+            let helper = try TestHelper()
+            let broker = NodeProcess(helper.process.pid)
+            let descriptors = try broker.descriptors()
+            let target = RuntimeTarget(runtime: 0, id: try ContainerID([0x6e]))
+            let wrong = NodeIdentity(device: 1, inode: 77, birth: 0)
+            let cgroup = CgroupTarget(
+                place: try .at(TestNode.Root.cgroups, "none"), identity: wrong, isExclusive: false)
+            let requests: [(Request, [Outcome])] = try [
+                (.lookAt(.at(0, "each")), [.done]), (.lookAt(.at(0, "none")), [.alreadyDone]),
+                (.unmount(.at(0, "each", "m"), .look), [.done]),
+                (.unmount(.at(0, "each", "m"), .act(only: nil)), [.done]),
+                (.unmount(.at(0, "each", "m"), .act(only: nil)), [.alreadyDone]),
+                (.unmountBeneath(.at(0, "each", "beneath"), only: nil, most: 9), [.done]),
+                (.deleteNamespace(.at(TestNode.Root.netns, "sample-each"), .look), [.done]),
+                (.deleteNamespace(.at(TestNode.Root.netns, "sample-each"), .act(only: nil)), [.done]),
+                (.remove(.at(0, "each"), only: wrong), [.refused(.identityMismatch, detail: [])]),
+                (.remove(.at(0, "each")), [.done]), (.runtimeState(target), [.alreadyDone]),
+                (.runtimeList(runtime: 0), [.done]),
+                (.runtimeKill(target, .act(only: nil), signal: 9, all: true), [.alreadyDone]),
+                (.runtimeKillCgroups(target, .act(only: nil), signal: 9, [cgroup]), [.alreadyDone]),
+                (.runtimeDelete(target, .act(only: nil)), [.alreadyDone]),
+                (.runtimeForget(target, only: wrong), [.alreadyDone]),
+            ]
+            for (request, outcomes) in requests {
+                #expect(outcomes == [try helper.ask(request).outcome], "\(request)")
+                #expect(try broker.status()["CapEff"] == "0000000000000000", "\(request)")
+                #expect(try broker.descriptors() == descriptors, "\(request)")
+            }
+        }
+
+        /// Whoever starts the helper may be in groups that a runtime must not be in.
+        @Test func launchersAreInNoGroup() throws {
+            var start = ProgramStart("/usr/bin/setpriv")
+            let user = "\(TestNode.caller)"
+            start.arguments += ["--reuid", user, "--regid", user, "--groups", "\(user),4,24", TestNode.helper]
+            start.socketOwner = TestNode.caller
+            let helper = try TestHelper(start)
+            #expect(try NodeProcess(helper.process.pid).status()["Groups"]?.contains("24") == true)
+            for pid in try helper.launchers() { #expect(try NodeProcess(pid).status()["Groups"] == "") }
+        }
+
         @Test func launchers() throws {
             let helper = try TestHelper()
             let launchers = try helper.launchers()

@@ -118,6 +118,20 @@ extension RealHelper {
             }
         }
 
+        /// What is mounted within what is mounted within: the peers of all of them keep theirs.
+        @Test func sharedAndDeep() throws {
+            try with(
+                "deep",
+                "mkdir m copy; mount -t tmpfs t m; mount --make-shared m; mkdir m/in; mount -t tmpfs t2 m/in; mkdir m/in/in; mount -t tmpfs t3 m/in/in; mount --rbind m copy"
+            ) {
+                helper throws in
+                #expect(try mounts(beneath: "\(Self.root)/deep").count == 6)
+                #expect(try helper.ask(act("deep", "m")).facts == .count(1))
+                #expect(try mounts(beneath: "\(Self.root)/deep/m") == [])
+                #expect(try mounts(beneath: "\(Self.root)/deep/copy").count == 3, "its peer keeps all of it")
+            }
+        }
+
         @Test func mountedFileAndBindOfADirectory() throws {
             try with(
                 "bound",
