@@ -132,7 +132,10 @@ let unprivilegedTargets: [Target] = [
         ], swiftSettings: strict),
     .executableTarget(
         name: "podreap-rescue",
-        dependencies: ["CRIClient", "LinuxSystem", "SandboxRemoval", "HelperProtocol", arguments],
+        dependencies: [
+            "CRIClient", "LinuxSystem", "NodeObservation", "SandboxRegistry", "SandboxRemoval", "HelperClient",
+            "HelperProtocol", arguments,
+        ],
         swiftSettings: strict),
     .executableTarget(
         name: "podreapd",

@@ -80,15 +80,12 @@ public struct CRIError: Error, Sendable, Equatable, CustomStringConvertible {
     public var code: String
     public var text: String
 
-    /// Whether the time was over before there was an answer.
-    public var isDeadline: Bool { code == "DEADLINE_EXCEEDED" }
-
     public var description: String { text.isEmpty ? code : "\(code): \(text)" }
 }
 
 extension CRIError {
     fileprivate init(_ error: RPCError) {
-        code = "\(error.code)".uppercased()
+        code = "\(error.code)".map { $0.isUppercase ? "_\($0)" : $0.uppercased() }.joined()
         text = error.message
     }
 }

@@ -179,6 +179,14 @@ package func removeFile(_ path: String) throws(Errno) {
     if unsafe unlink(path) != 0, errno != ENOENT { throw .current }
 }
 
+/// Writes a text into a control file that exists, such as a cgroup's, with one write(2).
+package func setControl(_ path: String, to text: String) throws(Errno) {
+    mayBlock()
+    let file = Descriptor(owning: try checkCall(unsafe open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW)))
+    let bytes = Array(text.utf8)
+    try checkCall(unsafe Glibc.write(file.number, bytes, bytes.count) == bytes.count ? 0 : -1)
+}
+
 /// An extended attribute of a file, of at most 256 bytes. A symbolic link at the path itself is not followed.
 package func attribute(_ name: String, of path: String) throws(Errno) -> [UInt8] {
     var value = [UInt8](repeating: 0, count: 256)

@@ -69,3 +69,14 @@ package func raiseDescriptorLimit() {
     limit.rlim_cur = limit.rlim_max
     _ = unsafe setrlimit(resource, &limit)
 }
+
+/// Sends a signal to the process that has a pid, if `isMeant` still says so once the process cannot be mistaken for a
+/// later one any more (pidfd_send_signal(2)). Returns whether it was sent.
+package func send(_ signal: Int32, to pid: Int32, ifStill isMeant: () -> Bool) throws(Errno) -> Bool {
+    guard let process = try openProcess(pid), isMeant() else { return false }
+    do throws(Errno) { try check(linux_pidfd_send_signal(process.number, signal)) } catch {
+        guard error == Errno(ESRCH) else { throw error }
+        return false
+    }
+    return true
+}

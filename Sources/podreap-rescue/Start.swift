@@ -10,7 +10,7 @@ internal import SandboxRemoval
 struct PodreapRescue: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Speaks with a runtime through CRI, for podreap.", version: "podreap-rescue \(Release.version)",
-        subcommands: [Look.self])
+        subcommands: [Rescue.self, Look.self], defaultSubcommand: Rescue.self)
 }
 
 /// Prints what a runtime lists, as JSON. Changes nothing.

@@ -41,7 +41,7 @@ struct Podreap: AsyncParsableCommand {
         version: "podreap \(Release.version)",
         subcommands: [
             Discover.self, Register.self, PS.self, Inspect.self, Plan.self, Explain.self, Stop.self, Remove.self,
-            GC.self, History.self, Doctor.self,
+            Rescue.self, GC.self, History.self, Doctor.self,
         ])
 }
 
