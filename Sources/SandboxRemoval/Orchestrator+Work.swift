@@ -12,9 +12,10 @@ struct SoleWork: Sendable {
     /// nil if the sandbox is no longer registered.
     let sandbox: Sandbox?
     let records: ContainerRecords
-    /// The latest reports, newest first. Read only if this call waited for another or the sandbox is no longer
-    /// registered.
-    let reports: [StoredReport]
+    /// The latest report of a sandbox that is no longer registered.
+    let last: StoredReport?
+    /// The reports of the work that this call waited for, newest first.
+    let awaited: [StoredReport]
     /// The deadline for the whole call.
     let deadline: ContinuousClock.Instant
     /// Whether another caller is waiting that wants the containers to get no more time to end.
@@ -62,26 +63,37 @@ extension Orchestrator {
         on id: String, _ wanted: Wanted, _ options: RemovalOptions, _ deadline: ContinuousClock.Instant,
         _ tell: Telling, _ body: @Sendable (SoleWork, MountTable) async throws(RemovalError) -> RemovalAnswer
     ) async throws(RemovalError) -> RemovalAnswer {
-        let asked = Date()
         let patience = ContinuousClock.now + wanted.grace
-        if let answer = try await attempt(id, wanted, waitedSince: nil, deadline, options, body) { return answer }
+        let known: Int64
+        switch try await attempt(id, wanted, waitedSince: nil, deadline, options, body) {
+        case .answered(let answer): return answer
+        case .held(let number): known = number
+        }
         tell(.waiting(sandbox: id))
         var wish: SandboxHold?
         while true {
             guard deadline > .now else { throw await busy(id, options) }
             if wish == nil, patience <= .now || queue.isHurried(id) { wish = await hurry(id, until: deadline) }
             guard await watch.waitUntilFree(id, until: min(deadline, .now + .milliseconds(250))) else { continue }
-            if let answer = try await attempt(id, wanted, waitedSince: asked, deadline, options, body) { return answer }
+            if case .answered(let answer) = try await attempt(id, wanted, waitedSince: known, deadline, options, body) {
+                return answer
+            }
             // Several processes may wake at once; a random pause makes them retry one after another.
             try? await Task.sleep(for: .microseconds(Int.random(in: 100...3000)))
         }
     }
 
-    /// Returns nil if another process works on the sandbox.
+    private enum Attempt {
+        case answered(RemovalAnswer)
+        /// Another process works on the sandbox. Its report will have a higher number.
+        case held(known: Int64)
+    }
+
+    /// - Parameter known: The number of the last report before this call began to wait; nil if it has not waited.
     private func attempt(
-        _ id: String, _ wanted: Wanted, waitedSince asked: Date?, _ deadline: ContinuousClock.Instant,
+        _ id: String, _ wanted: Wanted, waitedSince known: Int64?, _ deadline: ContinuousClock.Instant,
         _ options: RemovalOptions, _ body: (SoleWork, MountTable) async throws(RemovalError) -> RemovalAnswer
-    ) async throws(RemovalError) -> RemovalAnswer? {
+    ) async throws(RemovalError) -> Attempt {
         // Calls that give containers time to end take long, so they have places of their own.
         let places = wanted.grace > .zero ? patientPlaces : self.places
         guard await places.take(until: deadline) else {
@@ -90,16 +102,16 @@ extension Orchestrator {
         defer { places.give() }
         // The mounts are read concurrently with the records, but only on the first attempt: after waiting for another
         // process, mounts read before the lock was taken would be out of date.
-        async let early = asked == nil ? mountsSeen(until: max(deadline, .now + Self.moment)) : nil
+        async let early = known == nil ? mountsSeen(until: max(deadline, .now + Self.moment)) : nil
         let answered = try await Threads.registry.run(until: max(deadline, .now + Self.moment)) {
             () throws(RemovalError) in
-            try self.take(id, wanted, waited: asked != nil, deadline)
+            try self.take(id, wanted, waitedSince: known, deadline)
         }
         guard let answered else { throw .overdue("the registry's answer", after: options.timeout) }
-        guard let work = answered.work else { return nil }
-        if let asked, let answer = answerOfOther(work.reports, wanted, since: asked) {
+        guard let work = answered.work else { return .held(known: answered.known) }
+        if let answer = answerOfOther(work.awaited, wanted) {
             await release(work)
-            return answer
+            return .answered(answer)
         }
         let mounts =
             if let early = await early { early } else { await mountsSeen(until: max(deadline, .now + Self.moment)) }
@@ -107,7 +119,7 @@ extension Orchestrator {
             guard let mounts else { throw .overdue("the list of mounts", after: options.timeout) }
             let answer = try await body(work, try mounts.get())
             await release(work)
-            return answer
+            return .answered(answer)
         } catch {
             await release(work)
             throw error
@@ -121,25 +133,34 @@ extension Orchestrator {
     /// long, so that it can at least report what has to be done.
     static var moment: Duration { .seconds(2) }
 
-    private struct Taken: Sendable { let work: SoleWork? }
+    private struct Taken: Sendable {
+        let work: SoleWork?
+        let known: Int64
+    }
 
     /// Takes the lock if nobody holds it, and reads the records.
     private func take(
-        _ id: String, _ wanted: Wanted, waited: Bool, _ deadline: ContinuousClock.Instant
+        _ id: String, _ wanted: Wanted, waitedSince asked: Int64?, _ deadline: ContinuousClock.Instant
     ) throws(RemovalError) -> Taken {
+        // Before the lock: the report of a holder that is seen then has not been stored yet.
+        let known =
+            if let asked { asked } else {
+                try fromRegistry { (registry) throws(RegistryError) in try registry.lastReportNumber() }
+            }
         let hold = try withLockFile { () throws(Errno) in
             try registry.lock(
                 id, as: LockHolder(pid: own.pid, startTime: own.startTime, work: wanted.purpose.rawValue),
                 until: deadline)
         }
-        guard let hold else { return Taken(work: nil) }
+        guard let hold else { return Taken(work: nil, known: known) }
         let pod = try podRecords(id)
         let queue = queue
         return Taken(
             work: SoleWork(
                 hold: hold, sandbox: pod?.sandbox, records: pod?.containers ?? ContainerRecords(),
-                reports: waited || pod == nil ? try reports(of: id) : [], deadline: deadline,
-                isHurried: { queue.isHurried(id) || hold.isHurried }))
+                last: pod == nil ? try lastReport(of: id) : nil,
+                awaited: asked == nil ? [] : try reports(of: id, after: known), deadline: deadline,
+                isHurried: { queue.isHurried(id) || hold.isHurried }), known: known)
     }
 
     private func withLockFile<Value>(_ body: () throws(Errno) -> Value) throws(RemovalError) -> Value {
@@ -150,8 +171,8 @@ extension Orchestrator {
     ///
     /// All recent reports are checked: other calls may have worked in between, and their newer reports may answer
     /// something else.
-    private func answerOfOther(_ reports: [StoredReport], _ wanted: Wanted, since asked: Date) -> RemovalAnswer? {
-        for stored in reports where stored.startedAt.addingTimeInterval(stored.duration.inSeconds) >= asked {
+    private func answerOfOther(_ reports: [StoredReport], _ wanted: Wanted) -> RemovalAnswer? {
+        for stored in reports {
             if let report = RemovalReport(stored), wanted.isAnswered(by: report) {
                 return .finished(report, joined: true)
             }

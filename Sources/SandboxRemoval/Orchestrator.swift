@@ -151,7 +151,7 @@ public final class Orchestrator: Sendable {
         return try await alone(on: sandbox.id, wanted, options, tell) { (work, mounts) throws(RemovalError) in
             let run = RemovalRun(self, options, work, tell)
             if let report = try await self.hookAlone(run, sandbox, work, wanted, mounts) { return report }
-            guard let sandbox = work.sandbox else { return .unknown(id: id, last: work.reports.first) }
+            guard let sandbox = work.sandbox else { return .unknown(id: id, last: work.last) }
             let report = try await run.carryOut(sandbox, work.records, mounts, wanted.purpose, planning)
             return .finished(report, joined: false)
         }
@@ -215,10 +215,10 @@ public final class Orchestrator: Sendable {
         return value
     }
 
-    /// All reports that are kept of a sandbox, newest first.
-    func reports(of id: String) throws(RemovalError) -> [StoredReport] {
+    /// The reports that are kept of a sandbox and were stored after the one with this number, newest first.
+    func reports(of id: String, after number: Int64) throws(RemovalError) -> [StoredReport] {
         try fromRegistry { (registry) throws(RegistryError) in
-            try registry.reports(limit: Registry.keptReportsOfPod, of: id)
+            try registry.reports(limit: Registry.keptReportsOfPod, of: id, after: number)
         }
     }
 

@@ -9,10 +9,22 @@ extension Registry {
 
     /// The newest `limit` reports, newest first; with `id`, only those of the sandbox that has or had exactly this id.
     public func reports(limit: Int, of id: String? = nil) throws(RegistryError) -> [StoredReport] {
+        try reports(limit: limit, of: id, after: 0)
+    }
+
+    /// The same, of the reports that were stored after the one with this number.
+    package func reports(
+        limit: Int, of id: String?, after number: Int64
+    ) throws(RegistryError) -> [StoredReport] {
         try read { database in
             try Self.reports(
-                "?1 IS NULL OR sandbox = ?1", arguments: [id], limit: limit, database)
+                "?1 IS NULL OR sandbox = ?1", arguments: [id], limit: limit, after: number, database)
         }
+    }
+
+    /// The number of the report that was stored last; 0 if there is none. Whatever the clock says, it grows.
+    package func lastReportNumber() throws(RegistryError) -> Int64 {
+        try read { database in try database.row(sql: "SELECT max(number) FROM report")?[0] ?? 0 }
     }
 
     /// The newest `limit` reports, newest first, of the sandboxes whose id or pod name has this beginning. For people
@@ -46,11 +58,11 @@ extension Registry {
     }
 
     private static func reports(
-        _ condition: String, arguments: StatementArguments, limit: Int, _ database: Database
+        _ condition: String, arguments: StatementArguments, limit: Int, after number: Int64 = 0, _ database: Database
     ) throws -> [StoredReport] {
         try database.rows(
-            sql: "SELECT * FROM report WHERE \(condition) ORDER BY number DESC LIMIT ?2",
-            arguments: arguments + [max(0, limit)]
+            sql: "SELECT * FROM report WHERE (\(condition)) AND number > ?3 ORDER BY number DESC LIMIT ?2",
+            arguments: arguments + [max(0, limit), number]
         ).map { row in
             StoredReport(
                 sandboxID: row["sandbox"], podName: row["pod_name"],

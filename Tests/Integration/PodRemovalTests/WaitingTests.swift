@@ -67,6 +67,27 @@ import Testing
         }
     }
 
+    /// What was done before a call began to wait does not answer it, also where the clock was set back since.
+    @Test func whatWasDoneBeforeIsNotMine() async throws {
+        try await withPodNode { node in
+            let pod = try node.pod()
+            let orchestrator = try node.orchestrator()
+            try await orchestrator.register(pod)
+            var stale = try await orchestrator.stop(pod.id, grace: .zero).report().stored
+            stale.startedAt = Date() + 3600
+            try orchestrator.registry.keepReport(stale)
+            let holder = try LockHolderProcess(orchestrator.registry.path, pod.id)
+            let waiting = Mutex(false)
+            async let answer = orchestrator.stop(pod.id, grace: .zero) { event in
+                if case .waiting = event { waiting.withLock { $0 = true } }
+            }
+            while !waiting.withLock({ $0 }) { try await Task.sleep(for: .milliseconds(5)) }
+            try holder.end()
+            #expect(try await !answer.isJoined)
+            #expect(try await orchestrator.removed(pod.id).outcome == .removed)
+        }
+    }
+
     /// Who had no time fails for himself; the others go on.
     @Test func anothersDeadlineIsNotMine() async throws {
         try await withPodNode { node in
