@@ -283,7 +283,9 @@ let tests: [Target] = [
         path: "Tests/Unit/HelperClientTests", swiftSettings: strict),
     .testTarget(
         name: "SandboxRemovalTests",
-        dependencies: ["SandboxRemoval", "SandboxRegistry", "NodeObservation", "HelperClient", "EventLoop"],
+        dependencies: [
+            "SandboxRemoval", "SandboxRegistry", "NodeObservation", "HelperClient", "HelperProtocol", "EventLoop",
+        ],
         path: "Tests/Unit/SandboxRemovalTests", swiftSettings: strict),
     // Boots a kernel that enforces the SELinux module of policy/selinux.
     .testTarget(

@@ -93,54 +93,30 @@ extension PlanExecutor {
         _ = try await killInCgroups(container, try await self.evidence(of: container), signal)
     }
 
-    /// Ends what lives of a container whose init process is gone or cannot be reached. Processes fork, so it tries each
-    /// way to kill in turn until nothing lives or the time is over.
+    /// Ends what lives of a container whose init process is gone or cannot be reached.
     private func endRest(_ container: Container) async throws(StepFailure) -> StepSuccess {
-        var until = min(deadline, .now + options.afterKill)
+        var rounds = KillRounds(until: min(deadline, .now + options.afterKill))
         var answer: Reply?
-        var killed = false
-        // True if the helper found a container in the cgroup that is not registered; the runtime would kill it too.
-        var isShared = false
-        var round = 0
         while true {
-            defer { round += 1 }
             let evidence = try await evidence(of: container)
             guard case .alive(let pids) = evidence.verdict else {
                 if case .unknown(let cause) = evidence.verdict { throw StepFailure(cause, container, evidence) }
-                return StepSuccess(detail: killed ? "processes outlived the container's init and were killed" : nil)
+                return StepSuccess(
+                    detail: rounds.hasKilled ? "processes outlived the container's init and were killed" : nil)
             }
-            if round > 0, ContinuousClock.now >= until {
-                throw try await stuckOnThread(pids, container, evidence, answer, isShared: isShared)
+            guard let way = rounds.next(at: .now) else {
+                throw try await stuckOnThread(pids, container, evidence, answer, isShared: rounds.isShared)
             }
-            let way = isShared ? .own : KillWay.allCases[round % KillWay.allCases.count]
-            if let reply = try await kill(container, evidence, by: way) {
-                isShared = isShared || reply.isOfSharedCgroup
-                answer = reply
-                killed = killed || !reply.isRefusal
-                // Nothing of its own is left there.
-                if way == .own, reply.outcome == .alreadyDone { until = .now }
-            } else if way == .own {
-                until = .now
-            }
-            if !killed, round == KillWay.allCases.count {
-                // No way to kill has reached them: they end by themselves at once, or not at all.
-                until = min(until, .now + .seconds(1))
-            }
-            await wait(for: pids, until: min(until, .now + Self.usualEnd))
+            let reply = try await kill(container, evidence, by: way)
+            rounds.apply(KillRounds.Effect(reply), of: way, at: .now)
+            answer = reply ?? answer
+            await wait(for: pids, until: min(rounds.end, .now + Self.usualEnd))
         }
-    }
-
-    /// The ways to kill, ordered by which processes each reaches.
-    private enum KillWay {
-        case cgroups, runtime, delete, own
-
-        /// Those to try in turn. `own` is for a cgroup that another living container has too.
-        static let allCases = [cgroups, runtime, delete]
     }
 
     /// nil if that way is not available.
     private func kill(
-        _ container: Container, _ evidence: ContainerEvidence, by way: KillWay
+        _ container: Container, _ evidence: ContainerEvidence, by way: KillRounds.Way
     ) async throws(StepFailure) -> Reply? {
         switch way {
         case .cgroups: return try await killInCgroups(container, evidence, Signal.kill)
@@ -248,10 +224,24 @@ extension PlanExecutor {
     }
 }
 
+extension KillRounds.Effect {
+    /// - Parameter reply: The last answer to a try; nil if nothing was asked.
+    init(_ reply: Reply?) {
+        self =
+            if let reply {
+                reply.isOfSharedCgroup
+                    ? .sharedCgroup
+                    : reply.isRefusal ? .refused : reply.outcome == .alreadyDone ? .nothingThere : .tried
+            } else {
+                .unavailable
+            }
+    }
+}
+
 extension Reply {
     /// Whether another container of the runtime lives in the cgroup, beneath it or above it.
-    var isOfSharedCgroup: Bool { if case .refused(.cgroupShared, _) = outcome { true } else { false } }
-    var isRefusal: Bool { if case .refused = outcome { true } else { false } }
+    fileprivate var isOfSharedCgroup: Bool { if case .refused(.cgroupShared, _) = outcome { true } else { false } }
+    fileprivate var isRefusal: Bool { if case .refused = outcome { true } else { false } }
     var isSuccess: Bool { outcome == .done || outcome == .alreadyDone }
 
     /// Whether a runtime ended by itself with an error, and left its state of the container.

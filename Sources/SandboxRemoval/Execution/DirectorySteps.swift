@@ -6,8 +6,6 @@ internal import SandboxRegistry
 /// How many helpers remove parts of one large directory in parallel. More would be missing for other removals, and the
 /// filesystem's locks let few more work at once.
 private let shares: UInt8 = 2
-/// A directory is large if this many entries were removed and some are left.
-private let largeDirectory: UInt32 = 4000
 
 extension PlanExecutor {
     /// Removes a directory slice by slice. The helper stops at a mount, so a mount that appeared meanwhile is detached,
@@ -18,40 +16,28 @@ extension PlanExecutor {
         }
         guard directory.identity != nil else { return try await left(directory, place) }
         var only = try await identity(of: directory, place)
-        var slice = Slice(entries: min(options.sliceEntries, largeDirectory))
-        var time = options.sliceTime
-        var entries: UInt64 = 0
-        var rounds = 0
-        var isShared = helpers.most < Int(shares)
+        var slices = DirectorySlices(sliceBounds, mayShare: helpers.most >= Int(shares))
         while true {
-            let request = Request.removeDirectory(place, .act(only: only, slice))
+            let request = Request.removeDirectory(place, .act(only: only, slices.slice))
             let asked = ContinuousClock.now
-            let reply = try await call(request, atMost: options.runtimeCall, slice: time, long: entries > 0)
-            time = nextSlice(after: time, that: .now - asked)
-            if case .count(let count) = reply.facts { entries += count }
-            switch reply.outcome {
-            case .done: return StepSuccess(entries: entries)
-            case .alreadyDone: return entries > 0 ? StepSuccess(entries: entries) : .alreadyDone
-            case .inProgress:
-                tell(.progress(step, entries: entries))
-                if !isShared { entries = await removeShares(of: place, only, step, after: entries) }
-                isShared = true
-                slice = Slice(entries: options.sliceEntries)
-            case .timedOut where time < options.runtimeCall: time = options.runtimeCall
-            case .refused(.mountBeneath, _) where rounds < mountRounds:
-                rounds += 1
+            let reply = try await call(
+                request, atMost: options.runtimeCall, slice: slices.time, long: slices.entries > 0)
+            let next = slices.next(after: reply.outcome, count: reply.entries, took: .now - asked)
+            if reply.outcome == .inProgress { tell(.progress(step, entries: slices.entries)) }
+            switch next {
+            case .goOn: break
+            case .share: slices.entries = await removeShares(of: place, only, step, after: slices.entries)
+            case .detach:
                 try await detach(directory)
                 only = try await identity(of: directory, place)
-            // The recorded directory is gone. What is now at its path is not the pod's, and nothing of the pod is here.
-            case .refused(.identityMismatch, _):
-                return StepSuccess(
-                    already: true, detail: "another directory is at its path; that one is not the pod's and stays")
-            case .refused(.notDirectory, _):
-                return StepSuccess(
-                    already: true, detail: "what is at its path is no directory, so it is not the pod's and stays")
-            default: throw StepFailure(reply)
+            case .end(let success): return success
+            case .fail: throw StepFailure(reply)
             }
         }
+    }
+
+    private var sliceBounds: DirectorySlices.Bounds {
+        DirectorySlices.Bounds(entries: options.sliceEntries, time: options.sliceTime, longest: options.runtimeCall)
     }
 
     /// Nothing existed when the pod was registered, so what is there now was never seen to be the pod's and is left.
@@ -77,12 +63,6 @@ extension PlanExecutor {
         }
     }
 
-    /// How long the next request for a directory may last. One that took more than twice its time entered many
-    /// directories before it reached the first entry. The next request has to enter them again, so it gets more time.
-    private func nextSlice(after time: Duration, that took: Duration) -> Duration {
-        took > time * 2 ? max(time, options.runtimeCall) : time
-    }
-
     /// Has each of several helpers remove a share of a directory's entries until it is empty or meets an obstacle,
     /// which the next request for the whole directory meets too. Returns the total number of entries removed.
     private func removeShares(
@@ -94,7 +74,7 @@ extension PlanExecutor {
                 group.addTask { await removeShare(index, of: place, only, within: options.sliceTime) }
             }
             for await share in group {
-                if case .count(let count) = share.reply?.facts { entries += count }
+                entries += share.reply?.entries ?? 0
                 guard share.reply?.outcome == .inProgress else { continue }
                 tell(.progress(step, entries: entries))
                 group.addTask { await removeShare(share.index, of: place, only, within: share.next) }
@@ -117,7 +97,7 @@ extension PlanExecutor {
         let request = Request.removeDirectory(place, .act(only: only, slice))
         let asked = ContinuousClock.now
         let reply = try? await call(request, atMost: options.runtimeCall, slice: time, long: true)
-        return Share(index: index, reply: reply, next: nextSlice(after: time, that: .now - asked))
+        return Share(index: index, reply: reply, next: sliceBounds.time(after: time, that: .now - asked))
     }
 
     /// The directory that may be removed. Device numbers may change with a boot; the recorded inode and birth decide
@@ -134,6 +114,9 @@ extension PlanExecutor {
 }
 
 extension Reply {
+    /// How many directory entries were removed.
+    fileprivate var entries: UInt64 { if case .count(let count) = facts { count } else { 0 } }
+
     /// Whether the way to the place leads through a mount.
     var isBehindMount: Bool { if case .refused(.leavesRoot, _) = outcome { true } else { false } }
 

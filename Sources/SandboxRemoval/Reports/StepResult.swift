@@ -4,7 +4,7 @@ internal import NodeObservation
 internal import SandboxRegistry
 
 /// The result of a step that succeeded.
-struct StepSuccess: Sendable {
+struct StepSuccess: Sendable, Equatable {
     var already = false
     var detail: String?
     var entries: UInt64?
