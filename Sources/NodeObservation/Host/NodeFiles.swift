@@ -19,7 +19,7 @@ public struct NodeFiles: Sendable {
 
     /// The content of a regular file; nil if there is none. Throws if it is larger than `largest`, or if this user may
     /// not read it.
-    func contents(of path: String) throws(ObservationError) -> [UInt8]? {
+    public func contents(of path: String) throws(ObservationError) -> [UInt8]? {
         try regularFile(bytes(path), limit: Self.largest)
     }
 
@@ -56,6 +56,11 @@ public struct NodeFiles: Sendable {
         let old = Array(path.utf8)
         let new = VarRun.canonical(old)
         return new != old && VarRun.isRun(at: prefix + "/var/run") ? new.text : path
+    }
+
+    /// The path without symbolic links, as policies have to name it; as it is if nothing is there.
+    public func resolved(_ path: String) -> String {
+        prefix.isEmpty ? resolvedPath(path) ?? path : path
     }
 
     private func bytes(_ path: String) -> [UInt8] { Array((prefix + path).utf8) }

@@ -81,6 +81,7 @@ public struct CRIOLayout: Sendable {
         _ id: String, _ bundle: String?, _ spec: BundleSpec?, _ state: (file: RuntimeStateFile, root: String)?
     ) -> ContainerTrace {
         var runtime = ObservedRuntime(name: state?.file.format ?? "runc", root: state?.root ?? runtimeRoots[0])
+        runtime.isRootKnown = state != nil
         runtime.hooks = spec?.hasPoststopHooks ?? false
         return ContainerTrace(id: id, bundle: bundle, spec: spec, state: state?.file, runtime: runtime)
     }

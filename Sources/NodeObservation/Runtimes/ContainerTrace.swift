@@ -58,7 +58,7 @@ struct ContainerTrace {
 
 extension ObservedRuntime {
     /// - Parameter program: A name, or an absolute path.
-    mutating func setProgram(_ program: String) {
+    public mutating func setProgram(_ program: String) {
         guard let last = program.split(separator: "/").last else { return }
         name = String(last)
         if program.first == "/" { path = program }

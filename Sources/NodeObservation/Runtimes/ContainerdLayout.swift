@@ -56,7 +56,7 @@ public struct ContainerdLayout: Sendable {
             )
         }
         for (id, traces) in pods.sorted(by: { $0.key < $1.key }) { node.pods.append(try pod(id, traces)) }
-        node.problems += try strays(known: Set(pods.keys).union(traces.map(\.id)))
+        try addEnded(to: &node, known: Set(pods.keys).union(traces.map(\.id)))
         return node
     }
 
@@ -132,14 +132,13 @@ public struct ContainerdLayout: Sendable {
 
     /// Directories of pods and containers that neither a bundle nor the runtime knows: their containers have ended, and
     /// only containerd's own database says more about them.
-    private func strays(known: Set<String>) throws(ObservationError) -> [String] {
-        var found: [String] = []
+    private func addEnded(to node: inout ObservedNode, known: Set<String>) throws(ObservationError) {
         for folder in [state, root].flatMap({ ["\($0)/\(Self.plugin)/sandboxes", "\($0)/\(Self.plugin)/containers"] }) {
             for id in try files.names(in: folder) where !known.contains(id) {
-                found.append("\(folder)/\(id) is left of a pod that has ended; podreap gc removes it")
+                node.problems.append("\(folder)/\(id) is left of a pod that has ended; podreap gc removes it")
+                if !node.ended.contains(id) { node.ended.append(id) }
             }
         }
-        return found
     }
 
     private enum Key {

@@ -54,10 +54,12 @@ public struct ObservedContainer: Sendable, Equatable {
 public struct ObservedRuntime: Sendable, Equatable, Hashable {
     /// The program's name, such as `runc`.
     public var name: String
-    /// The program's absolute path; nil if it has to be searched for.
+    /// The program's absolute path; nil if it is not known.
     public var path: String?
     /// The directory in which the runtime keeps its containers' state.
     public var root: String
+    /// Whether the container's state, or its shim's options, say what the root is.
+    public var isRootKnown = true
     /// Whether the bundle has poststop hooks, which deleting the container would run.
     public var hooks: Bool
 
@@ -86,6 +88,8 @@ public struct ObservedDirectory: Sendable, Equatable, Hashable {
 /// Everything that was found of one container runtime on a node.
 public struct ObservedNode: Sendable {
     public var pods: [ObservedPod] = []
+    /// The ids of pods and containers that have ended, of which only the runtime's own database says more.
+    public var ended: [String] = []
     /// Directories and files that look like a pod's but say too little to be assigned to one, and what could not be
     /// read.
     public var problems: [String] = []

@@ -37,7 +37,11 @@ public struct Discovery: Sendable {
     public private(set) var problems: [String] = []
     /// The pods that the documents describe.
     let pods: [ForeignPod]
+    /// The ids of what has ended, of which only the runtime's database says more.
+    private(set) var ended: [ForeignRuntime: [String]] = [:]
     let files: NodeFiles
+    /// The node's own shims and conmons.
+    let monitors: [ContainerMonitor]
     public let runtimes: [ForeignRuntime]
     let folders: ForeignFolders
     /// What running runtimes list through CRI.
@@ -53,18 +57,31 @@ public struct Discovery: Sendable {
         of runtimes: [ForeignRuntime] = ForeignRuntime.allCases, folders: ForeignFolders = ForeignFolders(),
         files: NodeFiles = NodeFiles(), asking list: ((_ socket: String) -> CRIListing)? = nil
     ) throws(RemovalError) {
+        let monitors: [ContainerMonitor]
+        do throws(ObservationError) { monitors = try ContainerMonitor.all().filter(\.isOfNode) } catch {
+            throw .observation(error)
+        }
+        try self.init(of: runtimes, folders: folders, files: files, monitors: monitors, asking: list)
+    }
+
+    init(
+        of runtimes: [ForeignRuntime], folders: ForeignFolders = ForeignFolders(), files: NodeFiles,
+        monitors: [ContainerMonitor], asking list: ((_ socket: String) -> CRIListing)? = nil
+    ) throws(RemovalError) {
         self.files = files
+        self.monitors = monitors
         self.runtimes = runtimes
         self.folders = folders
         var pods: [ForeignPod] = []
         var listings: [CRIListing] = []
         for runtime in runtimes {
             let node: ObservedNode
-            do throws(ObservationError) { node = try Self.observe(runtime, folders, files) } catch {
+            do throws(ObservationError) { node = try Self.observe(runtime, folders, files, monitors) } catch {
                 throw .observation(error)
             }
             pods += node.pods.map { ForeignPod(runtime: runtime, pod: $0) }
             problems += node.problems
+            ended[runtime] = node.ended
             guard let list else { continue }
             for listing in try runtime.sockets().map(list) {
                 listings.append(listing)
@@ -74,11 +91,11 @@ public struct Discovery: Sendable {
             }
         }
         self.listings = listings
-        self.pods = Self.withRuntimesNamed(Self.withAttempts(pods))
-        let monitors: [ContainerMonitor]
-        do throws(ObservationError) { monitors = try pods.isEmpty ? [] : ContainerMonitor.all() } catch {
-            throw .observation(error)
-        }
+        pods = Self.withAttempts(pods)
+        var programs = RuntimePrograms(monitors, files)
+        programs.name(&pods)
+        problems += programs.problems
+        self.pods = pods
         for pod in self.pods {
             do throws(DocumentError) {
                 documents.append(try pod.document(files, monitors))
@@ -89,7 +106,7 @@ public struct Discovery: Sendable {
     }
 
     private static func observe(
-        _ runtime: ForeignRuntime, _ folders: ForeignFolders, _ files: NodeFiles
+        _ runtime: ForeignRuntime, _ folders: ForeignFolders, _ files: NodeFiles, _ monitors: [ContainerMonitor]
     ) throws(ObservationError) -> ObservedNode {
         switch runtime {
         case .containerd:
@@ -103,7 +120,8 @@ public struct Discovery: Sendable {
             var layout = CRIOLayout(files)
             layout.state = folders.state ?? layout.state
             layout.root = folders.root ?? layout.root
-            layout.runtimeRoots = folders.runtimeRoot.map { [$0] } ?? layout.runtimeRoots
+            let named = Set(monitors.compactMap(\.runtimeRoot)).subtracting(layout.runtimeRoots).sorted()
+            layout.runtimeRoots = folders.runtimeRoot.map { [$0] } ?? layout.runtimeRoots + named
             return try layout.observe()
         }
     }
@@ -141,25 +159,6 @@ public struct Discovery: Sendable {
                 let attempt = pod.containers[number].attempt ?? nextOfContainer[name, default: 0]
                 pods[index].pod.containers[number].attempt = attempt
                 nextOfContainer[name] = max(nextOfContainer[name, default: 0], attempt &+ 1)
-            }
-        }
-        return pods
-    }
-
-    /// Makes runtime names unique: a name in helper.conf stands for one program and one root. If a second root is in
-    /// use, on a node that had both CRI-O and containerd, the second runtime's name gets its manager's name as a
-    /// suffix.
-    private static func withRuntimesNamed(_ pods: [ForeignPod]) -> [ForeignPod] {
-        var pods = pods
-        var roots: [String: String] = [:]
-        for index in pods.indices {
-            for number in pods[index].pod.containers.indices {
-                var runtime = pods[index].pod.containers[number].runtime
-                if let root = roots[runtime.name], root != runtime.root {
-                    runtime.name += "-\(pods[index].runtime.rawValue)"
-                }
-                roots[runtime.name] = runtime.root
-                pods[index].pod.containers[number].runtime.name = runtime.name
             }
         }
         return pods

@@ -36,7 +36,7 @@ private struct Lines {
             }
             for cgroup in container.cgroups { add(cgroup: cgroup) }
             var runtime = container.runtime
-            runtime.path = runtime.path ?? Self.program(runtime.name, files)
+            runtime.path = runtime.path ?? runtimes[runtime.name]?.path
             runtime.hooks = runtime.hooks || runtimes[runtime.name]?.hooks == true
             runtimes[runtime.name] = runtime
         }
@@ -74,17 +74,6 @@ private struct Lines {
             &cgroupRoots, "/" + names[...first].joined(separator: "/"), names.count - 1 - first)
     }
 
-    /// The path of a program on the node; a path in /usr/sbin if it is in none of the usual directories.
-    private static func program(_ name: String, _ files: NodeFiles) -> String {
-        let name = name.prefix { $0 != "-" }
-        let places = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"]
-        let found = places.first { place in
-            let file = try? files.observation(of: "\(place)/\(name)")
-            return file?.kind == .file
-        }
-        return "\(found ?? "/usr/sbin")/\(name)"
-    }
-
     func text(title: String) -> String {
         var text = ["# For pods that \(title) left. Nothing else is allowed to podreap's helper."]
         text.append("caller = \(caller)")
@@ -103,7 +92,13 @@ private struct Lines {
         if cgroups.count > room { text.append("# \(cgroups.count - room) more cgroup roots do not fit in a policy.") }
         for (name, runtime) in runtimes.sorted(by: { $0.key < $1.key }) {
             if runtime.hooks { text.append("# Bundles have poststop hooks, which run as root when it deletes them.") }
-            text.append("runtime = \(name) \(runtime.path ?? "") \(runtime.root)\(runtime.hooks ? " hooks" : "")")
+            let hooks = runtime.hooks ? " hooks" : ""
+            if let path = runtime.path {
+                text.append("runtime = \(name) \(path) \(runtime.root)\(hooks)")
+            } else {
+                text.append("# Which program this was is not known: no shim or conmon of it lives. Name it here.")
+                text.append("# runtime = \(name) /PATH/TO/\(name.prefix { $0 != "-" }) \(runtime.root)\(hooks)")
+            }
         }
         text += notes.sorted().map { "# \($0)" }
         return text.joined(separator: "\n") + "\n"

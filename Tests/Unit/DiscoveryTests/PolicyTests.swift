@@ -2,10 +2,10 @@ import Foundation
 import HelperClient
 import HelperOperations
 import HelperProtocol
-import NodeObservation
 import SandboxRegistry
 import Testing
 
+@testable import NodeObservation
 @testable import SandboxRemoval
 
 /// The lines that discover prints are a policy that the helper takes, and that allows just what the documents need.
@@ -18,7 +18,12 @@ struct PolicyTests {
     private func discover() throws -> Discovery {
         try ContainerdPod.place(on: node)
         try CRIOPod.place(on: node)
-        return try Discovery(files: node.files)
+        let conmon = try #require(
+            ContainerMonitor(pid: 1, arguments: ["conmon", "-c", CRIOPod.workload, "-r", "/usr/sbin/runc"]))
+        for id in [ContainerdPod.infra, ContainerdPod.workload] {
+            try node.write(#"{"BinaryName":"/usr/sbin/runc"}"#, to: "\(ContainerdPod.bundles)/\(id)/options.json")
+        }
+        return try Discovery(of: ForeignRuntime.allCases, files: node.files, monitors: [conmon])
     }
 
     private func policy(_ text: String) throws -> Policy { try Policy(parsing: Array(text.utf8), users: []) }
