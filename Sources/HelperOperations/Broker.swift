@@ -91,7 +91,8 @@ struct Broker: ~Copyable {
             .welcome(
                 Welcome(
                     version: version, release: InlineBytes<33>(Release.version), missing: missing.rawValue,
-                    roots: policy.roots, runtimes: policy.runtimes.map { $0.seen })))
+                    roots: policy.roots.filter { $0.kind.exists(in: common) }, runtimes: policy.runtimes.map { $0.seen }
+                )))
     }
 
     private func carryOut(_ request: Request, _ milliseconds: UInt32) throws(Outcome) -> Answer {

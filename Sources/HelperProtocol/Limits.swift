@@ -1,7 +1,7 @@
 /// Sizes and bounds of the protocol. They are part of it: changing one makes a new version.
 public enum Limits {
     /// The newest and the oldest version that this module reads and writes.
-    public static var version: UInt16 { 2 }
+    public static var version: UInt16 { 3 }
     public static var oldestVersion: UInt16 { 1 }
     /// Bytes of the header that begins every packet.
     public static var headerBytes: Int { 24 }

@@ -73,6 +73,8 @@ public enum RootKind: UInt8, Sendable, CaseIterable {
     case utsNamespace = 5
     /// Left-over cgroups: they may be removed with rmdir(2), and their processes signalled as the policy allows.
     case cgroup = 6
+    /// Version 3.
+    case userNamespace = 7
 
     /// The key of helper.conf whose lines name roots of this kind.
     public var key: StaticString {
@@ -83,8 +85,17 @@ public enum RootKind: UInt8, Sendable, CaseIterable {
         case .ipcNamespace: "ipcns-root"
         case .utsNamespace: "utsns-root"
         case .cgroup: "cgroup-root"
+        case .userNamespace: "userns-root"
         }
     }
 
-    public var isNamespace: Bool { self == .networkNamespace || self == .ipcNamespace || self == .utsNamespace }
+    public var isNamespace: Bool {
+        switch self {
+        case .networkNamespace, .ipcNamespace, .utsNamespace, .userNamespace: true
+        case .sandbox, .container, .cgroup: false
+        }
+    }
+
+    /// Whether a version of the protocol has roots of this kind.
+    public func exists(in version: UInt16) -> Bool { self != .userNamespace || version > 2 }
 }

@@ -208,6 +208,11 @@ package nonisolated struct Podreap_V1_PodSandbox: @unchecked Sendable {
     set {_uniqueStorage()._monitors = newValue}
   }
 
+  package var userNamespace: String {
+    get {_storage._userNamespace}
+    set {_uniqueStorage()._userNamespace = newValue}
+  }
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -969,7 +974,7 @@ nonisolated extension Podreap_V1_RegisterContainerResponse: SwiftProtobuf.Messag
 
 nonisolated extension Podreap_V1_PodSandbox: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".PodSandbox"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}name\0\u{1}namespace\0\u{1}uid\0\u{1}attempt\0\u{3}created_at\0\u{1}runtime\0\u{1}directory\0\u{1}shm\0\u{3}network_namespace\0\u{3}ipc_namespace\0\u{3}uts_namespace\0\u{3}process_label\0\u{3}mount_label\0\u{1}labels\0\u{1}annotations\0\u{1}cgroups\0\u{1}monitors\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}id\0\u{1}name\0\u{1}namespace\0\u{1}uid\0\u{1}attempt\0\u{3}created_at\0\u{1}runtime\0\u{1}directory\0\u{1}shm\0\u{3}network_namespace\0\u{3}ipc_namespace\0\u{3}uts_namespace\0\u{3}process_label\0\u{3}mount_label\0\u{1}labels\0\u{1}annotations\0\u{1}cgroups\0\u{1}monitors\0\u{3}user_namespace\0")
 
   fileprivate class _StorageClass {
     var _id: String = String()
@@ -990,6 +995,7 @@ nonisolated extension Podreap_V1_PodSandbox: SwiftProtobuf.Message, SwiftProtobu
     var _annotations: Dictionary<String,String> = [:]
     var _cgroups: [String] = []
     var _monitors: [Int32] = []
+    var _userNamespace: String = String()
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -1018,6 +1024,7 @@ nonisolated extension Podreap_V1_PodSandbox: SwiftProtobuf.Message, SwiftProtobu
       _annotations = source._annotations
       _cgroups = source._cgroups
       _monitors = source._monitors
+      _userNamespace = source._userNamespace
     }
   }
 
@@ -1054,6 +1061,7 @@ nonisolated extension Podreap_V1_PodSandbox: SwiftProtobuf.Message, SwiftProtobu
         case 16: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: &_storage._annotations) }()
         case 17: try { try decoder.decodeRepeatedStringField(value: &_storage._cgroups) }()
         case 18: try { try decoder.decodeRepeatedInt32Field(value: &_storage._monitors) }()
+        case 19: try { try decoder.decodeSingularStringField(value: &_storage._userNamespace) }()
         default: break
         }
       }
@@ -1116,6 +1124,9 @@ nonisolated extension Podreap_V1_PodSandbox: SwiftProtobuf.Message, SwiftProtobu
       if !_storage._monitors.isEmpty {
         try visitor.visitPackedInt32Field(value: _storage._monitors, fieldNumber: 18)
       }
+      if !_storage._userNamespace.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._userNamespace, fieldNumber: 19)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -1143,6 +1154,7 @@ nonisolated extension Podreap_V1_PodSandbox: SwiftProtobuf.Message, SwiftProtobu
         if _storage._annotations != rhs_storage._annotations {return false}
         if _storage._cgroups != rhs_storage._cgroups {return false}
         if _storage._monitors != rhs_storage._monitors {return false}
+        if _storage._userNamespace != rhs_storage._userNamespace {return false}
         return true
       }
       if !storagesAreEqual {return false}

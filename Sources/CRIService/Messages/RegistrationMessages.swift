@@ -9,6 +9,7 @@ extension Sandbox {
     init(_ message: Podreap_V1_PodSandbox) throws(RPCError) {
         let pins: [(NamespaceKind, String)] = [
             (.network, message.networkNamespace), (.ipc, message.ipcNamespace), (.uts, message.utsNamespace),
+            (.user, message.userNamespace),
         ]
         self.init(
             id: message.id,

@@ -14,7 +14,7 @@ extension Policy {
     ///     sandbox-root = PATH [depth N[-M]]
     ///     container-root = PATH [depth N[-M]]
     ///     cgroup-root = PATH [depth N[-M]] [kill]
-    ///     netns-root | ipcns-root | utsns-root = PATH names uuid | PREFIX* ...
+    ///     netns-root | ipcns-root | utsns-root | userns-root = PATH names uuid | PREFIX* ...
     ///     runtime = NAME PATH STATEROOT [hooks]
     ///
     /// `users` is the text of the passwd(5) file in which callers are looked up by name.
@@ -101,7 +101,9 @@ extension Policy {
             root.minimumDepth = UInt8(least)
             root.maximumDepth = UInt8(most)
         }
-        roots.append(root)
+        // Those that older versions of the protocol do not have are the last, so that the others' numbers are the same.
+        let known = roots.filter { $0.kind != .userNamespace }.count
+        roots.insert(root, at: kind == .userNamespace ? roots.count : known)
         return nil
     }
 }

@@ -33,6 +33,7 @@ extension Descriptor {
         case LINUX_CLONE_NEWNET: .networkNamespace
         case LINUX_CLONE_NEWIPC: .ipcNamespace
         case LINUX_CLONE_NEWUTS: .utsNamespace
+        case LINUX_CLONE_NEWUSER: .userNamespace
         default: nil
         }
     }

@@ -106,7 +106,7 @@ extension Welcome {
         roots = []
         runtimes = []
         for _ in 0..<(try reader.u8()) {
-            guard let kind = RootKind(rawValue: try reader.u8()) else { throw .badFacts }
+            guard let kind = RootKind(rawValue: try reader.u8()), kind.exists(in: version) else { throw .badFacts }
             roots.append(
                 Root(
                     kind: kind, minimumDepth: try reader.u8(), maximumDepth: try reader.u8(),

@@ -54,7 +54,7 @@ public struct FileIdentity: Codable, Sendable, Equatable, Hashable {
 
 /// The kinds of namespaces that a runtime pins at a path (namespaces(7)).
 public enum NamespaceKind: String, Codable, Sendable, CaseIterable {
-    case network, ipc, uts
+    case network, ipc, uts, user
 }
 
 /// A namespace that a bind mount keeps alive, and whether podreap has already deleted it.

@@ -31,7 +31,7 @@ extension Registry {
             try database.perform(
                 sql: """
                     UPDATE place SET closed = 1
-                    WHERE sandbox = ? AND path = ? AND role IN ('network', 'ipc', 'uts')
+                    WHERE sandbox = ? AND path = ? AND role IN ('network', 'ipc', 'uts', 'user')
                     """,
                 arguments: [id, path])
             if database.changesCount == 0 { throw RegistryError.unknownNamespace(path: path, sandbox: id) }

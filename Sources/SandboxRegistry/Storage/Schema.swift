@@ -7,7 +7,7 @@ enum Schema {
     static let applicationID = 0x706f_6472
     static let version = migrations.count
 
-    private static let migrations: [@Sendable (Database) throws -> Void] = [version1, version2, version3]
+    private static let migrations: [@Sendable (Database) throws -> Void] = [version1, version2, version3, version4]
 
     /// What a file contains, before anything is written to it.
     enum Finding { case empty, registry(version: Int), foreign }
@@ -80,6 +80,34 @@ enum Schema {
                 ALTER TABLE sandbox ADD COLUMN cgroups TEXT CHECK (cgroups IS NULL OR json_valid(cgroups));
                 ALTER TABLE sandbox ADD COLUMN monitors TEXT CHECK (monitors IS NULL OR json_valid(monitors));
                 """)
+    }
+
+    /// A place may be the pin of a user namespace, too. SQLite changes no CHECK of a table, so it is made anew.
+    private static func version4(_ database: Database) throws {
+        try make(
+            """
+            CREATE TABLE place_4 (
+                sandbox TEXT NOT NULL REFERENCES sandbox (id) ON DELETE CASCADE,
+                container TEXT REFERENCES container (id) ON DELETE CASCADE,
+                role TEXT NOT NULL CHECK (role IN ('directory', 'shm', 'network', 'ipc', 'uts', 'user')),
+                path TEXT NOT NULL,
+                closed INTEGER NOT NULL DEFAULT 0 CHECK (closed IN (0, 1)),
+                device INTEGER,
+                inode INTEGER,
+                birth INTEGER,
+                mount_id INTEGER,
+                CHECK ((device IS NULL) = (inode IS NULL) AND (inode IS NULL) = (birth IS NULL)),
+                CHECK (container IS NULL OR role = 'directory')
+            ) STRICT;
+            INSERT INTO place_4 (sandbox, container, role, path, closed, device, inode, birth, mount_id)
+                SELECT sandbox, container, role, path, closed, device, inode, birth, mount_id FROM place ORDER BY rowid;
+            DROP TABLE place;
+            ALTER TABLE place_4 RENAME TO place;
+            CREATE INDEX place_by_path ON place (path);
+            CREATE INDEX place_by_sandbox ON place (sandbox);
+            CREATE INDEX place_by_container ON place (container);
+            CREATE UNIQUE INDEX one_of_each_role ON place (sandbox, role) WHERE container IS NULL;
+            """, database)
     }
 
     /// Version 1 joined the parts of a name with underscores and did not escape those within a part, so that two

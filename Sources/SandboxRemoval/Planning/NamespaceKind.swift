@@ -8,6 +8,7 @@ extension NamespaceKind {
         case .network: .networkNamespace
         case .ipc: .ipcNamespace
         case .uts: .utsNamespace
+        case .user: .userNamespace
         }
     }
 
@@ -23,6 +24,7 @@ extension NamespaceKind {
         case .network: "net"
         case .ipc: "ipc"
         case .uts: "uts"
+        case .user: "user"
         }
     }
 }

@@ -21,12 +21,12 @@ extension FuzzTarget {
         }
         // Whatever a policy allows, its Welcome fits a packet, and the orchestrator can read it.
         let welcome = Welcome(
-            version: 2, release: InlineBytes(), missing: 0, roots: policy.roots, runtimes: policy.runtimes.map(\.seen))
+            version: 3, release: InlineBytes(), missing: 0, roots: policy.roots, runtimes: policy.runtimes.map(\.seen))
         let reply = Reply(kind: .hello, requestID: 1, outcome: .done, facts: .welcome(welcome))
         var packet: [UInt8] = []
-        reply.encode(into: &packet, version: 2)
+        reply.encode(into: &packet, version: 3)
         promise(packet.count <= Limits.replyBytes)
-        promise((try? Reply(decoding: packet.span, version: 2)) == reply)
+        promise((try? Reply(decoding: packet.span, version: 3)) == reply)
     }
 
     /// mountinfo: container-chosen names, and tables that the kernel would never write.

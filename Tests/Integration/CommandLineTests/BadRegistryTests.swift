@@ -41,7 +41,7 @@ import Testing
             return switch self {
             case .garbage, .cutOff: "the registry \(path) is damaged or not a database ("
             case .newerSchema:
-                "the registry \(path) has schema 99, and this podreap knows schemas up to 3; use the podreap that wrote it, "
+                "the registry \(path) has schema 99, and this podreap knows schemas up to 4; use the podreap that wrote it, "
                     + "or a later one\n"
             case .foreign: "\(path) is another program's database; give the path of podreap's registry\n"
             case .readOnlyFile:

@@ -5,24 +5,33 @@ import Testing
 extension RealHelper {
     @Suite struct Namespaces {
         enum Kind: String, CaseIterable {
-            case net, ipc, uts
-            var root: UInt8 {
+            case net, ipc, uts, user
+            func root() throws -> UInt8 {
                 switch self {
                 case .net: TestNode.Root.netns
                 case .ipc: TestNode.Root.ipcns
                 case .uts: TestNode.Root.utsns
+                case .user: try TestNode.Root.userns()
                 }
             }
             var directory: String { "/mnt/node/\(rawValue)ns" }
 
             /// A script that pins a new namespace of this kind.
-            func pin(_ name: String) -> String {
-                "touch \(directory)/\(name); unshare --\(rawValue)=\(directory)/\(name) true"
+            func pin(_ name: String) -> String { pin(at: "\(directory)/\(name)") }
+
+            /// unshare(1) enters the new user namespace before it pins it, and may not.
+            func pin(at path: String) -> String {
+                guard self == .user else { return "touch \(path); unshare --\(rawValue)=\(path) true" }
+                return """
+                    touch \(path); unshare --user sleep 100 </dev/null >/dev/null 2>&1 & own=$(readlink /proc/self/ns/user)
+                    while [ "$(readlink /proc/$!/ns/user)" = "$own" ]; do sleep 0.01; done
+                    mount --bind /proc/$!/ns/user \(path); kill -9 $!
+                    """
             }
         }
 
         private func delete(_ kind: Kind, _ name: String, only: NodeIdentity? = nil) throws -> Request {
-            .deleteNamespace(try .at(kind.root, name), .act(only: only))
+            .deleteNamespace(try .at(kind.root(), name), .act(only: only))
         }
 
         /// stat(1)'s time of modification, in nanoseconds since 1970.
@@ -31,13 +40,13 @@ extension RealHelper {
             return try #require(UInt64(digits))
         }
 
-        @Test(arguments: Kind.allCases, [1, 2] as [UInt16]) func pin(_ kind: Kind, _ version: UInt16) throws {
+        @Test(arguments: Kind.allCases, [1, 3] as [UInt16]) func pin(_ kind: Kind, _ version: UInt16) throws {
             let helper = try TestHelper(versions: VersionRange(minimum: 1, maximum: version))
             for name in ["sample-one", "0a1b2c3d-4e5f-6789-abcd-ef0123456789"] {
                 try shell(kind.pin(name))
                 let path = "\(kind.directory)/\(name)"
                 let entry = try #require(Entry.at(path, follow: true))
-                let look = try helper.ask(.deleteNamespace(.at(kind.root, name), .look))
+                let look = try helper.ask(.deleteNamespace(.at(kind.root(), name), .look))
                 let birth = version == 1 ? 0 : try modified(path)
                 let identity = NodeIdentity(device: entry.device, inode: entry.inode, birth: birth)
                 #expect(look.outcome == .done && look.facts == .namespace(identity, mounted: true))
@@ -96,7 +105,7 @@ extension RealHelper {
             let path = "\(kind.directory)/\(name)"
             try shell("touch \(path); chmod 0 \(path)")
             let entry = try #require(Entry.at(path))
-            let look = try helper.ask(.deleteNamespace(.at(kind.root, name), .look))
+            let look = try helper.ask(.deleteNamespace(.at(kind.root(), name), .look))
             guard case .namespace(let identity, mounted: false) = look.facts else {
                 throw ProgramFailure(description: "\(look.reply)")
             }
@@ -105,14 +114,23 @@ extension RealHelper {
             #expect(!Entry.exists(path))
         }
 
-        @Test(arguments: [(Kind.net, Kind.ipc), (.net, .uts), (.ipc, .net), (.uts, .ipc)])
+        @Test(arguments: [(Kind.net, Kind.ipc), (.net, .uts), (.ipc, .net), (.uts, .ipc), (.user, .net), (.net, .user)])
         func ofAnotherKind(_ kind: Kind, _ other: Kind) throws {
             let helper = try TestHelper()
             let path = "\(kind.directory)/sample-other"
-            try shell("touch \(path); unshare --\(other)=\(path) true")
+            try shell(other.pin(at: path))
             defer { _ = try? shell("umount \(path); rm \(path)") }
             #expect(try helper.ask(delete(kind, "sample-other")).outcome == .refused(.wrongNamespaceKind, detail: []))
             #expect(try mounts(beneath: path).count == 1)
+        }
+
+        /// A client that knows no user namespaces is told of no such root, and has the other roots' numbers.
+        @Test(arguments: [1, 2, 3] as [UInt16]) func rootsOfUserNamespaces(_ version: UInt16) throws {
+            let helper = try TestHelper(ungreeted: TestHelper.start)
+            let welcome = try helper.greet(VersionRange(minimum: 1, maximum: version))
+            let user = try Kind.user.root()
+            #expect(welcome.roots.map(\.kind).contains(.userNamespace) == (version > 2))
+            #expect(welcome.roots.count == Int(user) + (version > 2 ? 1 : 0))
         }
 
         /// What is no pin stays, and is not opened: a FIFO would block.

@@ -48,7 +48,7 @@ public struct TestNode: Sendable {
             """
             mount -t tmpfs -o mode=755 podreap-test /mnt
             mkdir -p /mnt/etc/upper /mnt/etc/work /mnt/libexec /mnt/node /mnt/canary /mnt/ext4 /mnt/programs /mnt/policies
-            cd /mnt/node && mkdir sandboxes containers netns ipcns utsns runc crun hooks && cd /
+            cd /mnt/node && mkdir sandboxes containers netns ipcns utsns userns runc crun hooks && cd /
             mount -t overlay -o lowerdir=/etc,upperdir=/mnt/etc/upper,workdir=/mnt/etc/work podreap-test /etc
             mkdir -p /etc/podreap
             cat >/etc/podreap/helper.conf <<'END'
@@ -105,6 +105,7 @@ public struct TestNode: Sendable {
                 "utsns-root = \(utsns) names sample-* uuid", "sandbox-root = \(ext4Sandboxes) depth 1-2",
             ]
             + hierarchies.map { "cgroup-root = \($0)/\(cgroup) depth 1-2" } + [
+                "userns-root = /mnt/node/userns names sample-* uuid",
                 "runtime = runc \(runtimePath("runc")) /mnt/node/runc",
                 "runtime = crun \(runtimePath("crun")) /mnt/node/crun",
                 "runtime = runc-hooks \(runtimePath("runc")) /mnt/node/hooks hooks",
@@ -139,6 +140,8 @@ public struct TestNode: Sendable {
         public static let ext4: UInt8 = 5
         /// The first of the cgroup roots, which are in the order of `TestNode.hierarchies`.
         public static let cgroups: UInt8 = 6
+        /// The last.
+        public static func userns() throws -> UInt8 { cgroups + UInt8(try TestNode.shared().hierarchies.count) }
     }
 
     /// Runtimes of the default policy by number.

@@ -160,7 +160,7 @@ struct CRIOTests {
               "\(Self.prefix)Metadata": "{\\"name\\":\\"p\\",\\"namespace\\":\\"n\\",\\"uid\\":\\"u\\",\\"attempt\\":2}"},
              "process": {"selinuxLabel": "system_u:system_r:container_t:s0:c1,c2"},
              "linux": {"mountLabel": "system_u:object_r:container_file_t:s0:c1,c2", "namespaces": [
-               {"type": "user", "path": "/var/run/userns/x"}, {"type": "pid", "path": "/proc/1/ns/pid"}]},
+               {"type": "user", "path": "/var/run/userns/\(Self.uuid)"}, {"type": "cgroup", "path": "/var/run/cgroupns/x"}, {"type": "pid", "path": "/proc/1/ns/pid"}]},
              "hooks": {"poststop": [{"path": "/usr/bin/true"}]}}
             """, to: "\(CRIOPod.run)/s1/userdata/config.json")
         let discovery = try discover(node)
@@ -168,8 +168,9 @@ struct CRIOTests {
         #expect(sandbox.metadata.reservedName == "p_n_u_2")
         #expect(sandbox.processLabel == "system_u:system_r:container_t:s0:c1,c2")
         #expect(sandbox.mountLabel == "system_u:object_r:container_file_t:s0:c1,c2")
-        #expect(sandbox.namespaces == [])
-        #expect(discovery.policy(caller: "0").contains(" /run/runc hooks\n"))
-        #expect(try discovery.leftovers().contains { $0.what.contains("/var/run/userns/x pins a user namespace") })
+        #expect(sandbox.namespaces == [NamespacePin(kind: .user, path: "/run/userns/\(Self.uuid)")])
+        let policy = discovery.policy(caller: "0")
+        #expect(policy.contains(" /run/runc hooks\n") && policy.contains("userns-root = /run/userns names uuid\n"))
+        #expect(try discovery.leftovers().contains { $0.what.contains("/var/run/cgroupns/x pins a cgroup namespace") })
     }
 }

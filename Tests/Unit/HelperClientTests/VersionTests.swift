@@ -54,7 +54,7 @@ import Testing
         // Only the range in it is another than the one that 0.1.0 sent.
         #expect(
             try helper.received("hello")[..<24] == bytesOfHello[..<24]
-                && helper.received("hello")[24...] == [1, 0, 2, 0])
+                && helper.received("hello")[24...] == [1, 0, 3, 0])
         // What it does not know is not sent to it.
         await #expect(throws: HelperError.unsupportedVersion(VersionRange(minimum: 1, maximum: 1))) {
             try await helper.pool.call(.runtimeForget(target, only: node), deadline: .seconds(1))
@@ -74,15 +74,15 @@ import Testing
 
     @Test func aHelperOfThisRelease() async throws {
         let welcome = Welcome(
-            version: 2, release: InlineBytes(), missing: 0, roots: [], runtimes: [], features: 1 << 63)
+            version: 3, release: InlineBytes(), missing: 0, roots: [], runtimes: [], features: 1 << 63)
         let facts = Facts.container(ContainerFacts(directory: node, state: .absent))
         let reply = Reply(kind: .runtimeDelete, requestID: 2, outcome: .done, facts: facts)
         let greeting = Reply(kind: .hello, requestID: 1, outcome: .done, facts: .welcome(welcome))
-        let helper = try Helper(welcome: bytes(greeting, 2), reply: bytes(reply, 2))
+        let helper = try Helper(welcome: bytes(greeting, 3), reply: bytes(reply, 3))
         let answer = try await helper.pool.call(.runtimeDelete(target, .look), deadline: .seconds(1))
         #expect(answer == reply && answer.facts.stateDirectory == node)
         let sent = RequestPacket(id: 2, deadline: 1000, request: .runtimeDelete(target, .look))
-        #expect(try helper.received("request") == sent.encoded(version: 2))
+        #expect(try helper.received("request") == sent.encoded(version: 3))
         // Features that nobody knows yet are passed over.
         #expect(try await helper.pool.welcome() == welcome)
     }

@@ -22,6 +22,7 @@ import Testing
             cgroup-root = /sys/fs/cgroup/pids/kubepods depth 4
             cgroup-root = /sys/fs/cgroup/memory/kubepods depth 4 kill
             cgroup-root = /sys/fs/cgroup/cpu/kubepods kill
+            userns-root = /run/userns names uuid
             netns-root = /run/netns names cni-* uuid
             ipcns-root = /run/ipcns names uuid
             utsns-root = /run/utsns names uuid
@@ -33,10 +34,11 @@ import Testing
         #expect(
             policy.roots.map(\.kind) == [
                 .sandbox, .container, .cgroup, .cgroup, .cgroup, .networkNamespace, .ipcNamespace, .utsNamespace,
+                .userNamespace,
             ])
-        #expect(policy.roots.map(\.minimumDepth) == [1, 2, 4, 4, 1, 1, 1, 1])
-        #expect(policy.roots.map(\.maximumDepth) == [1, 3, 4, 4, 1, 1, 1, 1])
-        #expect(policy.roots.map(\.mayKill) == [false, false, false, true, true, false, false, false])
+        #expect(policy.roots.map(\.minimumDepth) == [1, 2, 4, 4, 1, 1, 1, 1, 1])
+        #expect(policy.roots.map(\.maximumDepth) == [1, 3, 4, 4, 1, 1, 1, 1, 1])
+        #expect(policy.roots.map(\.mayKill) == [false, false, false, true, true, false, false, false, false])
         #expect(policy.roots[1].path.array == Array("/run/containers".utf8))
         #expect(policy.roots[5].names.array == Array("cni-* uuid".utf8))
         #expect(policy.runtimes.map(\.seen.hooks) == [false, true])

@@ -4,9 +4,9 @@ import Testing
 /// Whatever bytes come, a decoder answers with a message or a reason; and what it takes has one encoding only.
 @Suite struct BadInputTests {
     private static let messages =
-        (RequestVectors.all + SecondVersionVectors.requests)
+        (RequestVectors.all + SecondVersionVectors.requests + ThirdVersionVectors.requests)
         .map { (bytes: $0.message.encoded(version: $0.version), isReply: false) }
-        + (ReplyVectors.all + SecondVersionVectors.replies)
+        + (ReplyVectors.all + SecondVersionVectors.replies + ThirdVersionVectors.replies)
         .map { (bytes: $0.message.encoded(version: $0.version), isReply: true) }
     private static let bad = MalformedVectors.all.map(\.bytes)
 
@@ -57,7 +57,7 @@ import Testing
             let body = (0..<count).map { _ in
                 UInt8.random(in: 0...(Bool.random(using: &random) ? 3 : 255), using: &random)
             }
-            let version = UInt16.random(in: 1...2, using: &random)
+            let version = UInt16.random(in: 1...3, using: &random)
             let last = UInt32.random(in: 0...8, using: &random)
             check(RawPacket(version: version, kind: kind, last: last, body: body).bytes)
         }
@@ -79,7 +79,9 @@ import Testing
     }
 
     /// The version that a packet is read in: its header's, where that is one.
-    private static func version(_ bytes: [UInt8]) -> UInt16 { bytes.count > 5 && bytes[4...5] == [2, 0] ? 2 : 1 }
+    private static func version(_ bytes: [UInt8]) -> UInt16 {
+        bytes.count > 5 && (2...3).contains(bytes[4]) && bytes[5] == 0 ? UInt16(bytes[4]) : 1
+    }
 
     /// Decodes the bytes both ways. What is taken must encode to the same bytes again.
     private func check(_ bytes: [UInt8]) {

@@ -19,7 +19,7 @@ import Testing
         let allowed: [(PlaceUse, Set<RootKind>)] = [
             (.look, Set(RootKind.allCases)), (.remove, [.sandbox, .container, .cgroup]),
             (.unmount, [.sandbox, .container]),
-            (.deleteNamespace, [.networkNamespace, .ipcNamespace, .utsNamespace]), (.signal, [.cgroup]),
+            (.deleteNamespace, [.networkNamespace, .ipcNamespace, .utsNamespace, .userNamespace]), (.signal, [.cgroup]),
         ]
         for (use, kinds) in allowed {
             for kind in RootKind.allCases {

@@ -85,12 +85,15 @@ enum ReplyVectors {
         vector("kill", .runtimeKill, .done, .runtime(runtime)),
     ]
 
+    /// Those of version 1.
+    private static let firstKinds = RootKind.allCases.filter { $0.exists(in: 1) }
+
     /// As many and as long as the limits allow; some 13,000 bytes.
     private static let fullWelcome = Welcome(
         version: 1, release: inline(String(repeating: "r", count: 32)), missing: .max,
         roots: (0..<Limits.roots).map { index in
             Welcome.Root(
-                kind: RootKind.allCases[index % RootKind.allCases.count], minimumDepth: 1, maximumDepth: 16,
+                kind: firstKinds[index % firstKinds.count], minimumDepth: 1, maximumDepth: 16,
                 path: inline("/" + String(repeating: "p", count: 254)), names: inline(String(repeating: "n", count: 64))
             )
         },

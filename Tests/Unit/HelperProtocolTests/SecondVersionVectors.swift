@@ -10,7 +10,7 @@ enum SecondVersionVectors {
     static let calls: [Call] = [.signal, .write]
 
     static let requests: [Vector<RequestPacket>] = [
-        request("hello", .hello(.spoken), version: 1),
+        request("hello", .hello(VersionRange(minimum: 1, maximum: 2)), version: 1),
         request("unmount-look", .unmount(RequestVectors.sandbox, .look)),
         request("unmount-beneath", .unmountBeneath(RequestVectors.sandbox, only: nil, most: 4096)),
         request(

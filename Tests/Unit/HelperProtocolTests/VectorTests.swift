@@ -3,7 +3,7 @@ import Testing
 
 /// The bytes of each version of the protocol, for ever.
 @Suite struct VectorTests {
-    @Test(arguments: RequestVectors.all + SecondVersionVectors.requests)
+    @Test(arguments: RequestVectors.all + SecondVersionVectors.requests + ThirdVersionVectors.requests)
     func request(_ vector: Vector<RequestPacket>) throws {
         let version = vector.version
         let bytes = try committed(vector.name, vector.message.encoded(version: version))
@@ -13,7 +13,7 @@ import Testing
         #expect(throws: Malformed.unknownKind) { try Reply(decoding: bytes.span, version: version) }
     }
 
-    @Test(arguments: ReplyVectors.all + SecondVersionVectors.replies)
+    @Test(arguments: ReplyVectors.all + SecondVersionVectors.replies + ThirdVersionVectors.replies)
     func reply(_ vector: Vector<Reply>) throws {
         let version = vector.version
         let bytes = try committed(vector.name, vector.message.encoded(version: version))
@@ -51,6 +51,15 @@ import Testing
         }
     }
 
+    /// The new kind of root is an error for whoever speaks an older version.
+    @Test(arguments: [1, 2] as [UInt16]) func userNamespacesAreOfTheThirdVersion(_ version: UInt16) throws {
+        var welcome = ThirdVersionVectors.welcome
+        welcome.version = version
+        let reply = Reply(kind: .hello, requestID: 1, outcome: .done, facts: .welcome(welcome))
+        let bytes = reply.encoded(version: version)
+        #expect(throws: Malformed.badFacts) { try Reply(decoding: bytes.span, version: version) }
+    }
+
     @Test(arguments: MalformedVectors.all)
     func malformed(_ vector: BadVector) throws {
         let bytes = try committed(vector.name, vector.bytes)
@@ -65,8 +74,9 @@ import Testing
 
     @Test func everyFileIsListedAndEveryVectorIsAFile() throws {
         let names =
-            (RequestVectors.all + SecondVersionVectors.requests).map(\.name)
-            + (ReplyVectors.all + SecondVersionVectors.replies).map(\.name) + MalformedVectors.all.map(\.name)
+            (RequestVectors.all + SecondVersionVectors.requests + ThirdVersionVectors.requests).map(\.name)
+            + (ReplyVectors.all + SecondVersionVectors.replies + ThirdVersionVectors.replies).map(\.name)
+            + MalformedVectors.all.map(\.name)
         #expect(Set(names).count == names.count)
         guard !VectorFiles.areWritten else { return }
         #expect(try VectorFiles.names() == Set(names))

@@ -178,7 +178,7 @@ struct DocumentTests {
         (#""shm":"#, #""shmm":"#, "sandbox.shmm: unknown field; expected one of id, metadata,"),
         (#""attempt": 4"#, #""attempt": 4, "namespace": "x""#, "containers[1].metadata.namespace: unknown field"),
         (#""version": 1,"#, #""version": 1, "\u001b[2J": 0,"#, #"["\u{1B}[2J"]: unknown field; expected one of"#),
-        (#""ipc":"#, #""pid":"#, "sandbox.namespaces.pid: unknown field; expected one of network, ipc, uts"),
+        (#""ipc":"#, #""pid":"#, "sandbox.namespaces.pid: unknown field; expected one of network, ipc, uts, user"),
         // Out of range.
         (#""version": 1,"#, #""version": 2, "new": 0,"#, "version: is 2; expected 1, the one known to this podreap"),
         (#""version": 1,"#, #""version": 1.0,"#, "version: is 1.0; expected an integer"),

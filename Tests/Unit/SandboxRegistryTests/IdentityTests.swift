@@ -51,6 +51,21 @@ struct IdentityTests {
         #expect(container.process == ProcessReference(pid: 7, startTime: 70))
         #expect(container.cgroups == ["/sys/fs/cgroup/c"] && container.identity == ContainerIdentity())
         #expect(sandbox.cgroups.isEmpty && sandbox.monitors.isEmpty)
+        try recordsUserNamespaces(registry)
+    }
+
+    @Test func ofUserNamespacesToo() throws { try recordsUserNamespaces(try Registry(path: directory.registry)) }
+
+    private func recordsUserNamespaces(_ registry: Registry) throws {
+        var sandbox = Sandbox.sample("mapped")
+        let pin = NamespacePin(
+            kind: .user, path: "/run/userns/mapped", identity: FileIdentity(device: 4, inode: 5, birth: 6))
+        sandbox.namespaces = [pin]
+        try registry.register(sandbox, [])
+        #expect(try registry.sandbox("mapped")?.namespaces == [pin])
+        try registry.closeNamespace(pin.path, of: "mapped")
+        #expect(try registry.sandbox("mapped")?.namespaces.map(\.closed) == [true])
+        #expect(throws: RegistryError.self) { try registry.closeNamespace("/run/userns/other", of: "mapped") }
     }
 
     private func podCgroup(_ path: String, inode: UInt64 = .max) -> PodCgroup {
