@@ -37,6 +37,11 @@ package func openProcess(_ pid: Int32) throws(Errno) -> Descriptor? {
     return process == -ESRCH ? nil : Descriptor(owning: try check(process))
 }
 
+/// Sends a signal to the process of a pidfd (pidfd_send_signal(2)).
+package func sendSignal(_ signal: UInt8, to process: borrowing Descriptor) throws(Errno) {
+    try check(linux_pidfd_send_signal(process.number, Int32(signal)))
+}
+
 /// Which of these processes live in the network namespace that is pinned at a path; nil if that could not be found out.
 package func networkMembers(_ path: String, _ pids: [Int32]) -> [Int32]? {
     var inside = [UInt8](repeating: 0, count: pids.count)

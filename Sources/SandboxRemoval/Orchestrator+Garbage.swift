@@ -192,6 +192,8 @@ struct GarbageCollector {
             try await act(.deleteNamespace(place, .act(only: item.node)))
         case .mount:
             try await detach(item.mounts)
+        case .monitor(_, let pid, let startTime):
+            try await MonitorEnding.end(pid: pid, startTime: startTime, until: time.deadline)
         case .directory, .cgroup:
             try await detach(item.mounts)
             let kinds: [RootKind] = item.kind == .cgroup ? [.cgroup] : [.sandbox, .container]

@@ -3,8 +3,10 @@ public struct CgroupNames: Sendable {
     private var pids: [[UInt8]: Int32] = [:]
 
     /// Every user may read them, whatever hierarchy they are in.
-    public init() throws(ObservationError) {
-        for pid in try ProcessTable.pids() {
+    ///
+    /// - Parameter besides: Processes that are left out.
+    public init(besides: Set<Int32> = []) throws(ObservationError) {
+        for pid in try ProcessTable.pids() where !besides.contains(pid) {
             let bytes = (try? contents(of: Array("/proc/\(pid)/cgroup".utf8))) ?? nil
             guard let bytes, try Self.isAlive(pid) else { continue }
             for line in bytes.split(separator: newline) {

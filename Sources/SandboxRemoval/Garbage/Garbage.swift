@@ -14,6 +14,8 @@ public struct GarbageItem: Sendable, Equatable {
         /// A container of this runtime, and whether it is stopped.
         case container(runtime: String, stopped: Bool)
         case cgroup
+        /// A shim or conmon of which nothing else is left.
+        case monitor(program: String, pid: Int32, startTime: UInt64)
     }
 
     /// Whether processes are in the item, as far as this user can know.
@@ -24,7 +26,8 @@ public struct GarbageItem: Sendable, Equatable {
     }
 
     public var kind: Kind
-    /// An absolute path; for a runtime's container, the path of its state directory.
+    /// An absolute path; for a runtime's container, the path of its state directory, and for a monitor, its directory in
+    /// /proc.
     public var path: String
     /// When the item was created; nil if unknown.
     public var created: Date?
@@ -35,7 +38,7 @@ public struct GarbageItem: Sendable, Equatable {
     public var use: Use
     /// Why the item may belong to another program, whatever else is known; nil if nothing indicates that.
     public var foreign: String?
-    /// For a container, the sandbox that its annotations name.
+    /// For a container, the sandbox that its annotations name; for a monitor, the containers on its command line.
     public var relatives: [String] = []
 
     public init(
@@ -56,7 +59,7 @@ public struct GarbageItem: Sendable, Equatable {
         var found = relatives + ContainerID.all(in: path)
         switch kind {
         case .container, .directory: if !found.contains(name) { found.append(name) }
-        case .namespace, .mount, .cgroup: break
+        case .namespace, .mount, .cgroup, .monitor: break
         }
         return found
     }
@@ -69,6 +72,8 @@ public struct GarbageItem: Sendable, Equatable {
         return "\(path) has the same id and is in use by process \(pid)"
     }
 
+    var isMonitor: Bool { if case .monitor = kind { true } else { false } }
+
     /// The last component of the path.
     public var name: String { path.split(separator: "/").last.map(String.init) ?? path }
 
@@ -80,6 +85,7 @@ public struct GarbageItem: Sendable, Equatable {
         case .mount: "mount"
         case .container: "container"
         case .cgroup: "cgroup"
+        case .monitor: "monitor"
         }
     }
 }
@@ -191,7 +197,7 @@ extension GarbageFacts {
         case .unknown(let reason): return .keep(reason)
         }
         if let reason = claims.reason(for: item) { return .keep(reason) }
-        guard item.identity != nil || item.kind == .mount else { return .keep("it could not be identified") }
+        guard item.identity != nil || !item.hasFileIdentity else { return .keep("it could not be identified") }
         guard let age else { return .keep("its age is unknown") }
         guard age >= .zero else { return .keep("it was made in the future: the clock was set") }
         guard age >= bound else { return .keep("younger than \(bound.formattedSeconds)") }
@@ -221,10 +227,19 @@ extension GarbageItem {
     /// Directories may lie on a disk, so they outlive a boot.
     fileprivate var outlivesBoot: Bool { kind == .directory }
 
-    /// Containers come first, because their cgroups, mounts and directories are free only once they are gone.
+    /// Whether it is a file, so that its identity tells it from a later one. Mounts and processes have their own.
+    fileprivate var hasFileIdentity: Bool {
+        switch kind {
+        case .mount, .monitor: false
+        case .container, .cgroup, .directory, .namespace: true
+        }
+    }
+
+    /// Monitors come first, because their cgroups are free only once they have ended, and then containers, because their cgroups, mounts and directories are free only once they are gone.
     /// Namespaces come last.
     fileprivate var order: Int {
         switch kind {
+        case .monitor: -1
         case .container: 0
         case .cgroup: 1
         case .mount: 2
@@ -242,12 +257,15 @@ extension GarbageItem {
             "no registered sandbox has it, and no living container needs it; \(mounts.count) mounted in it"
         case .directory: "no registered sandbox has it, and no living container needs it"
         case .namespace: "no process lives in it, and no registered sandbox has it"
+        case .monitor(let program, _, _):
+            "\(program) waits for \(relatives.joined(separator: ", ")), of which nothing is left, and nobody ends it"
         }
     }
 
     /// Whether the item is named after a container or sandbox: by its id alone, or, for a cgroup, by a name that
     /// contains the id.
     fileprivate func hasID(_ id: String) -> Bool {
+        if case .monitor = kind { return relatives.contains(id) }
         if name == id || kind == .cgroup && id.utf8.count >= 32 && name.contains(id) { return true }
         // Matches items that lie deeper, in a directory named after the id.
         return path.split(separator: "/").contains { $0 == id }

@@ -30,7 +30,8 @@ extension GarbageClaims {
         _ items: [GarbageItem], in table: MountTable, isKnown: (String) -> Bool
     ) throws(ObservationError) -> GarbageClaims {
         var claims = GarbageClaims()
-        let ids = Set(items.flatMap(\.ids))
+        // Of what a left over monitor waits for there is no other item.
+        let ids = Set(items.filter { !$0.isMonitor }.flatMap(\.ids))
         for minder in try ContainerMonitor.all() {
             for id in minder.containers where ids.contains(id) {
                 claims.add(

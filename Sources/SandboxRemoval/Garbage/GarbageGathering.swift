@@ -50,6 +50,7 @@ struct GarbageGathering {
         }
         try await addLoneMounts()
         spreadStorages()
+        facts.items += try await GarbageItem.leftMonitors(beside: facts, managers)
         facts.claims = try claims(on: facts.items)
         var bare = self
         bare.facts = GarbageFacts()

@@ -167,6 +167,20 @@ struct GarbageTests {
             decide(NamespacePin(kind: .network, path: item.path, closed: true)) != .known, "its own is deleted already")
     }
 
+    @Test func monitorsOfTheRegistered() {
+        var item = GarbageItem(.monitor(program: "conmon", pid: 5, startTime: 7), "/proc/5", created: Self.old)
+        item.relatives = ["p", "c"]
+        guard case .remove(let reason) = judge(item) else {
+            Issue.record("nothing speaks for it")
+            return
+        }
+        #expect(reason.contains("conmon waits for p, c,"))
+        #expect(judge(item) { $0.records = [(sandbox(), [])] } == .known)
+        #expect(judge(item) { $0.records = [(sandbox(id: "q"), [])] } != .known)
+        #expect(isKept(judge(item) { $0.items[0].foreign = "crio runs" }, because: "crio"))
+        #expect(isKept(judge(item) { $0.living = [LivingContainer(id: "c", pid: 9)] }, because: "lives"))
+    }
+
     @Test func orderIsOfUse() {
         var facts = GarbageFacts()
         facts.items = Self.items.reversed()
