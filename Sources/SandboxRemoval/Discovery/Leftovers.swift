@@ -5,6 +5,8 @@ internal import SandboxRegistry
 public struct Leftover: Sendable, Equatable {
     public var what: String
     public var remedy: String
+    /// What to run for it, in this order.
+    public var commands: [String] = []
 }
 
 extension Discovery {
@@ -32,7 +34,8 @@ extension Discovery {
                 Leftover(
                     what: "\(process.program), process \(process.pid), monitors \(id)",
                     remedy: process.endsByItself
-                        ? "it ends with its container" : "once the pod is removed: kill \(process.pid)"))
+                        ? "it ends with its container"
+                        : "once the pod is removed: sudo podreap gc --remove --older-than 0"))
         }
         return found
     }
@@ -44,26 +47,47 @@ extension Discovery {
             return try present([
                 Leftover(
                     what: "\(root)/io.containerd.metadata.v1.bolt/meta.db",
-                    remedy: "containerd's database lists the pods as stopped; crictl rmp removes them from there when "
-                        + "containerd runs again, and rm -r \(root) when it is uninstalled"),
-                Leftover(
-                    what: "\(root)/io.containerd.snapshotter.v1.overlayfs/snapshots",
-                    remedy: "the containers' layers and images; containerd's garbage collection removes them when its "
-                        + "database no longer lists the pods"),
+                    remedy:
+                        "containerd's database still lists the containers, with their layers. When the pods are removed "
+                        + "and containerd runs again, take them from there:",
+                    commands: databaseCommands())
             ])
         case .crio:
             let root = folders.root ?? CRIOLayout().root
             return try present([
                 Leftover(
-                    what: "\(root)/overlay-containers/containers.json",
-                    remedy: "the storage lists the containers; crio wipe --force removes them and their layers when "
-                        + "CRI-O does not run"),
+                    what: "/run/crio",
+                    remedy:
+                        "conmon's links and its files of exit statuses are no directories, and stay. When the pods are "
+                        + "removed:",
+                    commands: pods.filter { $0.runtime == .crio }.flatMap { $0.pod.containers }.filter { !$0.isInfra }
+                        .map { "rm -f /run/crio/\($0.id) /run/crio/exits/\($0.id)" }),
                 Leftover(
-                    what: "\(root)/overlay",
-                    remedy: "the containers' layers and images, which podman uses too; crio wipe --force"),
+                    what: "\(root)/overlay-containers/containers.json", remedy: Self.ofStorage),
+                Leftover(
+                    what: "\(root)/overlay-containers/volatile-containers.json", remedy: Self.ofStorage),
             ])
         }
     }
+
+    /// Removes each container from containerd's database, and its layer with it, and lets containerd read that again: it
+    /// does not forget a pod that it has read.
+    private func databaseCommands() -> [String] {
+        let ids = pods.filter { $0.runtime == .containerd }.flatMap { $0.pod.containers.map(\.id) }
+        let ended = (ended[.containerd] ?? []).filter { !ids.contains($0) }
+        let namespace = folders.namespace ?? ContainerdLayout().namespace
+        let monitor = monitors.first { $0.namespace == namespace && !Set(ids).isDisjoint(with: $0.containers) }
+        var ctr = "ctr"
+        if let address = monitor?.address, address != "/run/containerd/containerd.sock" {
+            ctr += " -a \(quoted(address))"
+        }
+        return (ids + ended).map { "\(ctr) -n \(namespace) containers rm \($0)" } + ["systemctl restart containerd"]
+    }
+
+    private static let ofStorage = """
+        the storage lists the containers, and keeps their layers; CRI-O takes both from there by itself when it starts \
+        again, because it cannot restore the pods (seen with 1.36)
+        """
 
     private func present(_ leftovers: [Leftover]) throws(ObservationError) -> [Leftover] {
         var found: [Leftover] = []

@@ -41,7 +41,10 @@ struct Discover: ParsableCommand {
         let leftovers = try discovery.leftovers()
         guard !leftovers.isEmpty else { return }
         complain("podreap does not remove:")
-        for leftover in leftovers { Stream.errors.write("  \(leftover.what)\n      \(leftover.remedy)\n") }
+        for leftover in leftovers {
+            let commands = leftover.commands.map { "          \($0)\n" }.joined()
+            Stream.errors.write("  \(leftover.what)\n      \(leftover.remedy)\n\(commands)")
+        }
     }
 
     private func sayThatThereIsNone(_ discovery: Discovery) {

@@ -5,11 +5,13 @@
     cri.py SOCKET stop POD [SECONDS]                                 StopPodSandbox
     cri.py SOCKET remove POD [SECONDS]                               RemovePodSandbox
     cri.py SOCKET list                                               prints ListPodSandbox's answer
+    cri.py SOCKET ids                                                prints the ids that ListPodSandbox and ListContainers have
 
 `host` is a pod with the node's network, PID and IPC namespaces. SECONDS is the call's deadline.
 PODREAP_PEER_CGROUP names the parent of the pods' cgroups.
 """
 import os
+import re
 import sys
 
 import grpc
@@ -83,6 +85,11 @@ def main(socket, verb, name="", *rest):
         return
     if verb == "list":
         sys.stdout.buffer.write(client.call("ListPodSandbox", {}))
+        return
+    if verb == "ids":
+        for method in ("ListPodSandbox", "ListContainers"):
+            for found in re.findall(rb"[0-9a-f]{64}", client.call(method, {})):
+                print(method, found.decode())
         return
     host = rest[:1] == ("host",)
     pod, config, options = client.pod(name, host)

@@ -11,7 +11,7 @@ import Testing
     }
 
     @Test func everyPodOfADeadContainerd() throws {
-        let sections = try takeover()
+        let sections = try PeerScript.run("takeover")
         func text(_ name: String) throws -> String { try #require(sections[name], "no section \(name)") }
         #expect(sections["end"] != nil, "it ran to its end")
         var pods = Pods()
@@ -33,9 +33,27 @@ import Testing
         #expect(left.allSatisfy { line in pods.ids["stopped"]!.contains { line.contains($0) } }, "\(left)")
         #expect(!left.contains { $0.hasPrefix("process") || $0.contains("/runc/") || $0.contains(" - ") }, "\(left)")
         for name in ["web", "host", "killed"] {
-            #expect(try text("shims").contains(" -id \(pods.ids[name]![0])"), "shims are not podreap's to end")
+            #expect(try text("shims").contains(" -id \(pods.ids[name]![0])"), "remove ends no shims")
         }
         try collect(text, pods)
+        try cure(text, pods)
+    }
+
+    /// containerd knows nothing of it, and neither its database nor its CRI lists a pod once its commands have run.
+    private func cure(_ text: (String) throws -> String, _ pods: Pods) throws {
+        let all = Set(pods.ids.values.flatMap { $0 })
+        let commands = try text("cure").split(separator: "\n")
+        #expect(commands.last == "systemctl restart containerd")
+        #expect(
+            Set(
+                commands.dropLast().compactMap {
+                    $0.firstMatch(of: /^ctr -a \S+ -n k8s\.io containers rm ([0-9a-f]{64})$/)
+                }
+                .map { String($0.1) }) == all, "\(commands)")
+        let before = try text("lists")
+        for id in all { #expect(before.contains(id), "containerd lists \(id) before") }
+        #expect(before.contains("ListPodSandbox \(pods.ids["web"]![0])"))
+        #expect(try text("lists-cured") == "")
     }
 
     private func lookWhileItRuns(_ text: (String) throws -> String, _ web: [String]) throws {
@@ -62,7 +80,7 @@ import Testing
 
         let notes = try text("notes")
         for word in [
-            "containerd-shim-runc-v2, process ", "meta.db", "snapshots", "/var/lib/cni/networks/peer/192.0.2.",
+            "containerd-shim-runc-v2, process ", "meta.db", "containers rm", "/var/lib/cni/networks/peer/192.0.2.",
         ] {
             #expect(notes.contains(word), "\(notes)")
         }
@@ -100,44 +118,20 @@ import Testing
         #expect(outcome(user, "cni-used") == "kept")
         let remove = try text("gc-remove").split(separator: "\n")
         #expect(outcome(remove, "cni-used") == "kept")
+        // The shims that nothing needs any more, which gc explains before it ends them.
+        for name in ["web", "host", "killed"] {
+            let id = pods.ids[name]![0]
+            #expect(
+                dry.contains { $0.contains(#""kind":"monitor""#) && $0.contains(id) && $0.contains("removable") },
+                "\(dry)")
+            #expect(
+                remove.contains { $0.contains(#""kind":"monitor""#) && $0.contains(id) && $0.contains(#""removed""#) })
+        }
+        #expect(!user.contains { $0.contains(#""kind":"monitor""#) }, "only root sees which those are")
+        #expect(try text("shims-left") == "")
         let left = Set(try text("gc-left").split(separator: "\n").map(String.init))
         #expect(left == ["/run/netns/cni-used", "/run/netns/admin"])
         // Root used the registry too, and took nothing of it away from its owner.
         #expect(try text("registry").split(separator: "\n").allSatisfy { $0.hasPrefix("61234 ") })
-    }
-
-    /// Runs the script, and returns what it printed by section.
-    private func takeover() throws -> [String: String] {
-        let directory = NSTemporaryDirectory() + "podreap-takeover-\(UUID().uuidString.prefix(8))"
-        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(atPath: directory) }
-        let script = URL(filePath: #filePath).deletingLastPathComponent().appending(
-            path: "../../Support/Peers/takeover"
-        )
-        .standardized
-        let helper = try #require(
-            ProcessInfo.processInfo.environment["PODREAP_HELPER"],
-            "PODREAP_HELPER names the helper that make helper builds")
-        let bundle = try #require(CommandLine.arguments.first { $0.hasSuffix(".xctest") }, "not started by swift test")
-        let podreap = URL(filePath: bundle).deletingLastPathComponent().appending(path: "podreap").path()
-
-        let process = Process()
-        process.executableURL = URL(filePath: "/usr/bin/unshare")
-        process.arguments =
-            ["--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation", "private", "--"]
-            + ["/usr/bin/timeout", "120", script.path(), directory, podreap, helper]
-        let output = Pipe()
-        process.standardOutput = output
-        process.standardError = output
-        try process.run()
-        let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        process.waitUntilExit()
-        var sections: [String: String] = [:]
-        for part in ("\n" + text).components(separatedBy: "\n## ").dropFirst() {
-            let lines = part.split(separator: "\n", omittingEmptySubsequences: false)
-            sections[String(lines[0])] = lines.dropFirst().joined(separator: "\n").trimmingCharacters(in: .newlines)
-        }
-        if sections["end"] == nil { Issue.record("takeover did not end:\n\(text.suffix(4000))") }
-        return sections
     }
 }
