@@ -32,6 +32,8 @@ public enum Limits {
     /// The longest path of such a cgroup, and the most bytes that all of them may take together.
     public static var cgroupPathBytes: Int { 4095 }
     public static var containerCgroupBytes: Int { 12288 }
+    /// The longest path of a container's bundle.
+    public static var bundleBytes: Int { 1024 }
     /// The most bytes of a runtime's standard error that a reply carries; the end is kept.
     public static var errorOutputBytes: Int { 2048 }
     /// The most bytes of a runtime's standard output that a reply carries inline; longer output comes in a sealed

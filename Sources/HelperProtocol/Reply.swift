@@ -181,6 +181,8 @@ public struct ContainerFacts: Sendable, Equatable {
     public var cgroups: [Cgroup] = []
     /// For crun: the systemd scope, if there is one.
     public var scope: [UInt8] = []
+    /// The absolute path of the bundle; empty if the state names none, or one longer than `Limits.bundleBytes`.
+    public var bundle: [UInt8] = []
 
     /// The runtime whose format the state has.
     public enum State: UInt8, Sendable, CaseIterable {

@@ -63,11 +63,29 @@ extension ContainerFacts {
             } else if name.equals("cgroup_paths") {
                 guard try json.enterObject() else { continue }
                 while let controller = try json.member() { try add(controller, try json.stringValue()) }
+            } else if name.equals("config") {
+                guard try json.enterObject() else { continue }
+                while let setting = try json.member() {
+                    if setting.equals("labels") { try readLabels(&json) } else { try json.skipValue() }
+                }
             } else {
                 try json.skipValue()
             }
         }
         guard isNamed, state == .runc else { throw JSON.Damage() }
+    }
+
+    /// libcontainer's labels, each `NAME=VALUE`: runc's own one names the bundle.
+    private mutating func readLabels(_ json: inout JSON) throws(JSON.Damage) {
+        let prefix = text("bundle=")
+        guard try json.enterArray() else { return }
+        while let label = try json.element() {
+            if label.starts(with: prefix) { setBundle(Array(label[prefix.count...])) }
+        }
+    }
+
+    private mutating func setBundle(_ path: [UInt8]) {
+        if path.count <= Limits.bundleBytes { bundle = path }
     }
 
     /// crun's `status`.
@@ -83,6 +101,8 @@ extension ContainerFacts {
                 if !path.isEmpty { try add([], path) }
             } else if name.equals("scope") {
                 scope = try json.stringValue()
+            } else if name.equals("bundle") {
+                setBundle(try json.stringValue())
             } else {
                 try json.skipValue()
             }

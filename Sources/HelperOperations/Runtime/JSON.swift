@@ -66,9 +66,14 @@ struct JSON {
     }
 
     /// Consumes the beginning of an object; false if another value, such as `null`, is in its place.
-    mutating func enterObject() throws(Damage) -> Bool {
+    mutating func enterObject() throws(Damage) -> Bool { try enter(0x7b) }
+
+    /// Consumes the beginning of an array; false if another value, such as `null`, is in its place.
+    mutating func enterArray() throws(Damage) -> Bool { try enter(0x5b) }
+
+    private mutating func enter(_ opening: UInt8) throws(Damage) -> Bool {
         switch try token() {
-        case .open(0x7b): return true
+        case .open(opening): return true
         case .scalar: return false
         default: throw Damage()
         }
@@ -81,6 +86,15 @@ struct JSON {
         if found == .close(0x7d) { return nil }
         guard case .string(let name) = found, try token() == .colon else { throw Damage() }
         return try text(name)
+    }
+
+    /// The entered array's next string; nil at the array's end.
+    mutating func element() throws(Damage) -> [UInt8]? {
+        var found = try token()
+        if found == .comma { found = try token() }
+        if found == .close(0x5d) { return nil }
+        guard case .string(let value) = found else { throw Damage() }
+        return try text(value)
     }
 
     /// A value that is a string.

@@ -123,6 +123,7 @@ extension ContainerFacts {
             out.put(cgroup.controller, limit: Limits.componentBytes)
             out.put(cgroup.path, limit: Limits.cgroupPathBytes)
         }
+        out.put(bundle, limit: Limits.bundleBytes)
     }
 }
 

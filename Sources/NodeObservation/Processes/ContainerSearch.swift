@@ -1,8 +1,21 @@
 internal import Glibc
+internal import LinuxSystem
 
 /// Finds a container's processes among all of a node's: by the container's name in their cgroups' paths, and by its
 /// files as their root directory.
 public struct ContainerSearch: Sendable {
+    /// Another container with the same id.
+    public struct Namesake: Sendable {
+        let cgroups: [String]
+        /// Its init process's, in clock ticks after boot.
+        let startTime: UInt64
+
+        public init(cgroups: [String], startTime: UInt64) {
+            self.cgroups = cgroups
+            self.startTime = startTime
+        }
+    }
+
     private let id: String
     private let hierarchies: CgroupHierarchies
     private let cgroupRoots: [[UInt8]]
@@ -39,11 +52,14 @@ public struct ContainerSearch: Sendable {
     }
 
     /// The container's processes; nil if /proc hides processes, because a search would then prove nothing.
-    public func processes() throws(ObservationError) -> [Int32]? {
+    ///
+    /// - Parameter other: Another container that now has the same id, if there is one: what began in its cgroups since its
+    ///   own start is not this container's because of their names.
+    public func processes(besides other: Namesake? = nil) throws(ObservationError) -> [Int32]? {
         guard Self.seesAll() else { return nil }
         var found: [Int32] = []
         for pid in try ProcessTable.pids() {
-            if try isInNamedCgroup(pid) {
+            if try isInNamedCgroup(pid, besides: other) {
                 if try isAlive(pid) { found.append(pid) }
             } else if try hasOwnRoot(pid) {
                 if try isAlive(pid) { found.append(pid) }
@@ -77,12 +93,19 @@ public struct ContainerSearch: Sendable {
         return !process.isGone
     }
 
-    private func isInNamedCgroup(_ pid: Int32) throws(ObservationError) -> Bool {
+    private func isInNamedCgroup(_ pid: Int32, besides other: Namesake?) throws(ObservationError) -> Bool {
         // Most processes have no cgroup with such a name; only for those that have one is it checked where it lies.
         guard let bytes = try ofProcess(pid, "cgroup"), bytes.text.contains(id) else { return false }
+        let began = other == nil ? nil : try ProcessStatus.startTime(of: pid)
         return try hierarchies.directories(of: pid).contains { directory in
-            cgroupRoots.contains { root in
-                let rest = remainder(of: Array(directory.utf8), beneath: trimmed(root))
+            if let other, let began, began >= other.startTime,
+                other.cgroups.contains(where: { isBeneath($0, directory) })
+            {
+                return false
+            }
+            let directory = Array(directory.utf8)
+            return cgroupRoots.contains { root in
+                let rest = remainder(of: directory, beneath: trimmed(root))
                 return rest?.split(separator: slash).contains { Cgroup.isName(Array($0), of: id) } ?? false
             }
         }

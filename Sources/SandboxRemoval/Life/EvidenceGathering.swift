@@ -15,6 +15,14 @@ struct RuntimeLook: Sendable, Equatable {
     /// The state directory's identity; nil if there is none.
     var directory: FileIdentity?
     var state = State.notRead
+    /// The absolute path of the container's bundle; nil if the state does not tell.
+    var bundle: String?
+
+    /// The container that the state describes, for the search of another one that had the same id.
+    var namesake: ContainerSearch.Namesake? {
+        guard case .read(_, let startTime, let cgroups) = state, startTime > 0 else { return nil }
+        return ContainerSearch.Namesake(cgroups: cgroups, startTime: startTime)
+    }
 }
 
 extension ContainerEvidence {
@@ -66,7 +74,7 @@ extension ContainerEvidence {
             evidence.cgroups.append(own)
         }
         if cgroups.isEmpty, let search {
-            evidence.search = try search.processes().map { .found($0) } ?? .hidden
+            evidence.search = try search.processes(besides: isOwn ? nil : look?.namesake).map { .found($0) } ?? .hidden
         }
         return evidence
     }

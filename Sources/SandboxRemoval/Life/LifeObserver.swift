@@ -177,8 +177,8 @@ final class LifeObserver: Sendable {
         return look
     }
 
-    /// Whether a state directory is the recorded container's: it is the recorded one, or its container uses the
-    /// recorded directories. The latter covers a container that was registered before its start or created anew.
+    /// Whether a state directory is the recorded container's: it is the recorded one, or its bundle or its root lies in
+    /// the recorded directories. The latter covers a container that was registered before its start or created anew.
     private func isOwn(
         _ runtime: RuntimeLook, _ container: Container, _ ask: (Request) async throws(StepFailure) -> Reply
     ) async throws(StepFailure) -> Bool {
@@ -186,6 +186,9 @@ final class LifeObserver: Sendable {
         if let recorded = container.identity.stateDirectory, recorded == found { return true }
         let directories = container.directories.filter { $0.identity != nil }
         if directories.isEmpty { return container.identity.stateDirectory == nil }
+        if let bundle = runtime.bundle, !directories.contains(where: { isBeneath($0.path, bundle) }) {
+            return try await usesFiles(of: container, runtime)
+        }
         for directory in directories {
             guard let place = try? roots.place(directory.path, for: .remove, in: [.container, .sandbox]) else {
                 continue
@@ -198,6 +201,16 @@ final class LifeObserver: Sendable {
             }
         }
         return false
+    }
+
+    /// Whether the root of the state's process lies in the container's directories, though its bundle does not.
+    private func usesFiles(of container: Container, _ runtime: RuntimeLook) async throws(StepFailure) -> Bool {
+        guard case .read(let pid, _, _) = runtime.state, pid > 0 else { return false }
+        return try await Threads.node.run { [roots, mounts] () throws(StepFailure) in
+            try orFail { () throws(ObservationError) in
+                !(try ContainerSearch(container, roots.cgroupRoots.map(\.path), mounts).owned(of: [pid]).isEmpty)
+            }
+        }
     }
 }
 
@@ -236,6 +249,7 @@ extension RuntimeLook {
     /// - Parameter mounts: The node's mounts, because crun's state names a path that is relative to each hierarchy.
     init(_ facts: ContainerFacts, _ mounts: MountTable) throws(StepFailure) {
         directory = FileIdentity(facts.directory)
+        bundle = Self.texts([facts.bundle]).first
         switch facts.state {
         case .absent, .notUnderstood: state = .unreadable
         case .runc:

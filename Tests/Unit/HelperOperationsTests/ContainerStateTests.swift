@@ -71,6 +71,23 @@ import Testing
         #expect(shown(try facts(#"{"pid":7,"cgroup-path":""}"#, in: "status")) == "crun 7 0  ")
     }
 
+    @Test func theBundle() throws {
+        func bundle(_ text: String, in file: String = "state.json") throws -> String {
+            String(decoding: try facts(text, in: file).bundle, as: UTF8.self)
+        }
+        let start = #"{"id":"web-1","init_process_pid":1,"init_process_start":2,"config":"#
+        #expect(try bundle(start + #"{"labels":["a=b","bundle=\/run\/web","x"],"rootfs":"/r"}}"#) == "/run/web")
+        #expect(try bundle(start + #"{"labels":null,"a":["bundle=/no"]}}"#) == "")
+        #expect(try bundle(start + #"{"labels":[]},"labels":["bundle=/no"]}"#) == "")
+        #expect(try bundle(start + "null}") == "")
+        let longest = String(repeating: "b", count: Limits.bundleBytes)
+        #expect(try bundle(start + #"{"labels":["bundle=\#(longest)"]}}"#) == longest)
+        #expect(try bundle(start + #"{"labels":["bundle=\#(longest)b"]}}"#) == "")
+        #expect(try facts(start + #"{"labels":["bundle=/run/web",{}]}}"#).state == .notUnderstood)
+        try FileManager.default.removeItem(atPath: "\(directory)/state.json")
+        #expect(try bundle(#"{"pid":7,"bundle":"/run/web"}"#, in: "status") == "/run/web")
+    }
+
     @Test func absent() throws {
         #expect(shown(try facts("x", in: "config.json")) == "absent 0 0  ")
     }

@@ -116,6 +116,7 @@ enum SecondVersionVectors {
                 controller: Array("name=systemd".utf8), path: Array("/sys/fs/cgroup/systemd/kubepods/crio-1".utf8)),
             ContainerFacts.Cgroup(controller: [], path: Array("/sys/fs/cgroup/unified/kubepods/crio-1".utf8)),
         ]
+        facts.bundle = Array("/run/containers/storage/overlay-containers/1/userdata".utf8)
         return facts
     }()
 

@@ -1,0 +1,77 @@
+import Foundation
+import SamplePod
+import TestNode
+import TestPods
+import Testing
+
+/// What others make under an id, a path or an inode that was the pod's.
+@Suite(.serialized) struct NamesakeTests {
+    /// The pod was registered before its container's start, and somebody runs another one under that id from files of his own.
+    @Test func aContainerFromAnotherBundleIsAnothers() throws {
+        try withReproNode { node in
+            try node.sandbox("p1")
+            try node.bundle("c1")
+            #expect(try node.register("p1", ["c1"]).status == 0)
+            var another = PlainContainer()
+            another.cgroup = "c1"
+            try node.bundle("other-c1", another)
+            let pid = try #require(
+                Int32(
+                    try shell(
+                        """
+                        cd \(node.directory(of: "other-c1"))
+                        runc --root \(node.sample.runtimeRoot) run -d --bundle . --pid-file pid c1 </dev/null >/dev/null 2>log
+                        cat pid
+                        """)))
+            let removed = try node.podreap(["remove", "p1"])
+            #expect(removed.status == 0, "\(removed)")
+            #expect(NodeProcess(pid).isAlive, "its process lives on")
+            #expect(FileManager.default.fileExists(atPath: "\(node.sample.runtimeRoot)/c1"))
+            #expect(try node.leftovers(of: "p1", []) == [])
+            #expect(!FileManager.default.fileExists(atPath: node.directory(of: "c1")))
+        }
+    }
+
+    /// The same, but the container is the registered one: its root lies in the recorded directory, though its bundle does not.
+    @Test func aContainerWithTheRecordedRootIsTheRecordedOne() throws {
+        try withReproNode { node in
+            try node.sandbox("p1")
+            try node.bundle("c1")
+            #expect(try node.register("p1", ["c1"]).status == 0)
+            let bundle = "\(node.sample.base)/volume/bundle"
+            let pid = try #require(
+                Int32(
+                    try shell(
+                        """
+                        mkdir \(bundle); cd \(bundle)
+                        sed 's:"rootfs":"\(node.directory(of: "c1"))/rootfs":' \(node.directory(of: "c1"))/config.json >config.json
+                        runc --root \(node.sample.runtimeRoot) run -d --bundle . --pid-file pid c1 </dev/null >/dev/null 2>log || cat log
+                        cat pid
+                        """)))
+            let removed = try node.podreap(["remove", "p1"])
+            #expect(removed.status == 0, "\(removed)")
+            #expect(!NodeProcess(pid).isAlive, "its process has ended")
+            try node.expectGone("p1", ["c1"])
+        }
+    }
+
+    /// ext4 gives a removed directory's inode to the next one; only the birth tells the two apart, also beneath a mount.
+    @Test func aMountOverADirectoryWithTheOldInodeStays() async throws {
+        try await withPodNode(base: "/mnt/ext4/pods") { node in
+            try node.sandbox("p1")
+            #expect(try node.register("p1", []).status == 0)
+            let directory = node.directory(ofSandbox: "p1")
+            let before = try shell("stat -c %i \(directory)")
+            let after = try shell(
+                """
+                umount \(directory)/shm; rm -r \(directory); mkdir \(directory); stat -c %i \(directory)
+                echo mine >\(node.sample.volume)/data; mount --bind \(node.sample.volume) \(directory)
+                """)
+            #expect(before == after, "the sample of the kind: the same inode")
+            let removed = try node.podreap(["remove", "p1"])
+            #expect(removed.status == 0, "\(removed)")
+            #expect(
+                try shell("cat \(directory)/data; umount \(directory); ls -d \(directory)") == "mine\n\(directory)\n")
+        }
+    }
+}
