@@ -88,6 +88,7 @@ int linux_make_private(int directory, const uint8_t *name) {
     const uint64_t attributes[4] = {0, 0, MS_PRIVATE, 0};
     return RESULT((int)syscall(SYS_mount_setattr, directory, (const char *)name, LINUX_PRIVATE_FLAGS, attributes, sizeof attributes));
 }
+int linux_copy_mount(int directory) { return RESULT((int)syscall(SYS_open_tree, directory, "", LINUX_COPY_FLAGS)); }
 int linux_fchdir(int directory) { return RESULT(fchdir(directory)); }
 int linux_chdir(const uint8_t *path) { return RESULT(chdir((const char *)path)); }
 long linux_filesystem_type(int file) {

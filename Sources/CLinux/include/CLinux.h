@@ -23,6 +23,7 @@
 #define LINUX_AT_EMPTY_PATH 0x1000
 #define LINUX_UNMOUNT_FLAGS (0x2 | 0x8)  // MNT_DETACH | UMOUNT_NOFOLLOW
 #define LINUX_PRIVATE_FLAGS 0x8900  // AT_SYMLINK_NOFOLLOW, AT_NO_AUTOMOUNT, AT_RECURSIVE
+#define LINUX_COPY_FLAGS 0x81001  // OPEN_TREE_CLONE, OPEN_TREE_CLOEXEC, AT_EMPTY_PATH
 #define LINUX_NS_GET_NSTYPE 0xb703
 #define LINUX_F_ADD_SEALS 1033
 #define LINUX_STATX_FLAGS 0x900  // AT_SYMLINK_NOFOLLOW, AT_NO_AUTOMOUNT
@@ -61,6 +62,8 @@ long linux_getdents64(int directory, void *buffer, size_t size);
 int linux_umount2(const uint8_t *name, int flags);
 // Makes the mount at an entry, and all beneath it, private (mount_setattr(2)).
 int linux_make_private(int directory, const uint8_t *name);
+// A copy of a directory's mount alone, which is seen nowhere (open_tree(2)).
+int linux_copy_mount(int directory);
 int linux_fchdir(int directory);
 int linux_chdir(const uint8_t *path);
 long linux_filesystem_type(int file);

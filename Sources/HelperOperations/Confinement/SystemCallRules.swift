@@ -64,6 +64,7 @@ struct SystemCallRules {
                 SystemCallRule("recvmsg", [.init(2, equals: UInt64(LINUX_MSG_CMSG_CLOEXEC))]),
                 SystemCallRule("umount2", [.init(1, equals: UInt64(LINUX_UNMOUNT_FLAGS))]),
                 SystemCallRule("mount_setattr", [.init(2, equals: UInt64(LINUX_PRIVATE_FLAGS)), .init(4, equals: 32)]),
+                SystemCallRule("open_tree", [.init(2, equals: UInt64(LINUX_COPY_FLAGS))]),
                 SystemCallRule("ioctl", [.init(1, equals: UInt64(LINUX_NS_GET_NSTYPE))]),
                 SystemCallRule("fcntl", [.init(1, equals: UInt64(LINUX_F_ADD_SEALS))]),
                 // Memory must be anonymous, private and not executable: writing to a shared mapping would write to its

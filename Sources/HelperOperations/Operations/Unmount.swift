@@ -10,8 +10,7 @@ extension Broker {
         _ place: Place, _ intent: Intent<MountIdentity>, _ deadline: Deadline
     ) throws(Outcome) -> Answer {
         _ = try policy.root(of: place, for: .unmount)
-        let needed: CapabilitySet = intent == .look ? [.dacOverride] : [.dacOverride, .sysAdmin]
-        return try privileges.raised(needed) { () throws(Outcome) -> Answer in
+        return try privileges.raised([.dacOverride, .sysAdmin]) { () throws(Outcome) -> Answer in
             let parent: Descriptor
             do throws(Outcome) {
                 parent = try place.openParent(in: policy)
@@ -57,19 +56,11 @@ extension Descriptor {
         return status.isMountRoot ? status.mount : nil
     }
 
-    /// The directory or file that the mounts at an entry cover, as far as the filesystem's listing of this directory
-    /// tells. Nobody can query it directly while the mounts are there.
+    /// The directory or file that the mounts at an entry cover; all 0 if the kernel cannot show it. A listing would tell
+    /// its inode too, but some filesystems use a removed directory's inode for the next one.
     fileprivate func covered(at name: InlineBytes<256>) throws(Outcome) -> NodeIdentity {
-        let directory = try open(InlineBytes<2>(".").terminated, .directory)
-        var entries = EntryReader()
-        var seen = 0
-        while seen < coveredLimit, let entry = try entries.next(directory) {
-            seen += 1
-            if entries.name(of: entry) == name {
-                return NodeIdentity(device: try status().identity.device, inode: entries.inode(of: entry), birth: 0)
-            }
-        }
-        return NodeIdentity(device: 0, inode: 0, birth: 0)
+        guard let bare = copyWithoutMounts() else { return NodeIdentity(device: 0, inode: 0, birth: 0) }
+        return try bare.status(name.terminated).identity
     }
 
     /// Detaches mounts until none is left at the entry, but at most `most`; returns how many. The first is detached
@@ -83,6 +74,3 @@ extension Descriptor {
         return UInt64(most)
     }
 }
-
-/// How many entries of a directory are searched for a covered one.
-private var coveredLimit: Int { 100_000 }

@@ -16,6 +16,13 @@ extension Descriptor {
         try check(result, .umount)
     }
 
+    /// This directory in a copy of its mount, where nothing is mounted beneath it and which is seen nowhere (open_tree(2));
+    /// nil if the kernel cannot make one.
+    func copyWithoutMounts() -> Descriptor? {
+        let copy = linux_copy_mount(raw)
+        return copy < 0 ? nil : Descriptor(owning: copy)
+    }
+
     /// Whether the open file is a namespace (fstatfs(2)).
     func isNamespace() throws(Outcome) -> Bool {
         try check(linux_filesystem_type(raw), .fstatfs) == LINUX_NSFS_MAGIC

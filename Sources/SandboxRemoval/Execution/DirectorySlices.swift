@@ -62,9 +62,7 @@ struct DirectorySlices {
             return .detach
         // The recorded directory is gone. What is now at its path is not the pod's, and nothing of the pod is here.
         case .refused(.identityMismatch, _):
-            return .end(
-                StepSuccess(
-                    already: true, detail: "another directory is at its path; that one is not the pod's and stays"))
+            return .end(.another)
         case .refused(.notDirectory, _):
             return .end(
                 StepSuccess(

@@ -28,7 +28,7 @@ extension PlanExecutor {
             case .goOn: break
             case .share: slices.entries = await removeShares(of: place, only, step, after: slices.entries)
             case .detach:
-                try await detach(directory)
+                if try await detach(directory) == .anothers { return .another }
                 only = try await identity(of: directory, place)
             case .end(let success): return success
             case .fail: throw StepFailure(reply)
@@ -55,12 +55,10 @@ extension PlanExecutor {
     }
 
     /// Detaches the mounts that the removal of a directory has met.
-    private func detach(_ directory: Container.Directory) async throws(StepFailure) {
-        if helpersSpeak(2) {
-            _ = try await detachAll(of: directory)
-        } else {
-            try await unmountAll(beneath: directory.path)
-        }
+    private func detach(_ directory: Container.Directory) async throws(StepFailure) -> Detached {
+        if helpersSpeak(2) { return try await detachAll(of: directory) }
+        try await unmountAll(beneath: directory.path)
+        return .mounts
     }
 
     /// Has each of several helpers remove a share of a directory's entries until it is empty or meets an obstacle,
@@ -125,12 +123,6 @@ extension Reply {
 }
 
 extension NodeIdentity {
-    /// Compares what a mount covers, whose birth is unknown.
-    func matches(_ recorded: FileIdentity?, ignoringBirth: Bool) -> Bool {
-        guard let recorded, inode != 0 else { return false }
-        return device == recorded.device && inode == recorded.inode && (ignoringBirth || birth == recorded.birth)
-    }
-
     init(_ identity: FileIdentity) {
         self.init(device: identity.device, inode: identity.inode, birth: identity.birth)
     }

@@ -17,30 +17,33 @@ extension PlanExecutor {
     ///   detaches only these.
     func unmount(_ points: [[UInt8]], beneath directory: Container.Directory) async throws(StepFailure) -> StepSuccess {
         if helpersSpeak(2) {
-            return try await detachAll(of: directory) ? .done : .alreadyDone
+            switch try await detachAll(of: directory) {
+            case .nothing: return .alreadyDone
+            case .mounts: return .done
+            case .anothers: return .another
+            }
         }
         var success = StepSuccess.alreadyDone
         for point in points where try await unmount(point).outcome != .alreadyDone { success = .done }
         return success
     }
 
-    /// Returns whether a mount was detached.
-    func detachAll(of directory: Container.Directory) async throws(StepFailure) -> Bool {
+    func detachAll(of directory: Container.Directory) async throws(StepFailure) -> Detached {
         let place = try orFail { () throws(RootError) in
             try roots.place(directory.path, for: .unmount, in: [.sandbox, .container])
         }
-        guard directory.identity != nil else { return false }
-        var detached = false
+        guard directory.identity != nil else { return .nothing }
+        var detached = Detached.nothing
         var left = Int.max
         while let mount = try await mount(at: place) {
             guard
-                mount.covers.matches(directory.identity, ignoringBirth: true) || mount.isRecorded(as: directory.mountID)
+                mount.covers.matches(directory.identity, plan.isAfterReboot) || mount.isRecorded(as: directory.mountID)
             else {
-                return detached
+                return mount.covers.inode == 0 ? detached : .anothers
             }
             let reply = try await call(.unmount(place, .act(only: mount.identity)), atMost: options.runtimeCall)
             guard reply.isSuccess || reply.isMismatch else { throw StepFailure(reply, of: "unmount \(directory.path)") }
-            detached = true
+            detached = .mounts
             left = left == .max ? Int(Limits.sliceEntries) : left - 1
             guard left > 0 else { throw StepFailure("mounts keep appearing at \(directory.path)") }
         }
@@ -48,7 +51,7 @@ extension PlanExecutor {
         while true {
             let request = Request.unmountBeneath(place, only: only, most: mountsAtOnce)
             let reply = try await call(request, atMost: options.runtimeCall)
-            if case .count(let count) = reply.facts, count > 0 { detached = true }
+            if case .count(let count) = reply.facts, count > 0 { detached = .mounts }
             switch reply.outcome {
             case .inProgress: continue
             // Another directory is at the path by now, so the mounts in it are not the pod's.
@@ -101,7 +104,7 @@ extension PlanExecutor {
             let look = try await call(.unmount(place, .look), atMost: options.runtimeCall)
             if look.isBehindMount { return try await unmountWithDirectory(around: path, look) }
             guard let mount = try seenMount(look) else { return success }
-            let isCovering = mount.covers.matches(plan.sandbox.shmIdentity, ignoringBirth: true)
+            let isCovering = mount.covers.matches(plan.sandbox.shmIdentity, plan.isAfterReboot)
             let isRecorded = plan.sandbox.shmMountID == nil && plan.sandbox.shmIdentity == nil
             guard try await liesInRecordedDirectory(path) ?? (isCovering || isRecorded) else {
                 return StepSuccess(
@@ -133,7 +136,11 @@ extension PlanExecutor {
                 already: true,
                 detail: "something is mounted over \(directory.path): the removal deletes what lies there too")
         }
-        if try await detachAll(of: directory) { return .done }
+        switch try await detachAll(of: directory) {
+        case .nothing: break
+        case .mounts: return .done
+        case .anothers: return .another
+        }
         let place = try orFail { () throws(RootError) in
             try roots.place(directory.path, for: .remove, in: [.sandbox, .container])
         }
@@ -182,10 +189,24 @@ extension PlanExecutor {
     }
 }
 
+/// What became of the mounts at a recorded directory and beneath it.
+enum Detached {
+    case nothing, mounts
+    /// Another directory is at the path, under a mount. Neither is the pod's, and both stay.
+    case anothers
+}
+
+extension StepSuccess {
+    /// The recorded directory is gone. What is now at its path is not the pod's, and nothing of the pod is there.
+    static var another: StepSuccess {
+        StepSuccess(already: true, detail: "another directory is at its path; that one is not the pod's and stays")
+    }
+}
+
 /// A mount that a helper sees at a place.
 private struct SeenMount {
     var identity: MountIdentity
-    /// The directory or file that the mounts cover; its birth is unknown.
+    /// The directory or file that the mounts cover; all 0 if it cannot be seen.
     var covers: NodeIdentity
 
     /// False on a kernel that reuses mount ids, because its ids do not identify a mount.
