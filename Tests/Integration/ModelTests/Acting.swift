@@ -141,7 +141,7 @@ extension World {
     func register(_ sandbox: String, _ containers: [String], _ registry: RegistryName) throws -> Bool {
         let before = ledger
         let document = try node.write(
-            try node.document(sandbox, containers, runtime: runtime),
+            try node.document(sandbox, containers, runtime: runtime, cgroups: PodCgroups.paths(self, sandbox)),
             as: "\(sandbox).json")
         let answer = try call("register", document, registry)
         see(by: .others)
@@ -154,6 +154,7 @@ extension World {
         var record = Record(sandbox: sandbox, boot: boot, containers: [:])
         record.directory = bind(node.directory(ofSandbox: sandbox), sandbox)
         record.pin = bindPin(node.pin(ofSandbox: sandbox))
+        record.cgroups = Set(PodCgroups.paths(self, sandbox).compactMap { bindCgroup($0, sandbox) })
         for container in containers {
             let makings = [
                 bind(node.directory(of: container), container), ledger.owner(of: state(of: container))?.making,
@@ -172,6 +173,18 @@ extension World {
         let found = making("\(id).found").name
         ledger.give(beneath: path, to: Owner(making: found))
         return found
+    }
+
+    private func bindCgroup(_ path: String, _ id: String) -> String? {
+        guard let cgroup = ledger.owners.first(where: { $0.key.isCgroup && $0.key.path == path }) else { return nil }
+        if let owner = cgroup.value.first(where: { !$0.isAbove && $0 != .others }) { return owner.making }
+        let found = Owner(making: making("\(id).cgroup.found").name, boot: boot)
+        if cgroup.value == [.others] {
+            ledger.give(cgroup.key, to: found)
+        } else {
+            ledger.share(cgroup.key, with: found)
+        }
+        return found.making
     }
 
     private func bindPin(_ path: String) -> String? {

@@ -4,8 +4,7 @@ import TestPods
 enum Catalog {
     static let disturbances: [OperationKind] =
         Ending.kinds + Runtimes.kinds + Places.kinds + Mounts.kinds + Namespaces.kinds + CgroupChanges.kinds
-        + Outsiders.kinds
-        + Boots.kinds
+        + PodCgroups.kinds + Outsiders.kinds + Boots.kinds
 
     static let all: [OperationKind] = Making.kinds + disturbances + Acts.registrations + Acts.kinds
 
@@ -18,6 +17,7 @@ enum Catalog {
 
     private static func pod(_ id: String, _ containers: [String], _ random: inout Seeded) -> [Operation] {
         var operations = [Making.sandbox(id)]
+        if Bool.random(using: &random) { operations.append(PodCgroups.make(id)) }
         if Int.random(in: 0..<3, using: &random) > 0 { operations.append(Making.pin(id)) }
         let count = Int.random(in: 0..<4, using: &random) == 0 ? containers.count : 1
         for container in containers.prefix(count) {
@@ -30,6 +30,21 @@ enum Catalog {
         // A neighbour may be nobody's that podreap knows.
         if !isBefore, id == "p1" || Bool.random(using: &random) { operations.append(registration) }
         return operations
+    }
+
+    /// What ends a container and then has its cgroup, or its id.
+    static func succession(_ random: inout Seeded) -> [Operation] {
+        let container = Universe.container(&random)
+        switch Int.random(in: 0..<3, using: &random) {
+        case 0:
+            return [Ending.killAll(container), Runtimes.delete(container, force: true), CgroupChanges.make(container)]
+        case 1:
+            return [
+                Ending.killInit(container), Runtimes.lose(container),
+                Runtimes.runAnother(container, inCgroupOfOld: true),
+            ]
+        default: return [Runtimes.lose(container), Runtimes.runAnother(container, inCgroupOfOld: true)]
+        }
     }
 
     /// Made again by others under the same id and places, by hand: what a retry that comes late meets.

@@ -57,6 +57,7 @@ enum Endings {
             \(Cleaning.thawing(world))
             \(Cleaning.containers)
             kill -9 \(known.joined(separator: " ")) 2>/dev/null || true
+            cat \(PodCgroups.members(world)) 2>/dev/null | xargs -r kill -9 2>/dev/null || true
             for id in $(ls \(world.runtimeRoot)); do \(world.runtimeCall) delete --force $id 2>/dev/null || true; done
             """)
         for _ in 0..<500 where world.ledger.owners.contains(where: { $0.key.isProcess && $0.value != [.others] }) {

@@ -16,8 +16,12 @@ struct History {
         try run(on: world) { (history, world) in
             for operation in Catalog.opening(&random) { try history.perform(operation, world) }
             while history.operations.count < count + 6, world.violations.isEmpty {
-                let isRemaking = Int.random(in: 0..<12, using: &random) == 0
-                let next = isRemaking ? Catalog.remaking(&random) : [Catalog.all.choose(&random)]
+                let next =
+                    switch Int.random(in: 0..<24, using: &random) {
+                    case 0, 1: Catalog.remaking(&random)
+                    case 2: Catalog.succession(&random)
+                    default: [Catalog.all.choose(&random)]
+                    }
                 for operation in next { try history.perform(operation, world) }
             }
         }

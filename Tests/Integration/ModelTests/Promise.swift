@@ -60,8 +60,11 @@ struct Promise {
     }
 
     private func mayGo(_ thing: Thing, _ owners: Set<Owner>) -> Bool {
-        if owners.contains(.either) || isLeft(thing, owners) { return true }
+        if owners.contains(.either) || isLeft(thing, owners) || isDeserted(thing, owners) { return true }
         guard isOwn(owners, scope) else { return false }
+        if thing.isCgroup, owners.contains(where: { record.cgroups.contains($0.making) }) {
+            return act == .remove(record.sandbox)
+        }
         if act.removes || thing.isCgroup || thing.path?.isBeneath(stateRoot) == true { return true }
         return isStopped(thing) && (act == .stop(record.sandbox) || thing.isProcess)
     }
@@ -75,11 +78,22 @@ struct Promise {
             }
     }
 
+    /// Whether it is the record's cgroup, and nothing lives any more of the others that had it: the record's runtime
+    /// removes it with the record's container.
+    private func isDeserted(_ thing: Thing, _ owners: Set<Owner>) -> Bool {
+        guard thing.isCgroup, owners.contains(where: { record.owns($0, scope) }) else { return false }
+        let others = owners.filter { !record.owns($0, scope) }
+        return !before.owners.contains { thing, owners in
+            thing.isProcess && owners.contains { owner in others.contains(owner) || others.contains(owner.above) }
+        }
+    }
+
     private func mustGo(_ thing: Thing, _ owners: Set<Owner>) -> Bool {
         guard !owners.contains(.either), isOwn(owners, scope) else { return false }
         // What nothing told when podreap could look, it cannot know: a name alone is no reason to remove anything.
         let isRuntimes = thing.isCgroup || thing.path?.isBeneath(stateRoot) == true
-        if isRuntimes, !owners.contains(where: { !$0.isAbove && record.seen.contains($0.making) }) { return false }
+        let known = record.seen.union(record.cgroups)
+        if isRuntimes, !owners.contains(where: { !$0.isAbove && known.contains($0.making) }) { return false }
         return act.removes || (isStopped(thing) && (act == .stop(record.sandbox) || thing.isProcess))
     }
 

@@ -12,6 +12,8 @@ struct Record {
     /// Whose the directory with its shm was.
     var directory: String?
     var pin: String?
+    /// Whose the pod's own cgroups were.
+    var cgroups: Set<String> = []
     /// The makings of each container; none: there was nothing of it.
     var containers: [String: Set<String>]
     /// Those of them whose cgroups podreap has had a chance to see: the runtime's state named them.
@@ -29,7 +31,9 @@ struct Record {
             return containers.values.contains { $0.contains { Owner(making: $0).above.making == owner.making } }
         }
         switch scope {
-        case .all: return owner.making == directory || owner.making == pin || ownsContainer(owner)
+        case .all:
+            return owner.making == directory || owner.making == pin || cgroups.contains(owner.making)
+                || ownsContainer(owner)
         case .container(let id): return containers[id]?.contains(owner.making) == true
         }
     }

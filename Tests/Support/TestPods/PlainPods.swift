@@ -78,8 +78,10 @@ extension PodNode {
         return pid
     }
 
-    /// The document that `register` takes, with the namespace where one is pinned.
-    public func document(_ sandbox: String, _ containers: [String], runtime: String = "runc") throws -> String {
+    /// The document that `register` takes, with the namespace where one is pinned, and the pod's own cgroups.
+    public func document(
+        _ sandbox: String, _ containers: [String], runtime: String = "runc", cgroups: [String] = []
+    ) throws -> String {
         var record: [String: Any] = [
             "id": sandbox, "runtime": runtime, "directory": directory(ofSandbox: sandbox),
             "shm": "\(directory(ofSandbox: sandbox))/shm",
@@ -88,6 +90,7 @@ extension PodNode {
         if FileManager.default.fileExists(atPath: pin(ofSandbox: sandbox)) {
             record["namespaces"] = ["network": pin(ofSandbox: sandbox)]
         }
+        if !cgroups.isEmpty { record["cgroups"] = cgroups }
         let members = containers.map { id -> [String: Any] in
             ["id": id, "metadata": ["name": "n-\(id)", "attempt": 0], "directories": [directory(of: id)]]
         }

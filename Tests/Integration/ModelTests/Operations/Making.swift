@@ -36,7 +36,7 @@ enum Making {
     /// What a container is like.
     struct Variant: Sendable, CustomStringConvertible {
         enum Script: String, CaseIterable { case sleeps, hasChild, ignoresTerm, losesFirstThread }
-        enum Place: String, CaseIterable { case own, ownAgain, sharesC1s, beneathC1s }
+        enum Place: String, CaseIterable { case own, ownAgain, sharesC1s, beneathC1s, beneathPods }
 
         var script = Script.sleeps
         var isHostPID = false
@@ -52,7 +52,7 @@ enum Making {
             isHostPID = Int.random(in: 0..<3, using: &random) == 0
             isOverlay = Int.random(in: 0..<4, using: &random) > 0
             place =
-                [.own, .own, .ownAgain, .sharesC1s, .beneathC1s].randomElement(using: &random) ?? .own
+                [.own, .own, .ownAgain, .sharesC1s, .beneathC1s, .beneathPods].randomElement(using: &random) ?? .own
         }
 
         var description: String {
@@ -72,6 +72,7 @@ enum Making {
             container.isOverlay = isOverlay
             if id != "c1", place == .sharesC1s { container.cgroup = "c1" }
             if id != "c1", place == .beneathC1s { container.cgroup = "c1/inner" }
+            if place == .beneathPods { container.cgroup = "\(PodCgroups.name(Universe.sandbox(of: id)))/\(id)" }
             return container
         }
     }

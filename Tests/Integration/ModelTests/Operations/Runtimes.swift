@@ -7,13 +7,13 @@ enum Runtimes {
     static let kinds: [OperationKind] = [
         .ofContainer(2) { delete($0, force: false) },
         .ofContainer(2) { delete($0, force: true) },
-        .ofContainer(3) { state($0, "lose state", "rm -r") },
+        .ofContainer(3) { lose($0) },
         .ofContainer(3) { stateFile($0, "empty state", ": >") },
         .ofContainer(1) { stateFile($0, "lose state file", "rm ") },
         .ofContainer(1) { stateFile($0, "damage state", "truncate -s 300 ") },
         .ofContainer(5) { takeApart($0) },
         .ofSandbox(3) { takeApartSandbox($0) },
-        .ofContainer(3) { runAnother($0) },
+        OperationKind(4) { runAnother(Universe.container(&$0), inCgroupOfOld: Bool.random(using: &$0)) },
         OperationKind(1) { _ in dropRuntime() },
         OperationKind(1) { _ in listRuntime() },
     ]
@@ -26,10 +26,10 @@ enum Runtimes {
         }
     }
 
-    private static func state(_ id: String, _ name: String, _ command: String) -> Operation {
-        Operation(name, if: { $0.exists($0.state(of: id)) }) { world in
+    static func lose(_ id: String) -> Operation {
+        Operation("lose state", if: { $0.exists($0.state(of: id)) }) { world in
             world.damage(id)
-            try world.run("\(command) \(world.state(of: id))")
+            try world.run("rm -r \(world.state(of: id))")
         }
     }
 
@@ -68,14 +68,15 @@ enum Runtimes {
         }
     }
 
-    /// Somebody runs a container under the same id with files of his own.
-    static func runAnother(_ id: String) -> Operation {
+    /// Somebody runs a container under the same id with files of his own; also where the old one's processes still are.
+    static func runAnother(_ id: String, inCgroupOfOld: Bool) -> Operation {
         Operation("run another container of that id", if: { !$0.exists($0.state(of: id)) && !$0.exists(other($0, id)) })
         { world in
             let bundle = other(world, id)
             var making = world.making("\(id).other")
             making.container.environment = ["\(Seen.mark)\(making.name)@\(world.boot)"]
-            making.container.cgroup = "other-\(id)"
+            let old = world.current[id].map { $0.container.cgroup ?? id } ?? id
+            making.container.cgroup = inCgroupOfOld ? old : "other-\(id)"
             making.bundle = bundle
             try world.node.bundle(bundle.lastComponent, making.container)
             world.note("bundle \(bundle.lastComponent)   # its processes are \(making.name)'s")
