@@ -9,7 +9,7 @@ extension Reply {
         Header(kind: kind, requestID: requestID, last: outcome.status)
             .encode(to: &out, reply: true, version: version)
         outcome.encode(to: &out)
-        facts.encode(to: &out)
+        facts.encode(to: &out, version)
         Header.seal(&out)
     }
 }
@@ -47,7 +47,7 @@ extension Outcome {
 }
 
 extension Facts {
-    func encode(to out: inout [UInt8]) {
+    func encode(to out: inout [UInt8], _ version: UInt16) {
         switch self {
         case .none:
             out.put(UInt8(0))
@@ -76,7 +76,7 @@ extension Facts {
             covered.encode(to: &out)
         case .container(let facts):
             out.put(UInt8(8))
-            facts.encode(to: &out)
+            facts.encode(to: &out, version)
         }
     }
 }
@@ -112,7 +112,7 @@ extension RuntimeFacts {
 }
 
 extension ContainerFacts {
-    func encode(to out: inout [UInt8]) {
+    func encode(to out: inout [UInt8], _ version: UInt16) {
         directory.encode(to: &out)
         out.put(state.rawValue)
         out.put(pid)
@@ -123,7 +123,7 @@ extension ContainerFacts {
             out.put(cgroup.controller, limit: Limits.componentBytes)
             out.put(cgroup.path, limit: Limits.cgroupPathBytes)
         }
-        out.put(bundle, limit: Limits.bundleBytes)
+        if version > 2 { out.put(bundle, limit: Limits.bundleBytes) }
     }
 }
 

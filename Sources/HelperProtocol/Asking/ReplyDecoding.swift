@@ -95,7 +95,7 @@ extension ContainerFacts {
                     controller: try reader.byteArray(limit: Limits.componentBytes),
                     path: try reader.byteArray(limit: Limits.cgroupPathBytes)))
         }
-        bundle = try reader.byteArray(limit: Limits.bundleBytes)
+        if reader.version > 2 { bundle = try reader.byteArray(limit: Limits.bundleBytes) }
     }
 }
 

@@ -106,7 +106,7 @@ enum SecondVersionVectors {
                 stateRoot: inline("/" + String(repeating: "s", count: 254)), hooks: false)
         }, features: .max)
 
-    private static let runc: ContainerFacts = {
+    static let runc: ContainerFacts = {
         var facts = ContainerFacts(directory: node, state: .runc)
         (facts.pid, facts.startTime) = (4242, 0x0102_0304_0506)
         facts.cgroups = [
@@ -116,7 +116,6 @@ enum SecondVersionVectors {
                 controller: Array("name=systemd".utf8), path: Array("/sys/fs/cgroup/systemd/kubepods/crio-1".utf8)),
             ContainerFacts.Cgroup(controller: [], path: Array("/sys/fs/cgroup/unified/kubepods/crio-1".utf8)),
         ]
-        facts.bundle = Array("/run/containers/storage/overlay-containers/1/userdata".utf8)
         return facts
     }()
 
