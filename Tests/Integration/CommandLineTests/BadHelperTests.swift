@@ -79,14 +79,14 @@ import Testing
 
     @Test func otherVersion() throws {
         try withPodNode { node in
+            let newest = Limits.version
+            let later = VersionRange(minimum: newest + 1, maximum: newest + 2)
             let path = try helper(
-                node,
-                answering: Reply(
-                    kind: .hello, requestID: 1, outcome: .unsupported(VersionRange(minimum: 3, maximum: 4))))
+                node, answering: Reply(kind: .hello, requestID: 1, outcome: .unsupported(later)))
             try expectUnusable(
                 node, Unchanged(node), helper: path,
-                "the helper speaks protocol versions 3 to 4, this podreap 1 to 2; install podreap and podreap-helper of the "
-                    + "same release\n")
+                "the helper speaks protocol versions \(newest + 1) to \(newest + 2), this podreap 1 to \(newest); "
+                    + "install podreap and podreap-helper of the same release\n")
         }
     }
 
