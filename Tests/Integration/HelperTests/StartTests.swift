@@ -9,7 +9,7 @@ extension RealHelper {
             let node = try TestNode.shared()
             let helper = try TestHelper(ungreeted: TestHelper.start)
             let welcome = try helper.greet()
-            #expect(welcome.version == 2 && welcome.missing == 0 && welcome.features == 0)
+            #expect(welcome.version == Limits.version && welcome.missing == 0 && welcome.features == 0)
             #expect(
                 welcome.runtimes.map { String(decoding: $0.name.array, as: UTF8.self) } == [
                     "runc", "crun", "runc-hooks",
