@@ -67,6 +67,6 @@ import Testing
             bash -c 'shopt -s extglob progcomp; . \(directory)/podreap.bash; COMP_WORDS=(podreap re); COMP_CWORD=1; \
             COMP_LINE="podreap re"; COMP_POINT=10; _podreap podreap re podreap; echo "${COMPREPLY[@]}"'
             """)
-        #expect(offered.split { $0 == " " || $0 == "\n" }.sorted() == ["register", "remove"])
+        #expect(offered.split { $0 == " " || $0 == "\n" }.sorted() == ["register", "remove", "rescue"])
     }
 }
