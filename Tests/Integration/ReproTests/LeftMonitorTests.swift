@@ -7,7 +7,8 @@ import Testing
 /// Shims and conmons that wait for containers: `gc`, as root, ends those of which nothing else is left, and no others.
 @Suite(.serialized) struct LeftMonitorTests {
     private static let id = String(repeating: "6d", count: 32)
-    private static let bundle = "/mnt/lost-bundle"
+    /// Called after its container, as containerd's and CRI-O's are.
+    private static let bundle = "/mnt/lost-bundle/\(id)"
 
     /// A process that is started as conmon, or as runc's shim in its bundle, and does nothing.
     private func start(
@@ -18,7 +19,7 @@ import Testing
             mkdir -p \(Self.bundle); cp /usr/bin/python3 /mnt/\(program)
             echo '\(child ? "import os, time; os.fork()" : "import time"); time.sleep(1000)' >/mnt/monitor.py
             """)
-        node.addEnding("rm -rf \(Self.bundle) /mnt/\(program) /mnt/monitor.py")
+        node.addEnding("rm -rf /mnt/lost-bundle /mnt/\(program) /mnt/monitor.py")
         let text = try shell(
             """
             cd \(Self.bundle)
