@@ -304,8 +304,13 @@ private final class Field: Sendable {
         _ = try running.value.withLock { try $0?.end() }
         let attributes = try FileManager.default.attributesOfItem(atPath: direct + "-lock")
         let inode = attributes[.systemFileNumber] as? Int ?? 0
+        let device = attributes[.systemNumber] as? Int ?? 0
+        // As proc_locks(5) has it: another filesystem's file may have the same inode.
+        let major = device >> 8 & 0xfff
+        let minor = device & 0xff | device >> 12 & 0xfff00
+        let file = String(format: " %02x:%02x:%ld ", major, minor, inode)
         return try String(contentsOfFile: "/proc/locks", encoding: .utf8).split(separator: "\n")
-            .count { $0.contains("OFDLCK") && $0.contains(":\(inode) ") }
+            .count { $0.contains("OFDLCK") && $0.contains(file) }
     }
 }
 
