@@ -40,11 +40,13 @@ public struct NodeFiles: Sendable {
         try FileObservation.of(prefix + path)
     }
 
-    /// Where cgroup hierarchies are mounted, as on every node: at `/sys/fs/cgroup` that of version 2, or beneath it
-    /// those of version 1.
-    func cgroupHierarchies() throws(ObservationError) -> [String] {
+    /// Where cgroup hierarchies are mounted, as on every node: at `/sys/fs/cgroup` that of version 2 alone, or beneath
+    /// it those of version 1 (cgroups(7)).
+    public func cgroupHierarchies() throws(ObservationError) -> [String] {
         let root = "/sys/fs/cgroup"
-        var found = [root]
+        // A cgroup has this file; the tmpfs of version 1 has not.
+        if try observation(of: "\(root)/cgroup.procs") != nil { return [root] }
+        var found: [String] = []
         for name in try names(in: root) where try observation(of: "\(root)/\(name)")?.kind == .directory {
             found.append("\(root)/\(name)")
         }

@@ -40,6 +40,8 @@ public struct Discovery: Sendable {
     /// The ids of what has ended, of which only the runtime's database says more.
     private(set) var ended: [ForeignRuntime: [String]] = [:]
     let files: NodeFiles
+    /// Where cgroup hierarchies are mounted.
+    let hierarchies: [String]
     /// The node's own shims and conmons.
     let monitors: [ContainerMonitor]
     public let runtimes: [ForeignRuntime]
@@ -69,6 +71,7 @@ public struct Discovery: Sendable {
         monitors: [ContainerMonitor], asking list: ((_ socket: String) -> CRIListing)? = nil
     ) throws(RemovalError) {
         self.files = files
+        do throws(ObservationError) { hierarchies = try files.cgroupHierarchies() } catch { throw .observation(error) }
         self.monitors = monitors
         self.runtimes = runtimes
         self.folders = folders

@@ -7,7 +7,7 @@ extension Discovery {
     ///
     /// - Parameter caller: The user that will run podreap: a name or a uid.
     public func policy(caller: String) -> String {
-        var lines = Lines(caller: caller)
+        var lines = Lines(caller: caller, hierarchies: hierarchies)
         for foreign in pods where documents.contains(where: { $0.sandbox.id == foreign.pod.id }) {
             lines.add(foreign.pod, files)
         }
@@ -18,6 +18,7 @@ extension Discovery {
 /// The contents of helper.conf, built up pod by pod.
 private struct Lines {
     let caller: String
+    let hierarchies: [String]
     private var sandboxRoots: [String: ClosedRange<Int>] = [:]
     private var containerRoots: [String: ClosedRange<Int>] = [:]
     private var cgroupRoots: [String: ClosedRange<Int>] = [:]
@@ -26,7 +27,10 @@ private struct Lines {
     private var runtimes: [String: ObservedRuntime] = [:]
     private var notes: Set<String> = []
 
-    init(caller: String) { self.caller = caller }
+    init(caller: String, hierarchies: [String]) {
+        self.caller = caller
+        self.hierarchies = hierarchies
+    }
 
     mutating func add(_ pod: ObservedPod, _ files: NodeFiles) {
         Self.widen(&sandboxRoots, files.canonical(pod.directory.root), pod.directory.depth)
@@ -67,11 +71,15 @@ private struct Lines {
 
     /// The first cgroup of the hierarchy, such as `kubepods`, becomes the root: nothing beside it belongs to a pod.
     private mutating func add(cgroup: String) {
-        let names = cgroup.split(separator: "/")
-        let first = names.firstIndex { $0.hasPrefix("kubepods") } ?? min(names.count, 4)
-        guard first < names.count - 1 else { return }
+        let hierarchy = hierarchies.first { cgroup.hasPrefix("\($0)/") }
+        let names = cgroup.dropFirst(hierarchy?.count ?? 0).split(separator: "/")
+        let first = names.firstIndex { $0.hasPrefix("kubepods") } ?? (hierarchy == nil ? names.count : 0)
+        guard first < names.count - 1 else {
+            notes.insert("\(cgroup) lies in no other cgroup, so that no root fits it. If it is left: rmdir \(cgroup)")
+            return
+        }
         Self.widen(
-            &cgroupRoots, "/" + names[...first].joined(separator: "/"), names.count - 1 - first)
+            &cgroupRoots, "\(hierarchy ?? "")/" + names[...first].joined(separator: "/"), names.count - 1 - first)
     }
 
     func text(title: String) -> String {

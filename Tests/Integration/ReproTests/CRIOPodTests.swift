@@ -74,11 +74,7 @@ import Testing
             JSONSerialization.jsonObject(with: Data(found.output.split(separator: "\n")[0].utf8)) as? [String: Any])
     }
 
-    @Test(
-        .enabled(
-            if: !Cgroups.wantsVersion2Alone,
-            "the policy that discover writes has no root for the pod's cgroup on version 2"),
-        arguments: ["", "user"])
+    @Test(arguments: ["", "user"])
     func isRegisteredAndRemovedWhileItRuns(_ arguments: String) throws {
         try withCRIO { node in
             let pod = try make(node, "web", arguments)

@@ -95,14 +95,22 @@ struct CRIOTests {
         return node
     }
 
-    /// `drop_infra_ctr`: CRI-O makes the pod's cgroup itself, in every hierarchy, and nothing lives in it.
-    @Test(arguments: [
-        ("/kubepods", "/kubepods"),
-        ("kubepods-burstable-poda.slice", "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-poda.slice"),
-    ]) func thePodsOwnCgroups(_ parent: String, _ path: String) throws {
+    /// `drop_infra_ctr`: CRI-O makes the pod's cgroup itself, in every hierarchy, and nothing lives in it. On either
+    /// version the hierarchy's first cgroup is the policy's root.
+    @Test(
+        arguments: [
+            ("/pods", "/pods", "/pods"), ("/pods/a", "/pods/a", "/pods depth 2"),
+            (
+                "kubepods-burstable-poda.slice",
+                "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-poda.slice", "/kubepods.slice depth 3"
+            ),
+        ], [[""], ["/cpu,cpuacct", "/memory"]])
+    func thePodsOwnCgroups(_ names: (parent: String, path: String, root: String), _ hierarchies: [String]) throws {
+        let (parent, path, root) = names
         let node = try node(withCgroupParent: parent)
+        if hierarchies == [""] { try node.makeVersion2Alone() }
         var expected: [String] = []
-        for hierarchy in ["", "/cpu,cpuacct", "/memory"] {
+        for hierarchy in hierarchies {
             let own = "/sys/fs/cgroup\(hierarchy)\(path)/crio-\(CRIOPod.infra)"
             let monitors = "/sys/fs/cgroup\(hierarchy)\(path)/crio-conmon-\(CRIOPod.workload)"
             for place in [own, monitors, "\(own)0"] { try node.makeDirectory(place) }
@@ -110,7 +118,8 @@ struct CRIOTests {
         }
         let discovery = try discover(node)
         #expect(discovery.documents.first?.sandbox.cgroups.map(\.path).sorted() == expected.sorted())
-        #expect(discovery.policy(caller: "0").contains("cgroup-root = /sys/fs/cgroup/memory/kubepods"))
+        let policy = discovery.policy(caller: "0").split(separator: "\n").filter { $0.hasPrefix("cgroup-root") }
+        #expect(policy.sorted() == hierarchies.map { "cgroup-root = /sys/fs/cgroup\($0)\(root)" })
     }
 
     /// A parent that leads elsewhere is none.

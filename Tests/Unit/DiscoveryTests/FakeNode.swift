@@ -24,6 +24,9 @@ final class FakeNode {
         try Data(text.utf8).write(to: URL(filePath: base + path))
     }
 
+    /// Version 2 of cgroups at /sys/fs/cgroup; without it, version 1 beneath that.
+    func makeVersion2Alone() throws { try write("", to: "/sys/fs/cgroup/cgroup.procs") }
+
     func remove(_ path: String) throws { try FileManager.default.removeItem(atPath: base + path) }
 
     /// A saved file with what `edits` say replaced: each must occur.

@@ -95,7 +95,22 @@ struct PolicyTests {
         try ContainerdPod.place(
             on: node, edits: [("/sys/fs/cgroup/unified/kubepods/\(ContainerdPod.infra)", scope)])
         try node.makeDirectory(scope)
+        try node.makeVersion2Alone()
         let text = try Discovery(of: [.containerd], files: node.files).policy(caller: "0")
         #expect(text.contains("cgroup-root = /sys/fs/cgroup/kubepods.slice depth 3\n"))
+    }
+
+    /// The only root that reaches it reaches every cgroup of the node.
+    @Test func cgroupsInNoOther() throws {
+        let own = "/sys/fs/cgroup/\(ContainerdPod.infra)"
+        try ContainerdPod.place(
+            on: node, edits: [("/sys/fs/cgroup/unified/kubepods/\(ContainerdPod.infra)", own)])
+        try node.makeDirectory(own)
+        try node.makeVersion2Alone()
+        let text = try Discovery(of: [.containerd], files: node.files).policy(caller: "0")
+        #expect(
+            !text.contains("cgroup-root = /sys/fs/cgroup\n")
+                && !text.contains("= /sys/fs/cgroup/\(ContainerdPod.infra)"))
+        #expect(text.contains("# \(own) lies in no other cgroup"), "\(text)")
     }
 }
