@@ -48,9 +48,9 @@ extension Discovery {
                 Leftover(
                     what: "\(root)/io.containerd.metadata.v1.bolt/meta.db",
                     remedy:
-                        "containerd's database still lists the containers, with their layers. When the pods are removed "
-                        + "and containerd runs again, take them from there:",
-                    commands: databaseCommands())
+                        "containerd's database still lists the pods and containers, with their layers. When the pods are "
+                        + "removed and containerd runs again, take them from there:",
+                    commands: try databaseCommands(root))
             ])
         case .crio:
             let root = folders.root ?? CRIOLayout().root
@@ -71,9 +71,11 @@ extension Discovery {
     }
 
     /// Removes each container from containerd's database, and its layer with it, and lets containerd read that again: it
-    /// does not forget a pod that it has read.
-    private func databaseCommands() -> [String] {
-        let ids = pods.filter { $0.runtime == .containerd }.flatMap { $0.pod.containers.map(\.id) }
+    /// does not forget a pod that it has read. From version 2 on the database has pods as well, each of which goes
+    /// together with its infra container, and does not go after it.
+    private func databaseCommands(_ root: String) throws(ObservationError) -> [String] {
+        let pods = pods.filter { $0.runtime == .containerd }.map(\.pod)
+        let ids = pods.flatMap { $0.containers.map(\.id) }
         let ended = (ended[.containerd] ?? []).filter { !ids.contains($0) }
         let namespace = folders.namespace ?? ContainerdLayout().namespace
         let monitor = monitors.first { $0.namespace == namespace && !Set(ids).isDisjoint(with: $0.containers) }
@@ -81,7 +83,15 @@ extension Discovery {
         if let address = monitor?.address, address != "/run/containerd/containerd.sock" {
             ctr += " -a \(quoted(address))"
         }
-        return (ids + ended).map { "\(ctr) -n \(namespace) containers rm \($0)" } + ["systemctl restart containerd"]
+        var (containers, sandboxes) = (ids + ended, [String]())
+        if try files.observation(of: "\(root)/io.containerd.sandbox.controller.v1.shim") != nil {
+            let folder = "\(root)/io.containerd.grpc.v1.cri/sandboxes"
+            sandboxes = pods.map(\.id)
+            for id in ended where try files.observation(of: "\(folder)/\(id)") != nil { sandboxes.append(id) }
+            containers.removeAll { sandboxes.contains($0) }
+        }
+        return sandboxes.map { "\(ctr) -n \(namespace) sandboxes rm \($0)" }
+            + containers.map { "\(ctr) -n \(namespace) containers rm \($0)" } + ["systemctl restart containerd"]
     }
 
     private static let ofStorage = """

@@ -30,17 +30,17 @@ struct Runtime: Sendable, CustomTestStringConvertible {
     }
 }
 
-/// What Tests/Integration/NewestRuntimesTests/fetch has got.
+/// What Tests/Support/Peers/fetch has got.
 enum Newest {
     /// nil where it could not be had.
     static let directory = ProcessInfo.processInfo.environment["PODREAP_NEWEST_RUNTIMES"]
     static let reason =
-        "\(ProcessInfo.processInfo.environment["PODREAP_NEWEST_RUNTIMES_MISSING"] ?? "Tests/Integration/NewestRuntimesTests/fetch was not run: Tests/run does that")"
+        "\(ProcessInfo.processInfo.environment["PODREAP_NEWEST_RUNTIMES_MISSING"] ?? "Tests/run fetches it, and did not run this")"
 
     /// On a filesystem of its own: an overlay's lower layers may not lie in each other.
     static let copy = Result {
         try TestNode.shared()
-        try shell("mkdir /mnt/newest && cp -a \(directory ?? "")/root/. /mnt/newest/")
+        try shell("mkdir /mnt/newest && cp -a \(directory ?? "")/. /mnt/newest/")
         return "/mnt/newest"
     }
 }

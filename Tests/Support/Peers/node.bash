@@ -26,6 +26,11 @@ trap finish EXIT
 
 mount -t tmpfs -o mode=755 podreap "$dir"
 mkdir "$dir"/{bin,lib,etc,etc-work}
+# Programs of another release, with the C library that they need: older programs go on working above it.
+if [[ -n ${PODREAP_PEER_LAYER:-} ]]; then
+    cp -a "$PODREAP_PEER_LAYER/usr" "$dir/usr"
+    mount -t overlay -o "lowerdir=$dir/usr:/usr" podreap-peer /usr
+fi
 chown $user:$user "$dir/lib"
 mount -t overlay -o "lowerdir=/etc,upperdir=$dir/etc,workdir=$dir/etc-work" overlay /etc
 mkdir -p /etc/podreap

@@ -4,7 +4,9 @@ import Testing
 /// A script of `Support/Peers` that has podreap on a node of its own.
 enum PeerScript {
     /// Runs it, and returns what it printed by section.
-    static func run(_ name: String, seconds: Int = 120) throws -> [String: String] {
+    ///
+    /// - Parameter layer: A directory whose usr is laid over the node's.
+    static func run(_ name: String, over layer: String? = nil, seconds: Int = 120) throws -> [String: String] {
         let directory = NSTemporaryDirectory() + "podreap-\(name)-\(UUID().uuidString.prefix(8))"
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: directory) }
@@ -21,6 +23,7 @@ enum PeerScript {
         process.arguments =
             ["--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation", "private", "--"]
             + ["/usr/bin/timeout", "\(seconds)", script.path(), directory, podreap, helper]
+        process.environment = ProcessInfo.processInfo.environment.merging(["PODREAP_PEER_LAYER": layer ?? ""]) { $1 }
         let output = Pipe()
         process.standardOutput = output
         process.standardError = output

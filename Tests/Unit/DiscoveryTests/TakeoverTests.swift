@@ -10,8 +10,27 @@ import Testing
         var registered: [String] { ["web", "host", "killed"].flatMap { ids[$0] ?? [] } }
     }
 
-    @Test func everyPodOfADeadContainerd() throws {
-        let sections = try PeerScript.run("takeover")
+    @Test func everyPodOfADeadContainerd() throws { try takeOver() }
+
+    @Test(.enabled(if: Layer.trixie.isThere, "\(Layer.trixie.reason)"))
+    func everyPodOfADeadContainerdOfTheNextDebian() throws { try takeOver(over: Layer.trixie) }
+
+    @Test(.enabled(if: Layer.sid.isThere, "\(Layer.sid.reason)"))
+    func everyPodOfADeadContainerdOfTheNewestDebian() throws { try takeOver(over: Layer.sid) }
+
+    /// containerd of another release of Debian, as Tests/run has fetched it.
+    private enum Layer: String {
+        case trixie = "PODREAP_CONTAINERD_TRIXIE"
+        case sid = "PODREAP_CONTAINERD_SID"
+
+        private static let environment = ProcessInfo.processInfo.environment
+        var directory: String? { Self.environment[rawValue] }
+        var isThere: Bool { directory != nil }
+        var reason: String { Self.environment["\(rawValue)_MISSING"] ?? "Tests/run fetches it, and did not run this" }
+    }
+
+    private func takeOver(over layer: Layer? = nil) throws {
+        let sections = try PeerScript.run("takeover", over: layer?.directory)
         func text(_ name: String) throws -> String { try #require(sections[name], "no section \(name)") }
         #expect(sections["end"] != nil, "it ran to its end")
         var pods = Pods()
@@ -36,20 +55,26 @@ import Testing
             #expect(try text("shims").contains(" -id \(pods.ids[name]![0])"), "remove ends no shims")
         }
         try collect(text, pods)
-        try cure(text, pods)
+        let version = try #require(try text("version").firstMatch(of: /containerd \S+ v?([0-9.]+)/)).1
+        print("runtime: containerd \(version), cgroup version 1")
+        try cure(text, pods, listsPods: !version.hasPrefix("1."))
     }
 
     /// containerd knows nothing of it, and neither its database nor its CRI lists a pod once its commands have run.
-    private func cure(_ text: (String) throws -> String, _ pods: Pods) throws {
+    ///
+    /// - Parameter listsPods: Whether the database has pods besides their containers, as from version 2 on.
+    private func cure(_ text: (String) throws -> String, _ pods: Pods, listsPods: Bool) throws {
         let all = Set(pods.ids.values.flatMap { $0 })
         let commands = try text("cure").split(separator: "\n")
         #expect(commands.last == "systemctl restart containerd")
-        #expect(
-            Set(
-                commands.dropLast().compactMap {
-                    $0.firstMatch(of: /^ctr -a \S+ -n k8s\.io containers rm ([0-9a-f]{64})$/)
-                }
-                .map { String($0.1) }) == all, "\(commands)")
+        func removed(_ kind: String) -> Set<String> {
+            let found = commands.compactMap { $0.firstMatch(of: /^ctr -a \S+ -n k8s\.io (\w+) rm ([0-9a-f]{64})$/) }
+            return Set(found.filter { $0.1 == kind }.map { String($0.2) })
+        }
+        let sandboxes = listsPods ? Set(pods.ids.values.map { $0[0] }) : []
+        #expect(removed("sandboxes") == sandboxes, "\(commands)")
+        #expect(removed("containers") == all.subtracting(sandboxes), "\(commands)")
+        #expect(try text("curing") == "")
         let before = try text("lists")
         for id in all { #expect(before.contains(id), "containerd lists \(id) before") }
         #expect(before.contains("ListPodSandbox \(pods.ids["web"]![0])"))
