@@ -8,6 +8,12 @@ public final class Places: Sendable {
         var order = Queue<Int>()
         var waiting: [Int: CheckedContinuation<Bool, Never>] = [:]
         var lastTicket = 0
+
+        mutating func takeIfFree() -> Bool {
+            guard free > 0 else { return false }
+            free -= 1
+            return true
+        }
     }
 
     private let state: Mutex<State>
@@ -15,13 +21,13 @@ public final class Places: Sendable {
     /// - Parameter count: At least 1.
     public init(_ count: Int) { state = Mutex(State(free: max(1, count))) }
 
+    /// True if a place was taken, which the caller must give back; false if none is free now.
+    public func takeIfFree() -> Bool { state.withLock { $0.takeIfFree() } }
+
     /// True if a place was taken, which the caller must give back; false if none was free by the deadline.
     public func take(until deadline: ContinuousClock.Instant) async -> Bool {
         let ticket = state.withLock { state -> Int? in
-            if state.free > 0 {
-                state.free -= 1
-                return nil
-            }
+            if state.takeIfFree() { return nil }
             state.lastTicket += 1
             return state.lastTicket
         }
@@ -31,10 +37,7 @@ public final class Places: Sendable {
         return await withCheckedContinuation { continuation in
             let isThere: Bool? = state.withLock { state in
                 // A place may have been given back meanwhile.
-                if state.free > 0 {
-                    state.free -= 1
-                    return true
-                }
+                if state.takeIfFree() { return true }
                 if deadline <= .now { return false }
                 state.order.append(ticket)
                 state.waiting[ticket] = continuation

@@ -2,7 +2,6 @@ internal import EventLoop
 internal import NIOCore
 internal import NIOHTTP1
 internal import NIOPosix
-internal import Synchronization
 
 /// Answers `GET /metrics` for Prometheus. It has no authentication: bind it to an address that only Prometheus reaches.
 ///
@@ -18,17 +17,17 @@ public final class MetricsServer: Sendable {
     ///   - port: 0 for any free port.
     ///   - text: Returns the metrics; called on a thread that may wait.
     public init(host: String, port: Int, text: @escaping @Sendable () -> String) async throws {
-        let connections = Connections(most: Self.most)
+        let places = Places(Self.most)
         channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelInitializer { channel in
-                guard connections.add() else {
+                guard places.takeIfFree() else {
                     return channel.eventLoop.makeFailedFuture(ChannelError.operationUnsupported)
                 }
                 let end = channel.eventLoop.scheduleTask(in: Self.longest) { channel.close(promise: nil) }
                 channel.closeFuture.whenComplete { _ in
                     end.cancel()
-                    connections.remove()
+                    places.give()
                 }
                 return channel.pipeline.configureHTTPServerPipeline().flatMapThrowing {
                     try channel.pipeline.syncOperations.addHandler(MetricsHandler(text))
@@ -40,23 +39,6 @@ public final class MetricsServer: Sendable {
     public var port: Int? { channel.localAddress?.port }
 
     public func close() async { try? await channel.close() }
-}
-
-/// Counts connections up to a bound.
-private final class Connections: Sendable {
-    private let free: Mutex<Int>
-
-    init(most: Int) { free = Mutex(most) }
-
-    /// Returns whether there is room for one more.
-    func add() -> Bool {
-        free.withLock { free in
-            defer { free = max(0, free - 1) }
-            return free > 0
-        }
-    }
-
-    func remove() { free.withLock { $0 += 1 } }
 }
 
 private final class MetricsHandler: ChannelInboundHandler {

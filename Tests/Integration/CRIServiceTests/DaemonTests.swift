@@ -205,6 +205,49 @@ import Testing
         }
     }
 
+    /// However slowly somebody asks for metrics: of more than sixteen at once the others are closed, and each within ten
+    /// seconds.
+    @Test func fewAskForMetricsAtOnceAndNotForLong() throws {
+        try withPodNode { node in
+            let socket = "\(node.library)/podreap.sock"
+            let daemon = try Daemon(
+                node, settings: "[daemon]\nsocket = \"\(socket)\"\nlog = \"debug\"\nmetrics = \"127.0.0.1:0\"")
+            let port = try #require(daemon.log().firstMatch(of: /port=(\d+)/)?.1)
+            let script = """
+                import select, socket, time
+                began = time.monotonic()
+                left = {socket.create_connection(("127.0.0.1", \(port))) for _ in range(40)}
+                closed = []
+                def send(part):
+                    for one in left:
+                        try: one.send(part)
+                        except ConnectionError: pass
+                def look():
+                    for one in select.select(list(left), [], [], 1)[0]:
+                        try: data = one.recv(1)
+                        except ConnectionError: data = b""
+                        if not data:
+                            left.discard(one)
+                            closed.append(time.monotonic() - began)
+                send(b"GET /metrics HTTP/1.1\\r\\nX: ")
+                while len(left) > 16: look()
+                print("few", flush=True)
+                while left and time.monotonic() - began < 60:
+                    look()
+                    send(b"x")
+                print(len(closed), len([at for at in closed if at >= 10]), flush=True)
+                """
+            var start = ProgramStart("/usr/bin/env", ["python3", "-c", script])
+            start.readsOutput = true
+            let asking = try Program(start)
+            #expect(try asking.readLine() == "few\n")
+            #expect(throws: (any Error).self) { try daemon.metrics() }
+            #expect(try asking.readLine() == "40 16\n")
+            #expect(try daemon.metrics().contains("podreap_sandboxes"))
+            #expect(try daemon.end() == .exited(0))
+        }
+    }
+
     @Test func metrics() throws {
         try withPodNode { node in
             let socket = "\(node.library)/podreap.sock"

@@ -58,6 +58,17 @@ import Testing
         #expect(await places.take(until: .now))
     }
 
+    @Test func aPlaceIsTakenOnlyIfFree() async {
+        let places = Places(2)
+        #expect(places.takeIfFree() && places.takeIfFree() && !places.takeIfFree())
+        #expect(await !places.take(until: .now + .milliseconds(20)))
+        places.give()
+        #expect(await places.take(until: .now))
+        #expect(!places.takeIfFree())
+        places.give()
+        #expect(places.takeIfFree())
+    }
+
     @Test func whoHasLeftIsForgotten() async {
         let places = Places(1)
         #expect(await places.take(until: .now))
