@@ -120,6 +120,7 @@ extension World {
         }
         for known in records.values.flatMap(\.values) {
             present.formUnion([known.directory, known.pin].compactMap { $0 })
+            present.formUnion(known.cgroups)
             present.formUnion(known.seen.flatMap { [$0, Owner(making: $0).above.making] })
         }
         return all.subtracting(present)
