@@ -73,7 +73,7 @@ public struct PlaceSearch: Sendable {
             found.append(FileUse(place: place, pid: 0, name: "", how: "mount", path: path))
         }
         for pid in try ProcessTable.pids() where !besides.contains(pid) && pid != ProcessTable.own {
-            guard let status = try ProcessStatus.of(pid: pid), let thread = try Self.livingThread(status),
+            guard let status = try ProcessStatus.of(pid: pid), let thread = try status.livingThread(),
                 let (view, isNew) = try view(of: thread, &views)
             else { continue }
             if isNew {
@@ -147,19 +147,6 @@ public struct PlaceSearch: Sendable {
     }
 
     // MARK: Links
-
-    /// A thread that shows what the process uses: the first, or another one if the first has ended alone; nil if all
-    /// have ended.
-    private static func livingThread(_ status: ProcessStatus) throws(ObservationError) -> Int32? {
-        guard status.hasEnded else { return status.pid }
-        for name in try subdirectories(of: Array("/proc/\(status.pid)/task".utf8)) {
-            guard let thread = name[...].number(as: Int32.self), let status = try ProcessStatus.of(pid: thread),
-                !status.hasEnded
-            else { continue }
-            return thread
-        }
-        return nil
-    }
 
     private static func links(of pid: Int32) -> (links: [(how: String, path: [UInt8])], problem: String?) {
         let process = "/proc/\(pid)"

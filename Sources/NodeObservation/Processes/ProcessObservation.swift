@@ -66,8 +66,21 @@ public struct ProcessObservation: Sendable, Equatable, Codable {
 
     /// The inode of one of a process's namespaces; nil if this user may not know, or if there is no such process.
     public static func namespace(_ kind: String, of pid: Int32) -> UInt64? {
-        guard let target = try? linkTarget("/proc/\(pid)/ns/\(kind)") else { return nil }
-        return target.split(separator: UInt8(ascii: "[")).last?.dropLast().number()
+        (try? namespace(at: "/proc/\(pid)/ns/\(kind)")) ?? nil
+    }
+
+    /// The inode of one of the namespaces in which a process lives, also if its first thread has ended; nil if it lives
+    /// in none any more. What ends leaves its namespaces some time before it is gone. Throws if this user may not know.
+    public static func namespaceInUse(_ kind: String, by pid: Int32) throws(ObservationError) -> UInt64? {
+        if let found = try namespace(at: "/proc/\(pid)/ns/\(kind)") { return found }
+        for thread in try subdirectories(of: Array("/proc/\(pid)/task".utf8)) {
+            if let found = try namespace(at: "/proc/\(pid)/task/\(thread.text)/ns/\(kind)") { return found }
+        }
+        return nil
+    }
+
+    private static func namespace(at link: String) throws(ObservationError) -> UInt64? {
+        try linkTarget(link)?.split(separator: UInt8(ascii: "[")).last?.dropLast().number()
     }
 
     private static func hasNoMemory(_ pid: Int32) throws(ObservationError) -> Bool {

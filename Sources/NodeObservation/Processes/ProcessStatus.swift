@@ -13,6 +13,19 @@ public struct ProcessStatus: Sendable, Equatable {
     /// first thread has ended alone this is said too.
     public var hasEnded: Bool { state == "Z" || state == "X" }
 
+    /// A thread that shows what the process uses: the first, or another one if the first has ended alone; nil if all
+    /// have ended.
+    public func livingThread() throws(ObservationError) -> Int32? {
+        guard hasEnded else { return pid }
+        for name in try subdirectories(of: Array("/proc/\(pid)/task".utf8)) {
+            guard let thread = name[...].number(as: Int32.self), let status = try Self.of(pid: thread),
+                !status.hasEnded
+            else { continue }
+            return thread
+        }
+        return nil
+    }
+
     /// nil if there is no such process.
     public static func of(pid: Int32) throws(ObservationError) -> ProcessStatus? {
         let path = "/proc/\(pid)/stat"

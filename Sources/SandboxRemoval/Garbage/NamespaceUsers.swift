@@ -41,12 +41,15 @@ struct NamespaceUsers: Sendable {
     static func observe(_ kind: NamespaceKind) throws(ObservationError) -> NamespaceUsers {
         var processes: [Process] = []
         for pid in try ProcessTable.pids() {
-            var process = Process(pid: pid, namespace: ProcessObservation.namespace(kind.link, of: pid))
-            if kind == .network { process.mark = NetworkMarks.mark(of: pid) }
-            // A zombie has left its namespaces, and so has a process that is gone.
-            if process.namespace == nil, process.mark == nil {
-                guard let status = try ProcessStatus.of(pid: pid), !status.hasEnded else { continue }
+            var process = Process(pid: pid)
+            do throws(ObservationError) {
+                process.namespace = try ProcessObservation.namespaceInUse(kind.link, by: pid)
+                if process.namespace == nil { continue }
+            } catch {
+                // This user may not know, or the process is gone since.
+                guard let status = try ProcessStatus.of(pid: pid), try status.livingThread() != nil else { continue }
             }
+            if kind == .network { process.mark = NetworkMarks.mark(of: pid) }
             processes.append(process)
         }
         return NamespaceUsers(processes, seesAll: ContainerSearch.seesAll())

@@ -168,14 +168,53 @@ import Testing
             let pod = try node.pod()
             let file = try node.write(pod.registration, as: "pod.json")
             #expect(try node.podreap(["register", file]).status == 0)
-            let lost = "\(node.sample.netnsRoot)/sample-lost"
-            try shell("touch \(lost) && unshare --net=\(lost) true")
-            defer { _ = try? shell("umount \(lost); rm \(lost)") }
-            let found = try node.podreap(["gc", "--older-than", "0s", "--json"], as: 0)
-            #expect(
-                found.output.split(separator: "\n").contains { $0.contains(lost) && $0.contains("removable") },
-                "\(found)")
+            try expectUnusedNamespaceIsFound(node)
         }
+    }
+
+    /// What ends leaves its namespaces before it is gone: here an init that waits for a process that somebody traces.
+    @Test func rootSeesWhoHasLeftItsNamespaces() throws {
+        try withPodNode { node in
+            let script = """
+                import ctypes, os, signal, subprocess, sys, time
+                def child(pid):
+                    while True:
+                        found = open(f"/proc/{pid}/task/{pid}/children").read().split()
+                        if found: return int(found[0])
+                def state(pid): return open(f"/proc/{pid}/stat").read().rsplit(")")[-1].split()[0]
+                def has_left(pid):
+                    try: os.readlink(f"/proc/{pid}/ns/net")
+                    except FileNotFoundError: return True
+                shell = "sleep 8888 & exec sleep 8889"
+                init = child(subprocess.Popen(["unshare", "--pid", "--fork", "sh", "-c", shell]).pid)
+                last = child(init)
+                trace = ctypes.CDLL(None).ptrace
+                trace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+                if trace(0x4206, last, None, None) != 0: sys.exit("PTRACE_SEIZE fails")
+                os.kill(init, signal.SIGKILL)
+                while state(last) != "Z" or not has_left(init): time.sleep(0.01)
+                print(init, flush=True)
+                sys.stdin.read()
+                """
+            var start = ProgramStart("/usr/bin/env", ["python3", "-c", script])
+            start.readsOutput = true
+            let tracer = try Program(start)
+            let pid = try #require(Int32(try tracer.readLine().dropLast()))
+            #expect(try NodeProcess(pid).status()["State"]?.hasPrefix("Z") == false)
+            #expect(throws: (any Error).self) { try shell("readlink /proc/\(pid)/ns/net") }
+            try expectUnusedNamespaceIsFound(node)
+            tracer.kill()
+            _ = try tracer.wait(seconds: 5)
+        }
+    }
+
+    private func expectUnusedNamespaceIsFound(_ node: PodNode) throws {
+        let lost = "\(node.sample.netnsRoot)/sample-lost"
+        try shell("touch \(lost) && unshare --net=\(lost) true")
+        defer { _ = try? shell("umount \(lost); rm \(lost)") }
+        let found = try node.podreap(["gc", "--older-than", "0s", "--json"], as: 0)
+        #expect(
+            found.output.split(separator: "\n").contains { $0.contains(lost) && $0.contains("removable") }, "\(found)")
     }
 
     /// What leads root elsewhere is refused: nothing of another's is executed or believed.
