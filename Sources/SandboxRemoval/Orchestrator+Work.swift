@@ -100,21 +100,27 @@ extension Orchestrator {
             throw .overdue("a place beside the work on other sandboxes", after: options.timeout)
         }
         defer { places.give() }
-        // The mounts are read concurrently with the records, but only on the first attempt: after waiting for another
-        // process, mounts read before the lock was taken would be out of date.
+        // The mounts are read concurrently with the records, but only on the first attempt: after another process's
+        // work, mounts read before the lock was taken would be out of date.
         async let early = known == nil ? mountsSeen(until: max(deadline, .now + Self.moment)) : nil
         let answered = try await Threads.registry.run(until: max(deadline, .now + Self.moment)) {
             () throws(RemovalError) in
             try self.take(id, wanted, waitedSince: known, deadline)
         }
-        guard let answered else { throw .overdue("the registry's answer", after: options.timeout) }
-        guard let work = answered.work else { return .held(known: answered.known) }
+        let (work, isAfterOther): (SoleWork, Bool)
+        switch answered {
+        case nil: throw .overdue("the registry's answer", after: options.timeout)
+        case .held(let known): return .held(known: known)
+        case .work(let taken, let afterOther): (work, isAfterOther) = (taken, afterOther)
+        }
         if let answer = answerOfOther(work.awaited, wanted) {
             await release(work)
             return .answered(answer)
         }
         let mounts =
-            if let early = await early { early } else { await mountsSeen(until: max(deadline, .now + Self.moment)) }
+            if !isAfterOther, let early = await early { early } else {
+                await mountsSeen(until: max(deadline, .now + Self.moment))
+            }
         do throws(RemovalError) {
             guard let mounts else { throw .overdue("the list of mounts", after: options.timeout) }
             let answer = try await body(work, try mounts.get())
@@ -133,34 +139,45 @@ extension Orchestrator {
     /// long, so that it can at least report what has to be done.
     static var moment: Duration { .seconds(2) }
 
-    private struct Taken: Sendable {
-        let work: SoleWork?
-        let known: Int64
+    private enum Taken: Sendable {
+        /// - Parameter afterOther: Whether another process was seen to hold the lock before.
+        case work(SoleWork, afterOther: Bool)
+        case held(known: Int64)
     }
 
     /// Takes the lock if nobody holds it, and reads the records.
     private func take(
         _ id: String, _ wanted: Wanted, waitedSince asked: Int64?, _ deadline: ContinuousClock.Instant
     ) throws(RemovalError) -> Taken {
-        // Before the lock: the report of a holder that is seen then has not been stored yet.
+        if asked == nil, let hold = try lock(id, wanted, deadline) {
+            return .work(try soleWork(on: id, hold, awaited: [], deadline), afterOther: false)
+        }
+        // Read before the lock is tried again: whoever holds it then stores a report with a higher number. If its report
+        // was stored already, this call does by itself whatever is left to do.
         let known =
             if let asked { asked } else {
                 try fromRegistry { (registry) throws(RegistryError) in try registry.lastReportNumber() }
             }
-        let hold = try withLockFile { () throws(Errno) in
-            try registry.lock(
-                id, as: LockHolder(pid: own.pid, startTime: own.startTime, work: wanted.purpose.rawValue),
-                until: deadline)
-        }
-        guard let hold else { return Taken(work: nil, known: known) }
-        let pod = try podRecords(id)
-        let queue = queue
-        return Taken(
-            work: SoleWork(
-                hold: hold, sandbox: pod?.sandbox, records: pod?.containers ?? ContainerRecords(),
-                last: pod == nil ? try lastReport(of: id) : nil,
-                awaited: asked == nil ? [] : try reports(of: id, after: known), deadline: deadline,
-                isHurried: { queue.isHurried(id) || hold.isHurried }), known: known)
+        guard let hold = try lock(id, wanted, deadline) else { return .held(known: known) }
+        return .work(
+            try soleWork(on: id, hold, awaited: try reports(of: id, after: known), deadline), afterOther: true)
+    }
+
+    private func lock(
+        _ id: String, _ wanted: Wanted, _ deadline: ContinuousClock.Instant
+    ) throws(RemovalError) -> SandboxHold? {
+        let holder = LockHolder(pid: own.pid, startTime: own.startTime, work: wanted.purpose.rawValue)
+        return try withLockFile { () throws(Errno) in try registry.lock(id, as: holder, until: deadline) }
+    }
+
+    private func soleWork(
+        on id: String, _ hold: SandboxHold, awaited: [StoredReport], _ deadline: ContinuousClock.Instant
+    ) throws(RemovalError) -> SoleWork {
+        let (pod, queue) = (try podRecords(id), queue)
+        return SoleWork(
+            hold: hold, sandbox: pod?.sandbox, records: pod?.containers ?? ContainerRecords(),
+            last: pod == nil ? try lastReport(of: id) : nil, awaited: awaited, deadline: deadline,
+            isHurried: { queue.isHurried(id) || hold.isHurried })
     }
 
     private func withLockFile<Value>(_ body: () throws(Errno) -> Value) throws(RemovalError) -> Value {
