@@ -73,7 +73,9 @@ extension Registry {
         if locks.contains(where: { $0.start == file.byte && others.contains($0.file) }) { return false }
         let inUse = others.filter { other in locks.contains { $0.file == other } }
         // If this cannot be written, it is checked again the next time.
-        if let own, (try? keepLockFiles(inUse, own: own.file, file.identity, until: deadline)) != nil, inUse.isEmpty {
+        let latest = ContinuousClock.now + .seconds(Self.busyTimeout)
+        let end = min(deadline ?? latest, latest)
+        if let own, (try? keepLockFiles(inUse, own: own.file, file.identity, until: end)) != nil, inUse.isEmpty {
             onlyLockFile.withLock { $0 = file.identity }
         }
         return true
@@ -92,7 +94,7 @@ extension Registry {
     }
 
     private func keepLockFiles(
-        _ inUse: [String], own: String, _ identity: FileStatus.Identity, until deadline: ContinuousClock.Instant?
+        _ inUse: [String], own: String, _ identity: FileStatus.Identity, until deadline: ContinuousClock.Instant
     ) throws(RegistryError) {
         try write(until: deadline) { database in
             let kept = inUse + [own]

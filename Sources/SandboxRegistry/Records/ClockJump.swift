@@ -33,12 +33,14 @@ extension Registry {
     private static let slack = 2.0
 
     /// Records how the clock runs, and returns all recorded jumps forward in this boot. The more often it is called,
-    /// the more exact the jumps are. A jump that cannot be written by the deadline is known to this call only.
+    /// the more exact the jumps are. A jump that cannot be written by the deadline, or within `busyTimeout`, is known to
+    /// this call only.
     package func noteClock(
         _ now: ClockReading, until deadline: ContinuousClock.Instant = .now + .seconds(Registry.busyTimeout)
     ) throws(RegistryError) -> [ClockJump] {
         let known = try read { database in try Self.clock(now, database) }
-        if known.isNews { try? write(until: deadline) { database in try Self.noteClock(now, database) } }
+        let end = min(deadline, .now + .seconds(Self.busyTimeout))
+        if known.isNews { try? write(until: end) { database in try Self.noteClock(now, database) } }
         return known.jumps
     }
 

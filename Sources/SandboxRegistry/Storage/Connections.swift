@@ -97,11 +97,11 @@ final class Connections: Sendable {
         }
     }
 
-    /// The seconds to wait, until the deadline and no longer than `busyTimeout`.
+    /// The seconds to wait: until the deadline, or `busyTimeout` if there is none.
     private static func patience(_ path: String, until deadline: ContinuousClock.Instant?) throws -> Double {
         let left = deadline.map { ($0 - .now) / .seconds(1) } ?? Registry.busyTimeout
         guard left > 0 else { throw RegistryError.busy(path: path) }
-        return min(left, Registry.busyTimeout)
+        return left
     }
 
     private func using<Value>(
@@ -154,7 +154,7 @@ final class Connections: Sendable {
     /// SQLite waits for a lock up to its timeout, except if processes that open a new file change its journal mode at
     /// the same time: one of them then fails at once, and only has to try again.
     private static func open(_ path: String, until deadline: ContinuousClock.Instant?) throws -> Connection {
-        let last = ContinuousClock.now + .seconds(try patience(path, until: deadline))
+        let last = ContinuousClock.now + .seconds(min(try patience(path, until: deadline), Registry.busyTimeout))
         while true {
             do {
                 return try openOnce(path, until: last)

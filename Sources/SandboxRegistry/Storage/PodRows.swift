@@ -91,8 +91,12 @@ extension Registry {
 
     /// Leaves a pod's cgroup to another sandbox, which removes it as its own. Returns false if that sandbox is unknown
     /// or being removed, so that it may not look for it any more.
-    package func leaveCgroup(_ cgroup: PodCgroup, to heir: String) throws(RegistryError) -> Bool {
-        try write { database in
+    ///
+    /// - Parameter deadline: Throws `.busy` if the transaction cannot begin by then.
+    package func leaveCgroup(
+        _ cgroup: PodCgroup, to heir: String, until deadline: ContinuousClock.Instant? = nil
+    ) throws(RegistryError) -> Bool {
+        try write(until: deadline) { database in
             guard
                 let row = try database.row(
                     sql: "SELECT cgroups FROM sandbox WHERE id = ? AND state <> 'removing'", arguments: [heir])

@@ -6,9 +6,10 @@ internal import Synchronization
 /// What podreap records about the sandboxes of a node: one SQLite file, which several processes may have open at once.
 ///
 /// Each call is one transaction: it happens as a whole or not at all, and what it returns was true at one instant. A
-/// call blocks for the time of its transaction, and at most `busyTimeout` longer if another process writes.
+/// call blocks for the time of its transaction, and at most until its deadline or for `busyTimeout` longer if another
+/// process writes.
 public final class Registry: Sendable {
-    /// Seconds that a call waits for another process's transaction.
+    /// Seconds that a call without a deadline waits for another process's transaction.
     public static let busyTimeout = 5.0
     /// The most ids that an error lists.
     public static let maximumCandidates = 16
@@ -65,7 +66,7 @@ public final class Registry: Sendable {
         do { return try connections.read(body) } catch { throw RegistryError(error, path: path) }
     }
 
-    /// - Parameter deadline: Until when the transaction has to begin, `busyTimeout` from now at the latest.
+    /// - Parameter deadline: Until when the transaction has to begin; nil for `busyTimeout` from now.
     func write<Value>(
         _ durability: Durability = .processes, until deadline: ContinuousClock.Instant? = nil,
         _ body: (Database) throws -> Value

@@ -1,13 +1,15 @@
 internal import GRDB
 
+// Each of these throws `.busy` if its transaction cannot begin by the deadline; it then never begins.
+
 extension Registry {
     /// Marks a sandbox as being removed, permanently: from now on nothing can be registered into it. Idempotent.
     ///
     /// Survives a power loss, unlike the steps that follow. If the mark were lost, a pod with half of its directories
     /// deleted would look ready, and accept containers. A later step that is lost is only repeated and found done. A
     /// removal therefore waits for the disk once, here, and may do so while it asks for the containers' states.
-    package func markRemoving(_ id: String) throws(RegistryError) {
-        try write(.power) { database in
+    package func markRemoving(_ id: String, until deadline: ContinuousClock.Instant? = nil) throws(RegistryError) {
+        try write(.power, until: deadline) { database in
             try Self.requireSandbox(id, database)
             // An existing mark was synced when it was made, and a transaction that writes nothing costs nothing.
             try database.perform(
@@ -16,8 +18,8 @@ extension Registry {
     }
 
     /// Marks a sandbox as stopped. A sandbox that is being removed stays so.
-    package func markNotReady(_ id: String) throws(RegistryError) {
-        try write { database in
+    package func markNotReady(_ id: String, until deadline: ContinuousClock.Instant? = nil) throws(RegistryError) {
+        try write(until: deadline) { database in
             try Self.requireSandbox(id, database)
             try database.perform(
                 sql: "UPDATE sandbox SET state = 'notReady' WHERE id = ? AND state = 'ready'", arguments: [id])
@@ -25,8 +27,10 @@ extension Registry {
     }
 
     /// Records that the namespace pinned at `path` was deleted. Idempotent.
-    package func closeNamespace(_ path: String, of id: String) throws(RegistryError) {
-        try write { database in
+    package func closeNamespace(
+        _ path: String, of id: String, until deadline: ContinuousClock.Instant? = nil
+    ) throws(RegistryError) {
+        try write(until: deadline) { database in
             try Self.requireSandbox(id, database)
             try database.perform(
                 sql: """
@@ -41,11 +45,15 @@ extension Registry {
     /// Forgets a container of which nothing is left, and releases its name; the infra container's name stays reserved
     /// until its sandbox is forgotten. Does nothing if the container is unknown, because somebody else has forgotten
     /// it.
-    package func forgetContainer(_ id: String) throws(RegistryError) { try forgetContainers([id]) }
+    package func forgetContainer(_ id: String, until deadline: ContinuousClock.Instant? = nil) throws(RegistryError) {
+        try forgetContainers([id], until: deadline)
+    }
 
     /// The same for several, in one transaction.
-    package func forgetContainers(_ ids: [String]) throws(RegistryError) {
-        try write { database in
+    package func forgetContainers(
+        _ ids: [String], until deadline: ContinuousClock.Instant? = nil
+    ) throws(RegistryError) {
+        try write(until: deadline) { database in
             for id in ids {
                 try database.perform(
                     sql: """
@@ -60,8 +68,10 @@ extension Registry {
 
     /// Records cgroups of a container that was registered before it had them. Ignores cgroups that are recorded
     /// already, and an unknown container.
-    package func recordCgroups(_ cgroups: [String: FileIdentity], of id: String) throws(RegistryError) {
-        try write { database in
+    package func recordCgroups(
+        _ cgroups: [String: FileIdentity], of id: String, until deadline: ContinuousClock.Instant? = nil
+    ) throws(RegistryError) {
+        try write(until: deadline) { database in
             for (path, identity) in cgroups {
                 try database.perform(
                     sql: """
@@ -77,9 +87,9 @@ extension Registry {
     /// Leaves a cgroup to a container that lives in it or beneath it, so that it is removed when the last such
     /// container ends. Idempotent; does nothing if the cgroup is the heir's own too, or if the heir is unknown.
     package func bequeathCgroup(
-        _ path: String, _ identity: FileIdentity, to heir: String
+        _ path: String, _ identity: FileIdentity, to heir: String, until deadline: ContinuousClock.Instant? = nil
     ) throws(RegistryError) {
-        try write { database in
+        try write(until: deadline) { database in
             try database.perform(
                 sql: """
                     INSERT OR REPLACE INTO inherited_cgroup (container, path, device, inode) SELECT ?1, ?2, ?3, ?4
@@ -121,9 +131,9 @@ extension Registry {
     ///   Throws `.containersLeft` if it has others.
     @discardableResult
     package func forgetSandbox(
-        _ id: String, with gone: [String] = [], report: StoredReport
+        _ id: String, with gone: [String] = [], report: StoredReport, until deadline: ContinuousClock.Instant? = nil
     ) throws(RegistryError) -> Bool {
-        try write { database in
+        try write(until: deadline) { database in
             guard try Self.exists(id, database) else { return false }
             let left = try database.strings(
                 sql: "SELECT id FROM container WHERE sandbox = ? AND infra = 0 ORDER BY number", arguments: [id]

@@ -3,8 +3,12 @@ internal import GRDB
 
 extension Registry {
     /// Stores a report. Keeps the newest `keptReportsOfPod` of its pod, and the newest `keptReports` of all pods.
-    package func keepReport(_ report: StoredReport) throws(RegistryError) {
-        try write { database in try Self.keep(report, database) }
+    ///
+    /// - Parameter deadline: Throws `.busy` if the transaction cannot begin by then.
+    package func keepReport(
+        _ report: StoredReport, until deadline: ContinuousClock.Instant? = nil
+    ) throws(RegistryError) {
+        try write(until: deadline) { database in try Self.keep(report, database) }
     }
 
     /// The newest `limit` reports, newest first; with `id`, only those of the sandbox that has or had exactly this id.

@@ -12,7 +12,7 @@ extension Database {
 
     /// Has each statement wait for other processes' locks for so many seconds, and fail as busy then.
     func wait(atMost seconds: Double) {
-        _ = unsafe sqlite3_busy_timeout(sqliteConnection, Int32(seconds * 1000))
+        _ = unsafe sqlite3_busy_timeout(sqliteConnection, Int32(min(seconds * 1000, Double(Int32.max))))
     }
 
     /// Whether SQLite could open the file for reading only.

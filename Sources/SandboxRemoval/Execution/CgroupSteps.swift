@@ -33,8 +33,8 @@ extension PlanExecutor {
         }
         for heir in sharers {
             let left = Mutex(false)
-            try await write { (registry) throws(RegistryError) in
-                let isLeft = try registry.leaveCgroup(cgroup, to: heir)
+            try await write { (registry, deadline) throws(RegistryError) in
+                let isLeft = try registry.leaveCgroup(cgroup, to: heir, until: deadline)
                 left.withLock { $0 = isLeft }
             }
             if left.withLock({ $0 }) { return heir }

@@ -137,8 +137,8 @@ extension PlanExecutor {
     private func leave(
         _ path: String, _ identity: FileIdentity, to heir: String, _ success: inout StepSuccess
     ) async throws(StepFailure) -> Bool {
-        try await write { (registry) throws(RegistryError) in
-            try registry.bequeathCgroup(path, identity, to: heir)
+        try await write { (registry, deadline) throws(RegistryError) in
+            try registry.bequeathCgroup(path, identity, to: heir, until: deadline)
         }
         let lives = try await Threads.node.run { [life] () throws(StepFailure) in
             try orFail { () throws(ObservationError) in try life.lives(heir) }

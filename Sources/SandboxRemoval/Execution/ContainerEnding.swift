@@ -36,14 +36,14 @@ extension PlanExecutor {
     private func record(_ cgroups: [ContainerEvidence.OwnCgroup], of container: Container) async {
         let new = cgroups.map(\.path).filter { !container.cgroups.contains($0) }
         if new.isEmpty || plan.isAfterReboot { return }
-        try? await write { (registry) throws(RegistryError) in
+        try? await write(isSpare: true) { (registry, deadline) throws(RegistryError) in
             var found: [String: FileIdentity] = [:]
             for path in new {
                 found[path] = (try? Cgroup.identity(of: path)).flatMap { $0 }.map {
                     FileIdentity(device: $0.device, inode: $0.inode)
                 }
             }
-            try registry.recordCgroups(found, of: container.id)
+            try registry.recordCgroups(found, of: container.id, until: deadline)
         }
     }
 

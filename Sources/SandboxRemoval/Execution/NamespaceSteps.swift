@@ -30,8 +30,8 @@ extension PlanExecutor {
         let isAnothers = reply.isMismatch
         guard reply.isSuccess || isAnothers else { throw StepFailure(reply) }
         if plan.purpose == .stop {
-            try await write { (registry) throws(RegistryError) in
-                try registry.closeNamespace(pin.path, of: plan.sandbox.id)
+            try await write { (registry, deadline) throws(RegistryError) in
+                try registry.closeNamespace(pin.path, of: plan.sandbox.id, until: deadline)
             }
         }
         if isAnothers {

@@ -105,23 +105,29 @@ struct PlanExecutor: Sendable {
     ) async throws(StepFailure) -> StepSuccess {
         switch step.action {
         case .markRemoving:
-            try await write { (registry) throws(RegistryError) in try registry.markRemoving(plan.sandbox.id) }
+            try await write(isSpare: true) { (registry, deadline) throws(RegistryError) in
+                try registry.markRemoving(plan.sandbox.id, until: deadline)
+            }
         case .markNotReady:
-            try await write { (registry) throws(RegistryError) in try registry.markNotReady(plan.sandbox.id) }
+            try await write { (registry, deadline) throws(RegistryError) in
+                try registry.markNotReady(plan.sandbox.id, until: deadline)
+            }
         case .releaseName:
             let container = try container(step)
             // Other pods' removals go by the containers that share a cgroup, so these are not kept for longer.
             if plan.purpose == .remove, !life.mayInherit(container) {
                 gone.add(container.id)
             } else {
-                try await write { (registry) throws(RegistryError) in try registry.forgetContainer(container.id) }
+                try await write { (registry, deadline) throws(RegistryError) in
+                    try registry.forgetContainer(container.id, until: deadline)
+                }
             }
         case .forget:
             await nameMonitors(records)
             let done = StepRecord(step, .done, start: began - start)
             let report = report(records + [done])
-            try await write { (registry) throws(RegistryError) in
-                _ = try registry.forgetSandbox(plan.sandbox.id, with: gone.ids, report: report.stored)
+            try await write { (registry, deadline) throws(RegistryError) in
+                try registry.forgetSandbox(plan.sandbox.id, with: gone.ids, report: report.stored, until: deadline)
             }
         case .end(_, let signal, let grace):
             return try await end(container(step), signal: signal, grace: grace)
@@ -150,17 +156,21 @@ struct PlanExecutor: Sendable {
         return container
     }
 
-    /// Runs a registry transaction. It may wait for the disk, so it does not run on a thread of the task pool.
+    /// Runs a registry transaction. It waits for other processes until the removal's deadline, which `body` is given.
+    ///
+    /// - Parameter isSpare: Whether the removal goes on without it, and therefore waits no longer than
+    ///   `Registry.busyTimeout`.
     func write(
-        _ body: @escaping @Sendable (Registry) throws(RegistryError) -> Void
+        isSpare: Bool = false,
+        _ body: @escaping @Sendable (Registry, ContinuousClock.Instant) throws(RegistryError) -> Void
     ) async throws(StepFailure) {
-        do throws(RegistryError) {
-            let result: Void? = try await Threads.writing.run(until: deadline) { () throws(RegistryError) in
-                try body(registry)
-            }
-            guard result != nil else { throw RegistryError.busy(path: registry.path) }
+        let time = isSpare ? CallTime(ofSpareWriteUntil: deadline) : CallTime(options.timeout, until: deadline)
+        do throws(RemovalError) {
+            try await time.writing { [registry] (deadline) throws(RegistryError) in try body(registry, deadline) }
         } catch {
-            throw StepFailure(error)
+            var failure = StepFailure("\(error)")
+            failure.cause = StepCause(kind: .registry)
+            throw failure
         }
     }
 

@@ -146,11 +146,10 @@ final class RemovalRun: Sendable {
     /// Stores the report, if there is room. `forget` stores the report of a forgotten sandbox in its own transaction.
     private func keep(_ report: RemovalReport) async {
         let (registry, stored) = (orchestrator.registry, report.stored)
-        do throws(RegistryError) {
-            let kept: Void? = try await Threads.writing.run(until: lookEnd) { () throws(RegistryError) in
-                try registry.keepReport(stored)
+        do throws(RemovalError) {
+            try await CallTime(ofSpareWriteUntil: lookEnd).writing { (deadline) throws(RegistryError) in
+                try registry.keepReport(stored, until: deadline)
             }
-            guard kept != nil else { throw RegistryError.busy(path: registry.path) }
         } catch {
             warn("the report could not be kept: \(error)")
         }
@@ -160,11 +159,10 @@ final class RemovalRun: Sendable {
     private func forgetContainers() async {
         let (registry, ids) = (orchestrator.registry, gone.ids)
         if ids.isEmpty { return }
-        do throws(RegistryError) {
-            let done: Void? = try await Threads.writing.run(until: lookEnd) { () throws(RegistryError) in
-                try registry.forgetContainers(ids)
+        do throws(RemovalError) {
+            try await CallTime(ofSpareWriteUntil: lookEnd).writing { (deadline) throws(RegistryError) in
+                try registry.forgetContainers(ids, until: deadline)
             }
-            guard done != nil else { throw RegistryError.busy(path: registry.path) }
         } catch {
             warn("the names of \(ids.joined(separator: ", ")) could not be given back: \(error)")
         }

@@ -33,9 +33,9 @@ extension Orchestrator {
         let registration = try await time.bound("a look at the node") { () throws(RemovalError) in
             try await self.examine(document, time)
         }
-        try await time.writing { [registry] () throws(RegistryError) in
+        try await time.writing { [registry] (deadline) throws(RegistryError) in
             try registry.register(
-                registration.sandbox, registration.containers, clock: Self.clock(), until: time.deadline)
+                registration.sandbox, registration.containers, clock: Self.clock(), until: deadline)
         }
         return registration
     }
@@ -67,8 +67,8 @@ extension Orchestrator {
         let registration = try await time.bound("a look at the node") { () throws(RemovalError) in
             try await self.examine(RegistrationDocument(sandbox: sandbox, containers: containers), into: sandbox, time)
         }
-        try await time.writing { [registry] () throws(RegistryError) in
-            try registry.register(registration.containers, into: sandboxID, until: time.deadline)
+        try await time.writing { [registry] (deadline) throws(RegistryError) in
+            try registry.register(registration.containers, into: sandboxID, until: deadline)
         }
         return registration
     }

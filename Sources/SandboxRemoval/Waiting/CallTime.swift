@@ -9,9 +9,17 @@ struct CallTime: Sendable {
     let limit: Duration
     let deadline: ContinuousClock.Instant
 
-    init(_ limit: Duration) {
+    init(_ limit: Duration) { self.init(limit, until: .now + limit) }
+
+    /// The time of a call that began earlier.
+    init(_ limit: Duration, until deadline: ContinuousClock.Instant) {
         self.limit = limit
-        deadline = .now + limit
+        self.deadline = deadline
+    }
+
+    /// The time for a write that the call goes on without if others keep the registry locked.
+    init(ofSpareWriteUntil deadline: ContinuousClock.Instant) {
+        self.init(max(.zero, min(deadline - .now, .seconds(Registry.busyTimeout))))
     }
 
     var isOver: Bool { deadline <= .now }
@@ -40,15 +48,17 @@ struct CallTime: Sendable {
         return value
     }
 
-    /// Runs `body`, which writes to the registry and waits for others until the deadline at most. If it has not begun
-    /// by the deadline, it never does. Otherwise it is waited for a moment longer: only the disk can hold it up, and
-    /// then it is not known what becomes of it.
-    func writing(_ body: @escaping @Sendable () throws(RegistryError) -> Void) async throws(RemovalError) {
+    /// Runs `body`, which writes to the registry and waits for others until the deadline that it is given. If it has not
+    /// begun by the deadline, it never does. Otherwise it is waited for a moment longer: only the disk can hold it up,
+    /// and then it is not known what becomes of it.
+    func writing(
+        _ body: @escaping @Sendable (ContinuousClock.Instant) throws(RegistryError) -> Void
+    ) async throws(RemovalError) {
         let first = FirstResult<Result<Void, RemovalError>>()
         let turn = Turn()
         Threads.writing.start {
             guard turn.isFirst() else { return }
-            do throws(RegistryError) { first.finish(.success(try body())) } catch {
+            do throws(RegistryError) { first.finish(.success(try body(deadline))) } catch {
                 let isHeldUp = if case .busy = error { isOver } else { false }
                 first.finish(.failure(isHeldUp ? overdue(Self.held) : .registry(error)))
             }

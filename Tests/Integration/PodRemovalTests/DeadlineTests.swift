@@ -2,6 +2,7 @@ import Foundation
 import SamplePod
 import SandboxRegistry
 import SandboxRemoval
+import Synchronization
 import TestNode
 import TestPods
 import Testing
@@ -105,12 +106,33 @@ import Testing
             let removal = try await orchestrator.removed(pod.id, options: RemovalOptions(timeout: Self.short))
             #expect(removal.outcome == .incomplete && removal.ranOutOfTime == true)
             try holder.end()
-            // Nothing of what was given up happens later.
-            #expect(try orchestrator.registry.sandboxes().map(\.id) == [pod.id])
-            #expect(try orchestrator.registry.containers(of: pod.id).map(\.id) == [pod.infra.id])
+            // Nothing of what was given up happens later: what is written now comes after it.
             _ = try await orchestrator.register(document)
+            let known = try #require(try orchestrator.registry.sandboxes().first { $0.id == pod.id })
+            #expect(known.state == .ready)
+            #expect(try orchestrator.registry.containers(of: pod.id).map(\.id) == [pod.infra.id])
             #expect(try await orchestrator.removed(other.id).outcome == .removed)
             #expect(other.leftovers() == [])
+        }
+    }
+
+    /// A transaction that lasts longer than SQLite waits by itself: a removal that has the time waits for its end.
+    @Test func aRegistryThatIsHeldForAWhile() async throws {
+        try await withPodNode { node in
+            let pod = try node.pod()
+            let orchestrator = try node.orchestrator()
+            try await orchestrator.register(pod)
+            let holder = try RegistryHolder(orchestrator.registry.path)
+            let isLast = Mutex(false)
+            async let removal = orchestrator.removed(pod.id, options: RemovalOptions(timeout: .seconds(60))) { event in
+                if case .started(let step) = event, step.verb == "forget" { isLast.withLock { $0 = true } }
+            }
+            while !isLast.withLock({ $0 }) { try await Task.sleep(for: .milliseconds(20)) }
+            try await Task.sleep(for: .seconds(Registry.busyTimeout + 2))
+            try holder.end()
+            #expect(try await removal.outcome == .removed)
+            #expect(try orchestrator.registry.sandboxes() == [])
+            #expect(pod.leftovers() == [])
         }
     }
 
