@@ -90,6 +90,13 @@ struct DaemonContext: Sendable {
         if id.isEmpty { throw RPCError(code: .invalidArgument, message: "\(field) is empty; expected an id") }
     }
 
+    /// What is wrong with the registry, for its callers and for the log.
+    func registryWarnings() async -> [String] {
+        let warnings = (try? await registry { (registry) throws(RegistryError) in registry.warnings }) ?? []
+        for warning in warnings { logger.warning("\(warning)") }
+        return warnings
+    }
+
     /// The sandbox that a call names; nil if none is registered. In podreap.v1 only a whole id names one, except in
     /// Resolve; in runtime.v1 so does the beginning of an id that `beginnings` allows, for crictl.
     func sandbox(_ text: String, _ beginnings: Beginnings) async throws(RPCError) -> Sandbox? {

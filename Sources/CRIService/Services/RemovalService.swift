@@ -24,7 +24,8 @@ struct RemovalService: Podreap_V1_Removal.SimpleServiceProtocol {
         let document = RegistrationDocument(sandbox: sandbox, containers: containers)
         do throws(RemovalError) {
             let registration = try await daemon.orchestrator.register(document, timeout: daemon.timeLeft)
-            return .with { $0.warnings = registration.warnings }
+            let warnings = registration.warnings + (await daemon.registryWarnings())
+            return .with { $0.warnings = warnings }
         } catch {
             throw RPCError(error)
         }
@@ -38,7 +39,8 @@ struct RemovalService: Podreap_V1_Removal.SimpleServiceProtocol {
         let container = try Container(request.container, "container", of: sandbox)
         do throws(RemovalError) {
             let registration = try await daemon.orchestrator.register([container], into: id, timeout: daemon.timeLeft)
-            return .with { $0.warnings = registration.warnings }
+            let warnings = registration.warnings + (await daemon.registryWarnings())
+            return .with { $0.warnings = warnings }
         } catch {
             throw RPCError(error)
         }

@@ -38,6 +38,8 @@ final class Connections: Sendable {
     private let idle = Mutex<[Connection]>([])
     private let places = DispatchSemaphore(value: most)
     private let writing = DispatchSemaphore(value: 1)
+    /// Whether a reader kept the last copy of the log from being whole.
+    private let isLogKept = Atomic(false)
 
     /// Opens the file, creates what is missing in it, and throws if something is wrong with it.
     ///
@@ -80,18 +82,19 @@ final class Connections: Sendable {
                 if deadline != nil { database.wait(atMost: patience) }
                 defer { if deadline != nil { database.wait(atMost: Registry.busyTimeout) } }
                 let value = try Self.transaction(.immediate, database, body)
-                if durability == .medium { Self.copyLog(database) }
+                if durability == .medium { copyLog(database) }
                 return value
             }
         }
     }
 
     /// Copies the log into the file, so that its content survives whatever happens to the log. Readers block this, each
-    /// only for a moment.
-    private static func copyLog(_ database: Database) {
-        let deadline = ContinuousClock.now + .seconds(1)
+    /// only for a moment; for one that blocked it for a second, as a stopped one does, nobody waits again.
+    private func copyLog(_ database: Database) {
+        let deadline = ContinuousClock.now + (isLogKept.load(ordering: .relaxed) ? .zero : .seconds(1))
         while let row = try? Row.fetchOne(database, sql: "PRAGMA wal_checkpoint(PASSIVE)") {
             let (log, copied): (Int, Int) = (row[1], row[2])
+            isLogKept.store(log > copied && deadline <= .now, ordering: .relaxed)
             if log <= copied || deadline <= .now { return }
             pause(milliseconds: 5)
         }

@@ -115,15 +115,15 @@ extension Registry {
     private static let damagedSuffix = "-wal-damaged"
 
     /// Warnings for every user of the registry, one sentence each.
-    public var warnings: [String] {
+    public var warnings: [String] { [damage, growth].compactMap { $0 } }
+
+    private var damage: String? {
         let kept = resolvedPath + Self.damagedSuffix
-        guard (try? FileStatus.of(kept, followsLink: false)) != nil else { return [] }
-        return [
-            """
+        guard (try? FileStatus.of(kept, followsLink: false)) != nil else { return nil }
+        return """
             the registry's log was found damaged, and is kept in \(kept): the newest records may be lost, so compare podreap ps with \
             the node (podreap discover), and remove that file then
             """
-        ]
     }
 }
 

@@ -30,6 +30,35 @@ import Testing
         }
     }
 
+    /// A program that is stopped while it reads the registry holds up nobody. SQLite's log grows meanwhile: who
+    /// registers hears of that.
+    @Test func aReaderThatIsStopped() async throws {
+        try await withDaemon { daemon, node in
+            let pods = try (0..<3).map { try node.pod("pod-\($0)", []) }
+            let reader = try StoppedReader(node.registryPath, mebibytes: 17)
+            defer { try? reader.end() }
+            let warning = "keeps reading the registry; let it go on if it is stopped (kill -CONT \(reader.pid))"
+            func warnings(of pod: SamplePod) throws -> [String] {
+                let answer = try daemon.removal("RegisterPodSandbox", RemovalServiceTests.registration(pod))
+                #expect(answer.code == "OK", "\(answer)")
+                return (answer.response["warnings"] as? [String] ?? []).filter { $0.contains("has grown") }
+            }
+            for pod in pods.dropLast() {
+                #expect(try warnings(of: pod).first?.contains(warning) == true)
+                #expect(try daemon.call("RemovePodSandbox", ["pod_sandbox_id": pod.id], timeout: 20).code == "OK")
+                #expect(pod.leftovers() == [])
+            }
+            try daemon.waitForLog(warning)
+            #expect(try node.podreap(["ps"]).errors.contains(warning))
+            try reader.end()
+            // Whoever writes next empties it.
+            let pod = pods[2]
+            _ = try warnings(of: pod)
+            #expect(try daemon.call("RemovePodSandbox", ["pod_sandbox_id": pod.id]).code == "OK")
+            #expect(try !node.podreap(["ps"]).errors.contains("warning"))
+        }
+    }
+
     /// A kubelet asks for the status, and has less time than the runtimes take.
     @Test func aRuntimeThatNeverAnswers() async throws {
         try await withDaemon { daemon, node in

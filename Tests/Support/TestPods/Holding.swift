@@ -34,6 +34,42 @@ public final class RegistryHolder: Sendable {
     }
 }
 
+/// Another program that reads the registry in a transaction, and is stopped there until it is ended.
+public final class StoppedReader: Sendable {
+    private let program: Program
+    public var pid: Int32 { program.pid }
+
+    /// Returns when it is stopped.
+    ///
+    /// - Parameter mebibytes: How much is written to the registry's log after it began to read.
+    public init(_ registry: String, mebibytes: Int) throws {
+        var start = ProgramStart(
+            "/usr/bin/env",
+            [
+                "python3", "-c",
+                """
+                import os, signal, sqlite3, sys
+                reader, writer = (sqlite3.connect(sys.argv[1], isolation_level=None) for _ in range(2))
+                reader.execute("BEGIN")
+                reader.execute("SELECT count(*) FROM report").fetchall()
+                for _ in range(int(sys.argv[2])):
+                    writer.execute("INSERT INTO report VALUES (NULL, 'f', 'f_f_f_0', 0, 0, 'removed', zeroblob(1 << 20))")
+                print("reads", flush=True)
+                os.kill(os.getpid(), signal.SIGSTOP)
+                """, registry, "\(mebibytes)",
+            ])
+        start.readsOutput = true
+        program = try Program(start)
+        let line = try program.readLine()
+        guard line == "reads\n" else { throw PodNodeFailure("the registry's reader says: \(line)") }
+    }
+
+    public func end() throws {
+        program.kill()
+        _ = try program.wait(seconds: 5)
+    }
+}
+
 /// The helpers that a process has started, stopped: they take requests and answer nothing.
 public final class StoppedHelpers: Sendable {
     private let helpers: [Int32]
