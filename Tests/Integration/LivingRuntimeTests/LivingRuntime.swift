@@ -59,13 +59,14 @@ final class LivingRuntime {
         path: "../../Support/Peers"
     ).standardized.path()
 
-    /// Kills all processes of its PID namespace, and removes the cgroups.
+    /// Kills all processes of its PID namespace, and removes the cgroups. What is thawed ends, and containerd removes
+    /// its cgroup, while the others are still looked for.
     func end() throws {
         try shell(
             """
             for c in /sys/fs/cgroup/*\(cgroup) /sys/fs/cgroup\(cgroup); do [ -d $c ] || continue
-                find $c -name freezer.state -exec sh -c 'echo THAWED >$1' sh {} ';'
-                find $c -name cgroup.freeze -exec sh -c 'echo 0 >$1' sh {} ';'
+                find $c -name freezer.state -exec sh -c 'echo THAWED >$1' sh {} ';' || true
+                find $c -name cgroup.freeze -exec sh -c 'echo 0 >$1' sh {} ';' || true
             done
             kill -KILL \(keeper)
             """)
