@@ -110,7 +110,7 @@ demo: root helper ## Makes a real pod, removes it, and proves that nothing is le
 
 test: root setup lint helper floor ## Runs every check and test
 	$(SWIFT) build $(SWIFTFLAGS) --build-tests --scratch-path $(DEBUG)
-	@SWIFT="$(SWIFT)" Tests/run $(DEBUG) $(TESTS)
+	@Tests/run $(DEBUG) $(TESTS)
 
 fuzz: setup ## Fuzzes what reads strangers' bytes, SECONDS=30 each; one with TARGET=broker
 	@SECONDS_EACH=$(or $(SECONDS),30) Tests/Fuzz/run $(TARGET)
