@@ -15,8 +15,9 @@ struct ContainerEvidence: Sendable, Equatable {
         enum State: Sendable, Equatable {
             /// The cgroup was not read, because the init process lives anyway.
             case notLooked
-            /// The cgroup is gone, or another cgroup has its path: the kernel does not reuse a cgroup's inode.
             case gone
+            /// The cgroup is gone, and another has its path: the kernel does not reuse a cgroup's inode.
+            case replaced
             /// The processes of the cgroup and of the cgroups beneath it.
             case there([Int32])
             /// Why the processes of the cgroup are not known.
@@ -40,7 +41,7 @@ struct ContainerEvidence: Sendable, Equatable {
         var isUnreadable: Bool {
             switch state {
             case .unreadable, .notLooked: true
-            case .gone, .there: false
+            case .gone, .replaced, .there: false
             }
         }
         var isEmpty: Bool { state == .there([]) }
@@ -153,11 +154,11 @@ extension ContainerEvidence {
         }
     }
 
-    /// Whether the runtime may be called: it may know the container, and no other container shares a cgroup in which
-    /// the runtime might kill processes.
+    /// Whether the runtime may be called: it may know the container, and nobody else has a cgroup in which the runtime
+    /// might kill processes. A runtime goes by a cgroup's path alone.
     var isRuntimeUsable: Bool {
         switch runtime {
-        case .read, .notAsked: cgroups.allSatisfy { $0.sharers.isEmpty || !$0.isThere }
+        case .read, .notAsked: cgroups.allSatisfy { $0.state != .replaced && ($0.sharers.isEmpty || !$0.isThere) }
         case .absent, .ofAnother, .unreadable: false
         }
     }

@@ -101,9 +101,12 @@ extension ContainerEvidence {
     ) throws(ObservationError) -> OwnCgroup {
         var own = OwnCgroup(path: path, identity: recorded, state: .gone, sharers: sharers)
         do throws(ObservationError) {
-            guard let found = try Cgroup.identity(of: path).map({ FileIdentity(device: $0.device, inode: $0.inode) }),
-                recorded == nil || recorded == found
+            guard let found = try Cgroup.identity(of: path).map({ FileIdentity(device: $0.device, inode: $0.inode) })
             else { return own }
+            guard recorded == nil || recorded == found else {
+                own.state = .replaced
+                return own
+            }
             own.identity = found
             let members = try Cgroup.members(of: [path])
             own.state = .there(members)

@@ -55,6 +55,34 @@ import Testing
         }
     }
 
+    /// The container has ended, and somebody has made a cgroup at its place: the runtime goes by the path, and would end
+    /// what lives there.
+    @Test func whoHasTheCgroupByNowLivesOn() throws {
+        try withReproNode { node in
+            try node.sandbox("p1")
+            var container = PlainContainer()
+            container.namespaces = ["mount", "ipc", "uts"]
+            let pid = try node.run("c1", container)
+            try node.expectRegistration(of: "p1", ["c1"])
+            kill(pid, SIGKILL)
+            #expect(soon { !NodeProcess(pid).isAlive })
+            let cgroups = node.cgroups(of: "c1")
+            let other = try Programs.start("/bin/sleep", "4444")
+            let places = cgroups.joined(separator: " ")
+            // A process cannot enter a new cpuset at once.
+            try shell(
+                "rmdir \(places); for g in \(places); do mkdir $g; echo \(other.pid) >$g/cgroup.procs || true; done 2>/dev/null"
+            )
+            defer { _ = try? shell("kill \(other.pid); sleep 0.1; rmdir \(places)") }
+            let removed = try node.podreap(["remove", "p1"])
+            #expect(removed.status == 0, "\(removed)")
+            #expect(try other.wait(seconds: 0) == nil, "it lives on")
+            for cgroup in cgroups { #expect(FileManager.default.fileExists(atPath: cgroup)) }
+            #expect(!FileManager.default.fileExists(atPath: node.state(of: "c1")))
+            #expect(!FileManager.default.fileExists(atPath: node.directory(of: "c1")))
+        }
+    }
+
     /// ext4 gives a removed directory's inode to the next one; only the birth tells the two apart, also beneath a mount.
     @Test func aMountOverADirectoryWithTheOldInodeStays() async throws {
         try await withPodNode(base: "/mnt/ext4/pods") { node in

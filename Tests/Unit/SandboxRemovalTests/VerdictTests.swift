@@ -44,6 +44,7 @@ import Testing
         #expect(evidence(.seen(process, .gone), [empty]).verdict == .gone)
         #expect(evidence(.notRecorded, [cgroup(.gone)], .absent).verdict == .gone)
         #expect(evidence(.notRecorded, [empty, cgroup(.gone)], .read(nil, nil)).verdict == .gone)
+        #expect(evidence(.notRecorded, [cgroup(.replaced)], .read(nil, nil)).verdict == .gone)
     }
 
     @Test func anyLifeCountsBeforeWhatIsNotKnown() {
@@ -83,6 +84,7 @@ import Testing
         #expect(!evidence(.notRecorded, [own], .unreadable).isRuntimeUsable)
         #expect(!evidence(.notRecorded, [cgroup(.there([]), sharers: ["o"])], .read(nil, nil)).isRuntimeUsable)
         #expect(evidence(.notRecorded, [cgroup(.gone, sharers: ["o"])], .read(nil, nil)).isRuntimeUsable)
+        #expect(!evidence(.notRecorded, [own, cgroup(.replaced)], .read(nil, nil)).isRuntimeUsable)
     }
 
     @Test func aRebootEndsAllButWhatIsAnothers() {
