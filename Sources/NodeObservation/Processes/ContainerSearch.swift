@@ -22,18 +22,41 @@ public struct ContainerSearch: Sendable {
     /// Filesystems, and directories in them, that belong to the container: a process with one of them as its root
     /// belongs to it too.
     private let roots: [(device: Mount.Device, root: [UInt8])]
+    /// The mount of the node's own root directory.
+    private let host: Mount?
+    private let table: MountTable
+    /// The container's own directories as they were recorded, each with the directory that held it.
+    private let recorded: [(parent: [UInt8], identity: Identity)]
+
+    /// What tells a directory from another at its path.
+    public struct Identity: Sendable {
+        let inode, birth: UInt64
+
+        /// - Parameter birth: 0 if unknown.
+        public init(inode: UInt64, birth: UInt64) { (self.inode, self.birth) = (inode, birth) }
+    }
 
     /// - Parameters:
     ///   - directories: The container's own directories.
+    ///   - identities: By directory, what was recorded there. It is found again beside its place if somebody moved it.
     ///   - cgroupRoots: Directories beneath which pods' cgroups lie. A cgroup elsewhere may have the same name, and
     ///     belong to something else.
     ///   - table: The node's mounts.
-    public init(id: String, directories: [String], cgroupRoots: [String], in table: MountTable) {
+    public init(
+        id: String, directories: [String], identities: [String: Identity] = [:], cgroupRoots: [String],
+        in table: MountTable
+    ) {
         self.id = id
+        self.table = table
+        recorded = identities.map { path, identity in
+            let path = Array(path.utf8)
+            return (Array(path[..<(path.lastIndex(of: slash) ?? 0)]), identity)
+        }
         hierarchies = CgroupHierarchies(table)
         self.cgroupRoots = cgroupRoots.map { Array($0.utf8) }
         var roots: [(device: Mount.Device, root: [UInt8])] = []
         let host = table.mounts.last { $0.mountPoint == [slash] }
+        self.host = host
         for directory in directories {
             let path = Array(trimmed(Array(directory.utf8)))
             for mount in table.mounts(beneath: path) { roots.append((mount.device, mount.root)) }
@@ -81,6 +104,17 @@ public struct ContainerSearch: Sendable {
         return found
     }
 
+    /// Those of these processes that have neither the container's files as their root nor the node's, which a container's
+    /// init has until it begins.
+    public func others(among pids: [Int32]) throws(ObservationError) -> [Int32] {
+        var found: [Int32] = []
+        for pid in pids {
+            guard let root = try root(of: pid), !isOwn(root), !isNodes(root) else { continue }
+            found.append(pid)
+        }
+        return found
+    }
+
     /// Whether /proc shows other users' processes (hidepid of proc(5)), such as process 1.
     public static func seesAll() -> Bool {
         let first = try? contents(of: Array("/proc/1/cgroup".utf8))
@@ -111,14 +145,36 @@ public struct ContainerSearch: Sendable {
         }
     }
 
-    /// mountinfo shows the mounts beneath the process's root, where the container's own rootfs is at `/`.
     private func hasOwnRoot(_ pid: Int32) throws(ObservationError) -> Bool {
-        guard !roots.isEmpty, let bytes = try ofProcess(pid, "mountinfo"), !bytes.isEmpty else { return false }
-        let table = try MountTable.parse(bytes)
-        guard let root = table.mounts.last(where: { $0.mountPoint == [slash] }) else { return false }
-        return roots.contains { own in
-            own.device == root.device && remainder(of: root.root, beneath: trimmed(own.root)) != nil
+        guard !roots.isEmpty || !recorded.isEmpty, let root = try root(of: pid) else { return false }
+        return isOwn(root)
+    }
+
+    private func isOwn(_ root: Mount) -> Bool {
+        if isNodes(root) { return false }
+        return roots.contains { $0.device == root.device && remainder(of: root.root, beneath: trimmed($0.root)) != nil }
+            || table.mounts.contains { mount in
+                guard mount.device == root.device, let rest = remainder(of: root.root, beneath: trimmed(mount.root))
+                else { return false }
+                return isInRecordedDirectory(trimmed(mount.mountPoint) + rest)
+            }
+    }
+
+    private func isNodes(_ root: Mount) -> Bool { root.device == host?.device && root.root == host?.root }
+
+    private func isInRecordedDirectory(_ path: ArraySlice<UInt8>) -> Bool {
+        recorded.contains { parent, identity in
+            guard let name = remainder(of: Array(path), beneath: parent[...])?.split(separator: slash).first,
+                let found = try? FileObservation.of((parent + [slash] + name).text)
+            else { return false }
+            return found.inode == identity.inode && (identity.birth == 0 || found.birth == identity.birth)
         }
+    }
+
+    /// mountinfo shows the mounts beneath the process's root, where the container's own rootfs is at `/`.
+    private func root(of pid: Int32) throws(ObservationError) -> Mount? {
+        guard let bytes = try ofProcess(pid, "mountinfo"), !bytes.isEmpty else { return nil }
+        return try MountTable.parse(bytes).mounts.last { $0.mountPoint == [slash] }
     }
 
     /// nil if the process has ended meanwhile.

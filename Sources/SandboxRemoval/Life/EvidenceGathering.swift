@@ -148,8 +148,14 @@ extension RuntimeLook {
 
 extension ContainerSearch {
     init(_ container: Container, _ cgroupRoots: [String], _ mounts: MountTable) {
+        var identities: [String: Identity] = [:]
+        for directory in container.directories {
+            guard let recorded = directory.identity else { continue }
+            identities[directory.path] = Identity(inode: recorded.inode, birth: recorded.birth)
+        }
         self.init(
-            id: container.id, directories: container.directories.map(\.path), cgroupRoots: cgroupRoots, in: mounts)
+            id: container.id, directories: container.directories.map(\.path), identities: identities,
+            cgroupRoots: cgroupRoots, in: mounts)
     }
 }
 

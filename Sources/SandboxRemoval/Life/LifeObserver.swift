@@ -132,9 +132,12 @@ final class LifeObserver: Sendable {
     /// Whether another container may have left a cgroup to this one, before or during this removal.
     func mayInherit(_ container: Container) -> Bool { heirs.withLock { $0.contains(container.id) } }
 
-    /// Whether a sharer still counts: it is not part of this removal, or its init process is not gone yet.
+    /// Whether a sharer still counts: it is not part of this removal, or is neither proven to be gone nor without its
+    /// init process yet. Of two that share a cgroup, at least the one that is deleted last sees the other's proof.
     func lives(_ sharer: String) throws(ObservationError) -> Bool {
-        guard let other = together[sharer], let process = other.process else { return true }
+        guard let other = together[sharer] else { return true }
+        if proof(of: other) != nil { return false }
+        guard let process = other.process else { return true }
         return try ProcessLife.of(
             pid: process.pid, startTime: process.startTime, inode: other.identity.processInode) != .gone
     }
@@ -169,9 +172,16 @@ final class LifeObserver: Sendable {
         }
         var look = Look(runtime: runtime, isOwn: try await isOwn(runtime, container, ask))
         if look.isOwn, runtime.state == .unreadable, container.cgroups.isEmpty {
-            look.named = try await Threads.node.run { [roots] () throws(StepFailure) in
-                try orFail { () throws(ObservationError) in try roots.cgroups(named: container.id) }
+            let (named, others) = try await Threads.node.run { [roots, mounts] () throws(StepFailure) in
+                try orFail { () throws(ObservationError) in
+                    let named = try roots.cgroups(named: container.id)
+                    let search = ContainerSearch(container, roots.cgroupRoots.map(\.path), mounts)
+                    return (named, try search.others(among: Cgroup.members(of: named)))
+                }
             }
+            // Nothing but the id tells whose a damaged state is that was not there at the registration.
+            look.isOwn = container.identity.stateDirectory != nil || others.isEmpty
+            if look.isOwn { look.named = named }
         }
         looks.withLock { $0[container.id] = look }
         return look
@@ -199,11 +209,18 @@ final class LifeObserver: Sendable {
             if case .directory(let facts) = reply.facts, facts.identity.matches(directory.identity, isAfterReboot) {
                 return true
             }
+            // Something else may be mounted over it.
+            if case .mountPoint(_, let covers) = try await ask(.unmount(place, .look)).facts,
+                covers.matches(directory.identity, isAfterReboot)
+            {
+                return true
+            }
         }
-        return false
+        return try await usesFiles(of: container, runtime)
     }
 
-    /// Whether the root of the state's process lies in the container's directories, though its bundle does not.
+    /// Whether the root of the state's process lies in the container's directories, though its bundle does not, or does not
+    /// any more.
     private func usesFiles(of container: Container, _ runtime: RuntimeLook) async throws(StepFailure) -> Bool {
         guard case .read(let pid, _, _) = runtime.state, pid > 0 else { return false }
         return try await Threads.node.run { [roots, mounts] () throws(StepFailure) in

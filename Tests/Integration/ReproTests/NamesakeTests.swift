@@ -15,20 +15,64 @@ import Testing
             var another = PlainContainer()
             another.cgroup = "c1"
             try node.bundle("other-c1", another)
-            let pid = try #require(
-                Int32(
-                    try shell(
-                        """
-                        cd \(node.directory(of: "other-c1"))
-                        runc --root \(node.sample.runtimeRoot) run -d --bundle . --pid-file pid c1 </dev/null >/dev/null 2>log
-                        cat pid
-                        """)))
+            let pid = try node.run(bundle: "other-c1", as: "c1")
             let removed = try node.podreap(["remove", "p1"])
             #expect(removed.status == 0, "\(removed)")
             #expect(NodeProcess(pid).isAlive, "its process lives on")
             #expect(FileManager.default.fileExists(atPath: "\(node.sample.runtimeRoot)/c1"))
             #expect(try node.leftovers(of: "p1", []) == [])
             #expect(!FileManager.default.fileExists(atPath: node.directory(of: "c1")))
+        }
+    }
+
+    /// The same, and the other container's state is damaged, so that it does not say any more which files it has.
+    @Test func aDamagedStateOfAnotherContainerIsAnothers() throws {
+        try withReproNode { node in
+            try node.sandbox("p1")
+            try node.bundle("c1")
+            try node.expectRegistration(of: "p1", ["c1"])
+            var another = PlainContainer()
+            another.cgroup = "c1"
+            try node.bundle("other-c1", another)
+            let pid = try node.run(bundle: "other-c1", as: "c1")
+            try shell(": >\(node.state(of: "c1"))/state.json")
+            let removed = try node.podreap(["remove", "p1"])
+            #expect(removed.status == 1 && removed.errors.names(pid), "\(removed)")
+            #expect(NodeProcess(pid).isAlive, "its process lives on")
+            #expect(FileManager.default.fileExists(atPath: node.state(of: "c1")))
+            try shell("kill -9 \(pid)")
+            #expect(soon { !NodeProcess(pid).isAlive })
+        }
+    }
+
+    /// The container's directory was moved, and another is in its place: its processes have the recorded one still.
+    @Test(arguments: [true, false]) func aContainerWhoseDirectoryWasMovedIsTheRecordedOne(_ isOverlay: Bool) throws {
+        try withReproNode { node in
+            try node.sandbox("p1")
+            var container = PlainContainer()
+            container.isOverlay = isOverlay
+            try node.bundle("c1", container)
+            try node.expectRegistration(of: "p1", ["c1"])
+            let pid = try node.start(bundle: "c1")
+            let directory = node.directory(of: "c1")
+            try shell("mv \(directory) \(directory)-away; mkdir \(directory); echo mine >\(directory)/data")
+            let removed = try node.podreap(["remove", "p1"])
+            #expect(removed.status == 0, "\(removed)")
+            #expect(!NodeProcess(pid).isAlive, "its process has ended")
+            #expect(!FileManager.default.fileExists(atPath: node.state(of: "c1")))
+            #expect(try shell("cat \(directory)/data") == "mine\n")
+        }
+    }
+
+    /// The container's directory is covered by a mount: its state is its own all the same.
+    @Test func aContainerWhoseDirectoryIsCoveredIsTheRecordedOne() throws {
+        try withReproNode { node in
+            try node.sandbox("p1")
+            try node.bundle("c1")
+            try node.expectRegistration(of: "p1", ["c1"])
+            try node.start(bundle: "c1")
+            try shell("mount --bind \(node.sample.volume) \(node.directory(of: "c1"))")
+            try node.expectRemoval(of: "p1", ["c1"])
         }
     }
 
@@ -101,5 +145,18 @@ import Testing
             #expect(
                 try shell("cat \(directory)/data; umount \(directory); ls -d \(directory)") == "mine\n\(directory)\n")
         }
+    }
+}
+
+extension PodNode {
+    /// Has runc run a bundle under another id than its directory's; the pid of its init.
+    fileprivate func run(bundle: String, as id: String) throws -> Int32 {
+        let pid = try shell(
+            """
+            cd \(directory(of: bundle))
+            runc --root \(sample.runtimeRoot) run -d --bundle . --pid-file pid \(id) </dev/null >/dev/null 2>log
+            cat pid
+            """)
+        return try #require(Int32(pid))
     }
 }

@@ -145,6 +145,21 @@ import Testing
         }
     }
 
+    /// They were registered before their start, so that neither's process is recorded: neither leaves the cgroup to the
+    /// other for good.
+    @Test(arguments: ["c1", "c1/inner"]) func oneCgroupOfTwoThatStartedLaterIsNotLeft(_ cgroup: String) throws {
+        try withReproNode { node in
+            try node.sandbox("p1")
+            var second = PlainContainer(script: "(trap '' TERM; exec sleep 50000) & exec sleep 50001")
+            second.cgroup = cgroup
+            try node.bundle("c1")
+            try node.bundle("c2", second)
+            try node.expectRegistration(of: "p1", ["c1", "c2"])
+            for id in ["c1", "c2"] { try node.start(bundle: id) }
+            try node.expectRemoval(of: "p1", ["c1", "c2"])
+        }
+    }
+
     @Test func onePodsContainersInEachOthersCgroupsLeaveNone() throws {
         try withReproNode { node in
             try node.sandbox("p1")
