@@ -88,7 +88,14 @@ extension World {
         Promise(
             act: act, record: record, scope: scope, before: before,
             shm: "\(node.directory(ofSandbox: record.sandbox))/shm", pin: node.pin(ofSandbox: record.sandbox),
-            stateRoot: runtimeRoot, departed: departed(before, besides: record))
+            stateRoot: runtimeRoot, departed: departed(before, besides: record), untold: untold)
+    }
+
+    /// With the cgroups above theirs.
+    private var untold: Set<String> {
+        let known = Set(records.values.flatMap(\.values).flatMap(\.containers.values).joined())
+        let unknown = damaged.subtracting(known)
+        return unknown.union(unknown.map { Owner(making: $0).above.making })
     }
 
     /// What the registry does not know any more.

@@ -48,7 +48,8 @@ enum Endings {
 
     /// What an administrator does: ends the processes, also of containers that have the ids by now, and lets the runtime delete those.
     private static func endWhatLives(_ world: World) throws {
-        // One whose first thread has ended does not say any more whose it is.
+        // One whose first thread has ended does not say any more whose it is. Others' processes in a pod's cgroup, or in
+        // one that is named after a container, are named too.
         let known = world.ledger.owners.compactMap { thing, owners -> String? in
             if case .process(let pid, _) = thing, owners != [.others] { "\(pid)" } else { nil }
         }
@@ -57,7 +58,8 @@ enum Endings {
             \(Cleaning.thawing(world))
             \(Cleaning.containers)
             kill -9 \(known.joined(separator: " ")) 2>/dev/null || true
-            cat \(PodCgroups.members(world)) 2>/dev/null | xargs -r kill -9 2>/dev/null || true
+            find \(world.node.sample.cgroupRoots.joined(separator: " ")) -mindepth 2 -name cgroup.procs -exec cat {} + \
+                2>/dev/null | sort -u | xargs -r kill -9 2>/dev/null || true
             for id in $(ls \(world.runtimeRoot)); do \(world.runtimeCall) delete --force $id 2>/dev/null || true; done
             """)
         for _ in 0..<500 where world.ledger.owners.contains(where: { $0.key.isProcess && $0.value != [.others] }) {

@@ -42,6 +42,8 @@ struct Promise {
     let stateRoot: String
     /// Makings of which nothing lives, and that no registry knows: nobody misses them.
     let departed: Set<String>
+    /// Makings that nothing tells of: no registry knows them, and their runtime's state is damaged.
+    let untold: Set<String>
 
     /// Whether a thing is the record's alone.
     private func isOwn(_ owners: Set<Owner>, _ scope: Record.Scope) -> Bool {
@@ -60,7 +62,9 @@ struct Promise {
     }
 
     private func mayGo(_ thing: Thing, _ owners: Set<Owner>) -> Bool {
-        if owners.contains(.either) || isLeft(thing, owners) || isDeserted(thing, owners) { return true }
+        if owners.contains(.either) || isLeft(thing, owners) || isDeserted(thing, owners) || isUntold(thing, owners) {
+            return true
+        }
         guard isOwn(owners, scope) else { return false }
         if thing.isCgroup, owners.contains(where: { record.cgroups.contains($0.making) }) {
             return act == .remove(record.sandbox)
@@ -78,6 +82,18 @@ struct Promise {
             }
     }
 
+    /// Whether it lives in one cgroup with what is the record's, and nothing tells the two apart.
+    private func isUntold(_ thing: Thing, _ owners: Set<Owner>) -> Bool {
+        func isMeant(_ owner: Owner) -> Bool { record.owns(owner, scope) || departed.contains(owner.making) }
+        guard thing.isProcess || thing.isCgroup,
+            owners.allSatisfy({ isMeant($0) || untold.contains($0.making) })
+        else { return false }
+        return before.owners.contains { shared, owners in
+            shared.isCgroup && owners.contains { record.owns($0, scope) }
+                && owners.contains { untold.contains($0.making) }
+        }
+    }
+
     /// Whether it is the record's cgroup, and nothing lives any more of the others that had it: the record's runtime
     /// removes it with the record's container.
     private func isDeserted(_ thing: Thing, _ owners: Set<Owner>) -> Bool {
@@ -89,12 +105,21 @@ struct Promise {
     }
 
     private func mustGo(_ thing: Thing, _ owners: Set<Owner>) -> Bool {
-        guard !owners.contains(.either), isOwn(owners, scope) else { return false }
+        guard !owners.contains(.either), isOwn(owners, scope), !isLeftToOthers(thing) else { return false }
         // What nothing told when podreap could look, it cannot know: a name alone is no reason to remove anything.
         let isRuntimes = thing.isCgroup || thing.path?.isBeneath(stateRoot) == true
         let known = record.seen.union(record.cgroups)
         if isRuntimes, !owners.contains(where: { !$0.isAbove && known.contains($0.making) }) { return false }
         return act.removes || (isStopped(thing) && (act == .stop(record.sandbox) || thing.isProcess))
+    }
+
+    /// Whether it is a cgroup beneath one of the record's that stays, because others have that one too: it goes with it.
+    private func isLeftToOthers(_ thing: Thing) -> Bool {
+        guard case .cgroup(let path, _) = thing else { return false }
+        return before.owners.contains { above, owners in
+            above.isCgroup && above.path != path && above.path.map { path.isBeneath($0) } == true
+                && owners.contains { record.owns($0, scope) } && !isOwn(owners, scope)
+        }
     }
 
     /// Where it is broken, one line for each thing.

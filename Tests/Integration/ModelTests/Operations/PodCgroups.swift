@@ -26,11 +26,6 @@ enum PodCgroups {
         places(world, sandbox).filter { world.isThere(cgroup: $0) }
     }
 
-    /// The files that say which processes are in them, as a pattern for a shell.
-    static func members(_ world: World) -> String {
-        world.node.sample.cgroupRoots.map { "\($0)/\(name("*"))/cgroup.procs" }.joined(separator: " ")
-    }
-
     static func make(_ id: String) -> Operation {
         Operation("make pod's cgroups", if: { paths($0, id).isEmpty }) { world in
             try world.run(
