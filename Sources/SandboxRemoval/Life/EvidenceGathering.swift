@@ -50,7 +50,13 @@ extension ContainerEvidence {
         if let look {
             evidence.runtime = try runtimeRecord(look, isOwn: isOwn, evidence.recorded)
             if isOwn { evidence.stateDirectory = look.directory }
-            if isOwn, case .read(_, _, let paths) = look.state { cgroups.append(besides: paths) }
+            if isOwn, case .read(_, _, let paths) = look.state {
+                // A container that was made anew from its bundle has cgroups that were made anew.
+                if let recorded = container.identity.stateDirectory, recorded != look.directory {
+                    cgroups.removeAll { paths.contains($0.path) }
+                }
+                cgroups.append(besides: paths)
+            }
         }
         cgroups.append(besides: named)
         if briefly, evidence.livingInit != nil {
@@ -147,14 +153,15 @@ extension RuntimeLook {
 }
 
 extension ContainerSearch {
-    init(_ container: Container, _ cgroupRoots: [String], _ mounts: MountTable) {
+    /// - Parameter byPath: Whether what lies at the paths of the container's directories is taken for its own.
+    init(_ container: Container, _ cgroupRoots: [String], _ mounts: MountTable, byPath: Bool = true) {
         var identities: [String: Identity] = [:]
         for directory in container.directories {
             guard let recorded = directory.identity else { continue }
             identities[directory.path] = Identity(inode: recorded.inode, birth: recorded.birth)
         }
         self.init(
-            id: container.id, directories: container.directories.map(\.path), identities: identities,
+            id: container.id, directories: byPath ? container.directories.map(\.path) : [], identities: identities,
             cgroupRoots: cgroupRoots, in: mounts)
     }
 }

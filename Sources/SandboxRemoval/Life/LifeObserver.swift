@@ -197,7 +197,7 @@ final class LifeObserver: Sendable {
         let directories = container.directories.filter { $0.identity != nil }
         if directories.isEmpty { return container.identity.stateDirectory == nil }
         if let bundle = runtime.bundle, !directories.contains(where: { isBeneath($0.path, bundle) }) {
-            return try await usesFiles(of: container, runtime)
+            return try await usesFiles(of: container, runtime, byPath: true)
         }
         for directory in directories {
             guard let place = try? roots.place(directory.path, for: .remove, in: [.container, .sandbox]) else {
@@ -216,16 +216,21 @@ final class LifeObserver: Sendable {
                 return true
             }
         }
-        return try await usesFiles(of: container, runtime)
+        return try await usesFiles(of: container, runtime, byPath: false)
     }
 
-    /// Whether the root of the state's process lies in the container's directories, though its bundle does not, or does not
-    /// any more.
-    private func usesFiles(of container: Container, _ runtime: RuntimeLook) async throws(StepFailure) -> Bool {
+    /// Whether the root of the state's process lies in the container's directories, though its bundle does not.
+    ///
+    /// - Parameter byPath: Whether a directory at a recorded path counts, and not only the recorded one wherever it was
+    ///   moved.
+    private func usesFiles(
+        of container: Container, _ runtime: RuntimeLook, byPath: Bool
+    ) async throws(StepFailure) -> Bool {
         guard case .read(let pid, _, _) = runtime.state, pid > 0 else { return false }
         return try await Threads.node.run { [roots, mounts] () throws(StepFailure) in
             try orFail { () throws(ObservationError) in
-                !(try ContainerSearch(container, roots.cgroupRoots.map(\.path), mounts).owned(of: [pid]).isEmpty)
+                let search = ContainerSearch(container, roots.cgroupRoots.map(\.path), mounts, byPath: byPath)
+                return !(try search.owned(of: [pid]).isEmpty)
             }
         }
     }

@@ -45,6 +45,23 @@ import Testing
         }
     }
 
+    /// Deleted and run again from its own bundle: it is the recorded one, with cgroups that were made anew.
+    @Test func aContainerThatWasMadeAnewIsTheRecordedOne() throws {
+        try withReproNode { node in
+            try node.sandbox("p1")
+            var container = PlainContainer(script: "(trap '' TERM; exec sleep 50000) & exec sleep 50001")
+            container.namespaces = ["mount", "ipc", "uts"]
+            container.isOverlay = false
+            try node.run("c1", container)
+            try node.expectRegistration(of: "p1", ["c1"])
+            try shell("runc --root \(node.sample.runtimeRoot) delete --force c1")
+            try node.start(bundle: "c1")
+            let child = try node.process(of: "c1", with: "50000")
+            try node.expectRemoval(of: "p1", ["c1"])
+            #expect(!NodeProcess(child).isAlive)
+        }
+    }
+
     /// The container's directory was moved, and another is in its place: its processes have the recorded one still.
     @Test(arguments: [true, false]) func aContainerWhoseDirectoryWasMovedIsTheRecordedOne(_ isOverlay: Bool) throws {
         try withReproNode { node in
