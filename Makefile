@@ -60,7 +60,7 @@ RELEASE := -c release --static-swift-stdlib $(REPRODUCIBLE) $(LINKED) --scratch-
 export PODREAP_HELPER := $(HELPER)
 export PODREAP_FLOOR := $(FLOOR)
 
-.PHONY: help setup build helper release install uninstall reproducible floor demo test load proto fuzz adversary model model-faults mutants lint bench size selinux deb deb-test arm64 platforms rpm rpm-test clean root
+.PHONY: help setup build helper release install uninstall reproducible floor demo test load proto filters fuzz adversary model model-faults mutants lint bench size selinux deb deb-test arm64 platforms rpm rpm-test clean root
 
 help: ## Lists these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -150,6 +150,10 @@ proto: setup ## Generates the gRPC messages and services from their .proto files
 	    --swift_opt=Visibility=Package,UseAccessLevelOnImports=true --swift_out=$(CRI_MESSAGES)/Generated \
 	    --grpc-swift-2_opt=Visibility=Package,UseAccessLevelOnImports=true,Client=false \
 	    --grpc-swift-2_out=$(CRI_MESSAGES)/Generated $(CRI_MESSAGES)/Proto/*.proto
+
+filters: setup ## Compiles policy/seccomp into the helper's filters
+	$(SWIFT) build $(SWIFTFLAGS) --product podreap-filters --scratch-path $(DEBUG)
+	$(DEBUG)/debug/podreap-filters
 
 selinux: setup ## Builds the SELinux module, .build-selinux/podreap.pp
 	policy/selinux/build $(CURDIR)/.build-selinux

@@ -45,16 +45,15 @@ let hardened: [CSetting] =
     ] : []
 
 let privilegedTargets: [Target] = [
-    .target(name: "CLinux", exclude: embedded ? [] : ["Embedded.c"], cSettings: hardened),
+    .target(name: "CLinux", exclude: ["Generated"] + (embedded ? [] : ["Embedded.c"]), cSettings: hardened),
     .systemLibrary(name: "CCapability", pkgConfig: "libcap", providers: [.apt(["libcap-dev"])]),
-    .systemLibrary(name: "CSeccomp", pkgConfig: "libseccomp", providers: [.apt(["libseccomp-dev"])]),
     .target(
         name: "HelperProtocol",
         // The helper answers; it has no code for asking.
         exclude: ["PROTOCOL.md"] + (embedded ? ["Asking"] : []), swiftSettings: privileged),
     .target(
         name: "HelperOperations",
-        dependencies: ["HelperProtocol", "CLinux", "CCapability", "CSeccomp"],
+        dependencies: ["HelperProtocol", "CLinux", "CCapability"],
         swiftSettings: privileged),
     .executableTarget(
         name: "podreap-helper",
@@ -173,8 +172,15 @@ let tests: [Target] = [
         path: "Tests/Unit/HelperProtocolTests", exclude: ["vectors"], swiftSettings: strict),
     .testTarget(
         name: "HelperOperationsTests",
-        dependencies: ["HelperOperations", "HelperProtocol", "CLinux", "CSeccomp", "TestNode"],
+        dependencies: ["HelperOperations", "HelperProtocol", "CLinux", "CSeccomp", "TestNode", "podreap-filters"],
         path: "Tests/Unit/HelperOperationsTests", swiftSettings: strict),
+    // Compiles policy/seccomp for the helper.
+    .systemLibrary(
+        name: "CSeccomp", path: "Tests/Support/CSeccomp", pkgConfig: "libseccomp", providers: [.apt(["libseccomp-dev"])]
+    ),
+    .executableTarget(
+        name: "podreap-filters", dependencies: ["CSeccomp", "TestNode"], path: "Tests/Support/Filters",
+        swiftSettings: strict),
     // A node with a real helper, for the tests that need one.
     .target(name: "CTestNode", path: "Tests/Support/TestNode/C"),
     .target(

@@ -27,7 +27,7 @@ public struct Helper: ~Copyable {
         var launchers: [LauncherLink] = []
         for runtime in policy.runtimes { launchers.append(try Self.startLauncher(runtime)) }
         try privileges.keep(.broker, effective: false, securebits: .noPrivilegeByUser)
-        try Confinement.confine(SystemCallRules.broker)
+        try Confinement.confine(.broker)
         guard privileges.isInForce() else { throw .refused(.confinementFailed) }
         // No request is answered before every launcher has confined itself. Without the capabilities for runtimes there
         // is no launcher to wait for.
@@ -66,7 +66,7 @@ public struct Helper: ~Copyable {
                 try privileges.becomeRoot()
                 try privileges.keep(.launcher, effective: true, securebits: .rootPassesOn)
                 var launcher = Launcher(socket, runtime)
-                try Confinement.confine(runtime.systemCallRules)
+                try Confinement.confine(runtime.filter)
                 guard privileges.isInForce() else { endProcess(1) }
                 try launcher.sayReady()
                 endProcess(launcher.serve())

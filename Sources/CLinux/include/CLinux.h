@@ -24,17 +24,8 @@
 #define LINUX_UNMOUNT_FLAGS (0x2 | 0x8)  // MNT_DETACH | UMOUNT_NOFOLLOW
 #define LINUX_PRIVATE_FLAGS 0x8900  // AT_SYMLINK_NOFOLLOW, AT_NO_AUTOMOUNT, AT_RECURSIVE
 #define LINUX_NS_GET_NSTYPE 0xb703
-#define LINUX_F_ADD_SEALS 1033
-#define LINUX_STATX_FLAGS 0x900  // AT_SYMLINK_NOFOLLOW, AT_NO_AUTOMOUNT
-#define LINUX_STATX_MORE_FLAGS 0x5000  // AT_EMPTY_PATH, AT_STATX_DONT_SYNC
-#define LINUX_MEMFD_FLAGS 0x3  // MFD_CLOEXEC, MFD_ALLOW_SEALING
-#define LINUX_MFD_NOEXEC_SEAL 0x8
-#define LINUX_MSG_NOSIGNAL 0x4000
-#define LINUX_MSG_CMSG_CLOEXEC 0x40000000
 #define LINUX_COPY_FLAGS 0x81001  // OPEN_TREE_CLONE, OPEN_TREE_CLOEXEC, AT_EMPTY_PATH
-#define LINUX_ANONYMOUS_MEMORY 0x22  // MAP_PRIVATE, MAP_ANONYMOUS
 #define LINUX_PROGRAM_DESCRIPTOR 9  // where a launcher keeps its runtime
-#define LINUX_CLONE_NAMESPACES 0x7e020000  // CLONE_NEW*
 #define LINUX_CLONE_NEWNET 0x40000000
 #define LINUX_CLONE_NEWIPC 0x08000000
 #define LINUX_CLONE_NEWUTS 0x04000000
@@ -79,6 +70,10 @@ int linux_memfd(const uint8_t *name);
 int linux_program_memfd(void);
 long linux_sendfile(int to, int from, size_t size);
 int linux_seal(int memfd);
+// The lists of policy/seccomp.
+enum linux_filter { LINUX_FILTER_BROKER, LINUX_FILTER_RUNC, LINUX_FILTER_CRUN, LINUX_FILTER_HOOKS };
+// Allows this process and its children what a list says and nothing else; empty is the path that the list calls EMPTY-PATH.
+int linux_filter_calls(enum linux_filter list, const uint8_t *empty);
 int linux_prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d);
 int linux_set_limit(int resource, uint64_t soft, uint64_t hard);
 int linux_raise_limit(int resource, uint64_t least);

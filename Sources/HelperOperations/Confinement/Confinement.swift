@@ -48,21 +48,10 @@ public enum Confinement {
         changeToRoot()
     }
 
-    /// Sets NO_NEW_PRIVS, so that no exec gives this process or its children more privileges, and loads the filter.
-    static func confine(_ filter: SystemCallRules) throws(Outcome) {
+    /// Sets NO_NEW_PRIVS, so that no exec gives this process or its children more privileges, and loads a filter.
+    static func confine(_ filter: SystemCallFilter) throws(Outcome) {
         try check(linux_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), .capset)
         try check(linux_prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), .capset)
-        let isLogged = filter.rest == .absent
-        try load(filter.rest, filter.rules.filter { $0.action != filter.rest }, logs: isLogged)
-        // If two filters give the same action, the newer one counts: a call that is known to be absent is not logged.
-        if isLogged { try load(.allow, filter.rules.filter { $0.action == .absent }, logs: false) }
-    }
-
-    private static func load(
-        _ rest: SystemCallRule.Action, _ rules: [SystemCallRule], logs: Bool
-    ) throws(Outcome) {
-        let filter = try SystemCallFilter(rest: rest, logs: logs)
-        for rule in rules { try filter.add(rule) }
         try filter.load()
     }
 

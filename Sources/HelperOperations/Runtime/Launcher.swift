@@ -83,8 +83,8 @@ struct Launcher: ~Copyable {
 }
 
 extension Policy.RuntimePolicy {
-    /// The system calls that the runtime needs: the launcher's filter, which the runtime inherits.
-    var systemCallRules: SystemCallRules {
+    /// The launcher's filter, which the runtime inherits.
+    var filter: SystemCallFilter {
         seen.hooks ? .hooks : isCrun ? .crun : .runc
     }
 

@@ -1,48 +1,55 @@
 import CSeccomp
 import Foundation
-import HelperProtocol
-import TestNode
 import Testing
+import podreap_filters
 
-@testable import HelperOperations
+@testable import TestNode
 
 /// What the kernel of each architecture is given, compared with what an auditor reads in `policy/seccomp`.
 @Suite struct CompiledFilterTests {
-    enum Architecture: UInt32, CaseIterable { case x86 = 0xc000_003e, arm = 0xc000_00b7 }
+    /// Another version of libseccomp puts the same rules in another order.
+    @Test(.enabled(if: isCommittedVersion, "libseccomp is not the version that has made Filters.h"))
+    func theyAreWhatTheListsCompileTo() throws {
+        #expect(try String(contentsOfFile: FilterSource.path, encoding: .utf8) == FilterSource.text(), "make filters")
+    }
 
-    /// A rule for a call that is not there has no effect, and nobody would notice.
-    @Test(arguments: SystemCallListTests.filters, Architecture.allCases)
-    func everyCallIsThereOrIsListedForX86Alone(
-        _ filter: SystemCallListTests.Filter, _ architecture: Architecture
-    ) {
-        for rule in filter.enforced().rules {
-            let number = unsafe seccomp_syscall_resolve_name_arch(architecture.rawValue, "\(rule.name)")
-            #expect(number >= 0 || (rule.isX86Only && architecture != .x86), "\(rule.name)")
-            #expect(number < 0 || !rule.isX86Only || architecture == .x86, "\(rule.name) is not only x86-64's")
+    private static var isCommittedVersion: Bool {
+        let source = try? String(contentsOfFile: FilterSource.path, encoding: .utf8)
+        return source?.contains("// libseccomp \(FilterCompiler.version)\n") == true
+    }
+
+    /// A rule for a call that is not there has no effect, and nobody would notice. libseccomp knows `socketcall`, gives it
+    /// a negative number on x86-64, and takes rules for it.
+    @Test(arguments: ["socketcall", "no_such_call"])
+    func aRuleForACallThatIsNotThereIsRefused(_ name: String) throws {
+        for architecture in FilterArchitecture.allCases {
+            var entry = SystemCallList.Entry(action: .kill, call: name, isX86Only: false, conditions: [], reason: "")
+            let compiler = try FilterCompiler(rest: .allow, for: architecture)
+            #expect(throws: FilterError.self) { try compiler.add(entry) }
+            entry.isX86Only = true
+            if architecture == .x86 {
+                #expect(throws: FilterError.self) { try compiler.add(entry) }
+            } else {
+                try compiler.add(entry)
+            }
         }
     }
 
-    /// libseccomp knows `socketcall`, gives it a negative number on x86-64, and takes rules for it.
-    @Test(arguments: ["socketcall", "no_such_call"] as [StaticString])
-    func aRuleForACallThatIsNotThereIsRefused(_ name: StaticString) throws {
-        let filter = try SystemCallFilter(rest: .allow, logs: false)
-        #expect(throws: Outcome.refused(.confinementFailed, detail: Array("system call \(name)".utf8))) {
-            try filter.add(SystemCallRule(name, action: .kill))
+    @Test(arguments: FilterSource.lists)
+    func onlyCallsOfX86AreListedForItAlone(_ list: String) throws {
+        for entry in try SystemCallList(named: "\(list).list").entries where entry.isX86Only {
+            let number = unsafe seccomp_syscall_resolve_name_arch(FilterArchitecture.arm.rawValue, entry.call)
+            #expect(number < 0, "\(entry.call)")
         }
-        try filter.add(SystemCallRule(name, action: .kill, isX86Only: true))
     }
 
-    @Test(arguments: SystemCallListTests.filters, Architecture.allCases)
-    func everyNumberIsTreatedAsListed(_ filter: SystemCallListTests.Filter, _ architecture: Architecture) throws {
-        let list = try SystemCallList(named: filter.file)
+    @Test(arguments: FilterSource.lists, FilterArchitecture.allCases)
+    func everyNumberIsTreatedAsListed(_ name: String, _ architecture: FilterArchitecture) throws {
+        let list = try SystemCallList(named: "\(name).list")
         let rest = try #require(list.rest)
         let entries = Dictionary(uniqueKeysWithValues: list.entries.map { ($0.call, $0) })
-        let rules = filter.enforced()
-        var programs = [try FilterProgram(rules.rest, rules.rules, architecture: architecture.rawValue)]
-        if rules.rest == .absent {
-            let absent = rules.rules.filter { $0.action == .absent }
-            programs.append(try FilterProgram(.allow, absent, architecture: architecture.rawValue))
-        }
+        let programs = try FilterProgram.committed(name, architecture)
+        #expect(programs.count == (rest == .absent ? 2 : 1))
         func answer(_ number: UInt32, _ arguments: [UInt64], _ own: UInt32) throws -> SystemCallList.Action? {
             let call = FilterProgram.Call(number: number, architecture: own, arguments: arguments)
             // Of several filters' answers, the kernel takes the one whose action is the lowest signed number.
@@ -60,7 +67,7 @@ import Testing
                     try answer(number, arguments, architecture.rawValue) == (isOther ? .kill : expected),
                     "\(number) \(entry?.call ?? "") \(arguments)")
             }
-            for other in [UInt32(0x4000_0003), 0x4000_0028] + Architecture.allCases.map(\.rawValue)
+            for other in [UInt32(0x4000_0003), 0x4000_0028] + FilterArchitecture.allCases.map(\.rawValue)
             where other != architecture.rawValue {
                 #expect(try answer(number, [0, 0, 0, 0, 0, 0], other) == .kill, "\(number) of \(other)")
             }
@@ -72,7 +79,7 @@ import Testing
         0x7fff_0000: .allow, 0x0005_0000 | ENOSYS: .absent, Int32(bitPattern: 0x8000_0000): .kill,
     ]
 
-    private static func name(_ number: UInt32, _ architecture: Architecture) -> String? {
+    private static func name(_ number: UInt32, _ architecture: FilterArchitecture) -> String? {
         guard number < 0x4000_0000,
             let text = unsafe seccomp_syscall_resolve_num_arch(architecture.rawValue, Int32(number))
         else { return nil }
@@ -86,9 +93,8 @@ import Testing
     ) -> [([UInt64], SystemCallList.Action)] {
         let all = [UInt64](repeating: .max, count: 6)
         guard let entry else { return [(all, rest)] }
-        let empty = SystemCallRule.Test.isEmptyPath(0).value
         var right = [UInt64](repeating: 0, count: 6)
-        for condition in entry.conditions { right[condition.argument] = condition.value ?? empty }
+        for condition in entry.conditions { right[condition.argument] = condition.value ?? FilterCompiler.emptyPath }
         var cases = [(right, entry.action == .only ? .allow : entry.action)]
         for condition in entry.conditions {
             for bit in (0..<64).map({ UInt64(1) << $0 }) where condition.mask & bit != 0 {

@@ -1,13 +1,8 @@
-import CSeccomp
 import Foundation
-import Testing
+import podreap_filters
 
-@testable import HelperOperations
-
-/// A seccomp filter as the kernel gets it: a program of classic BPF (seccomp(2), struct sock_filter), and its interpreter.
+/// A seccomp filter as the helper is built with it, and its interpreter.
 struct FilterProgram {
-    struct Instruction { var code: UInt16, onTrue: UInt8, onFalse: UInt8, operand: UInt32 }
-
     /// What a filter sees of a call: struct seccomp_data, in words of 32 bits.
     struct Call {
         var number: UInt32
@@ -24,35 +19,31 @@ struct FilterProgram {
 
     struct Unknown: Error { init(_ what: String) { self.what = what }; var what: String }
 
-    let instructions: [Instruction]
+    let steps: [FilterStep]
 
-    /// Compiles rules for an architecture (seccomp_export_bpf(3)).
-    init(_ rest: SystemCallRule.Action, _ rules: [SystemCallRule], architecture: UInt32) throws {
-        let filter = try SystemCallFilter(rest: rest, logs: false)
-        if architecture != seccomp_arch_native() {
-            guard unsafe seccomp_arch_add(filter.context, architecture) == 0,
-                unsafe seccomp_arch_remove(filter.context, seccomp_arch_native()) == 0
-            else { throw Unknown("architecture \(architecture)") }
-        }
-        for rule in rules where rule.action != rest { try filter.add(rule) }
-        guard let file = unsafe tmpfile() else { throw Unknown("tmpfile") }
-        defer { unsafe fclose(file) }
-        guard unsafe seccomp_export_bpf(filter.context, fileno(file)) == 0 else { throw Unknown("export") }
-        unsafe rewind(file)
-        let bytes = try FileHandle(fileDescriptor: unsafe fileno(file)).readToEnd() ?? Data()
-        instructions = stride(from: 0, to: bytes.count, by: 8).map { start in
-            let one = Array(bytes[start..<start + 8])
-            return Instruction(
-                code: UInt16(one[0]) | UInt16(one[1]) << 8, onTrue: one[2], onFalse: one[3],
-                operand: one[4...].reversed().reduce(0) { $0 << 8 | UInt32($1) })
+    /// The programs of a list, from the committed source.
+    static func committed(_ list: String, _ architecture: FilterArchitecture) throws -> [Self] {
+        let source = try String(contentsOfFile: FilterSource.path, encoding: .utf8)
+        return try (0..<2).compactMap { index in
+            let head = "sock_filter \(FilterSource.name(list, index, architecture))[] = {\n"
+            guard let start = source.range(of: head)?.upperBound else { return nil }
+            let steps = try source[start...].prefix { $0 != ";" }.split(separator: "\n").dropLast().map { line in
+                guard
+                    let parts = line.wholeMatch(of: /\s*\{0x([0-9a-f]+), ([0-9]+), ([0-9]+), 0x([0-9a-f]+)\},/),
+                    let code = UInt16(parts.1, radix: 16), let onTrue = UInt8(parts.2), let onFalse = UInt8(parts.3),
+                    let operand = UInt32(parts.4, radix: 16)
+                else { throw Unknown("the line \(line)") }
+                return FilterStep(code: code, onTrue: onTrue, onFalse: onFalse, operand: operand)
+            }
+            return Self(steps: steps)
         }
     }
 
     /// What the filter answers: a SECCOMP_RET_ value.
     func answer(_ call: Call) throws -> UInt32 {
         var (accumulator, next) = (UInt32(0), 0)
-        while next < instructions.count {
-            let step = instructions[next]
+        while next < steps.count {
+            let step = steps[next]
             next += 1
             func jump(_ holds: Bool) { next += Int(holds ? step.onTrue : step.onFalse) }
             switch step.code {
