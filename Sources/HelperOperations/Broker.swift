@@ -1,15 +1,20 @@
 internal import HelperProtocol
 
-/// The process that reads requests. It checks each against the policy, carries it out with capabilities raised only for
+/// A process that reads requests. It checks each against the policy, carries it out with capabilities raised only for
 /// that time, and answers. It decides nothing and never executes a program.
+///
+/// The helper has two: one serves the orchestrator and passes on what is about mounts to the other, the unmounter.
 struct Broker: ~Copyable {
     let policy: Policy
     let privileges: Privileges
+    /// Who asks; for the unmounter, the other broker.
     let orchestrator: Descriptor
+    /// Nil in the unmounter itself.
+    let unmounter: ProcessLink?
     /// One launcher for each runtime of the policy, in the policy's order.
-    let launchers: [LauncherLink]
+    let launchers: [ProcessLink]
     let missing: CapabilitySet
-    /// `/proc/PID/mountinfo` of this process, or `none` if it could not be opened.
+    /// `/proc/PID/mountinfo` of the unmounter, or `none` if it could not be opened.
     let mountInfo: Descriptor
     let removal = DirectoryRemoval()
     let audit: Audit
@@ -18,13 +23,14 @@ struct Broker: ~Copyable {
 
     init(
         _ policy: Policy, _ privileges: consuming Privileges, missing: CapabilitySet,
-        orchestrator: consuming Descriptor, launchers: [LauncherLink], mountInfo: consuming Descriptor,
-        audit: Audit
+        orchestrator: consuming Descriptor, unmounter: ProcessLink?, launchers: [ProcessLink],
+        mountInfo: consuming Descriptor, audit: Audit
     ) {
         self.policy = policy
         self.privileges = privileges
         self.missing = missing
         self.orchestrator = orchestrator
+        self.unmounter = unmounter
         self.launchers = launchers
         self.mountInfo = mountInfo
         self.audit = audit
@@ -46,21 +52,34 @@ struct Broker: ~Copyable {
     mutating func serveOne(_ packet: inout [UInt8], _ out: inout [UInt8]) throws(Outcome) -> Bool {
         var request: RequestPacket?
         var answer = Answer(.timedOut)
+        var relayed: [UInt8]?
         do throws(Outcome) {
-            let read = try RequestPacket(receivingFrom: orchestrator, &packet, spoken)
+            let count = try orchestrator.receive(into: &packet, size: packet.count)
+            let read = try RequestPacket(packet.span.extracting(first: count), spoken)
             request = read
-            audit.prepare(read.request, policy)
-            do throws(Outcome) {
-                answer = try self.answer(read)
-            } catch {
-                answer = Answer(error)
+            if version > 0, let unmounter, read.request.isAboutMounts {
+                relayed = try relay(packet[..<count], to: unmounter)
+            } else {
+                audit.prepare(read.request, policy)
+                do throws(Outcome) {
+                    answer = try self.answer(read)
+                    // It speaks the version that is agreed on.
+                    if let unmounter, case .hello = read.request { _ = try relay(packet[..<count], to: unmounter) }
+                } catch {
+                    answer = Answer(error)
+                }
+                audit.end(answer.outcome)
             }
-            audit.end(answer.outcome)
             if case .packet = try orchestrator.wait(milliseconds: 0) { throw .malformed(.pipelined) }
         } catch {
+            relayed = nil
             answer = Answer(error)
             audit.prepare(nil, policy)
             audit.end(error)
+        }
+        if let relayed {
+            try orchestrator.send(relayed)
+            return true
         }
         Reply(
             kind: request?.request.kind ?? .hello, requestID: request?.id ?? 0, outcome: answer.outcome,
@@ -70,6 +89,26 @@ struct Broker: ~Copyable {
         switch answer.outcome {
         case .malformed, .unsupported: return false
         default: return true
+        }
+    }
+
+    /// The unmounter's answer to a packet, which it gets as it came.
+    private func relay(_ packet: ArraySlice<UInt8>, to unmounter: ProcessLink) throws(Outcome) -> [UInt8] {
+        do throws(Outcome) { try unmounter.socket.send(Array(packet)) } catch { endProcess(1) }
+        try wait(for: unmounter.socket, .max)
+        var answer = [UInt8](repeating: 0, count: Limits.replyBytes)
+        let count = try unmounter.socket.receive(into: &answer, size: answer.count)
+        answer.removeLast(answer.count - count)
+        return answer
+    }
+
+    /// Waits only for the answer of another of the helper's processes. If the orchestrator or that process is gone, or
+    /// the time is over, this process ends, and its end ends the others.
+    func wait(for process: borrowing Descriptor, _ milliseconds: UInt32) throws(Outcome) {
+        switch try process.wait(Deadline(milliseconds: milliseconds), besides: orchestrator) {
+        case .packet: break
+        case .otherPacket: throw .malformed(.pipelined)
+        case .peerGone, .timeout: endProcess(1)
         }
     }
 
@@ -127,13 +166,20 @@ struct Broker: ~Copyable {
     }
 }
 
+extension Request {
+    /// Whether SYS_ADMIN is needed for it.
+    fileprivate var isAboutMounts: Bool {
+        switch self {
+        case .unmount, .unmountBeneath, .deleteNamespace: true
+        default: false
+        }
+    }
+}
+
 extension RequestPacket {
-    fileprivate init(
-        receivingFrom socket: borrowing Descriptor, _ buffer: inout [UInt8], _ version: UInt16
-    ) throws(Outcome) {
-        let count = try socket.receive(into: &buffer, size: buffer.count)
+    fileprivate init(_ packet: Span<UInt8>, _ version: UInt16) throws(Outcome) {
         do throws(Malformed) {
-            try self.init(decoding: buffer.span.extracting(first: count), version: version)
+            try self.init(decoding: packet, version: version)
         } catch {
             throw .malformed(error)
         }

@@ -1,12 +1,13 @@
 public import HelperProtocol
 
-/// The whole helper: the broker, and one launcher for each runtime, which the helper forks at its start.
+/// The whole helper: the broker, and the processes that it forks at its start: the unmounter, and one launcher for each
+/// runtime.
 public struct Helper: ~Copyable {
     private let policy: Policy
     private let privileges: Privileges
     private let missing: CapabilitySet
-    private let launchers: [LauncherLink]
-    private let mountInfo: Descriptor
+    private let unmounter: ProcessLink
+    private let launchers: [ProcessLink]
     private let audit: Audit
 
     /// Does all preparation and reads nothing from the socket. Throws the outcome that forbids serving, in which case
@@ -19,32 +20,33 @@ public struct Helper: ~Copyable {
         let missing = CapabilitySet.helper.subtracting(privileges.permitted)
         let readable = privileges.permitted.intersection([.dacOverride])
         // A service manager may have started the helper on behalf of another user, so the peer's uid comes first.
-        let audit = Audit(caller: socket.packetPeer() ?? Confinement.realUser)
-        // Some nodes have no visible /proc. Without it, only the operations that need mountinfo fail.
-        let mountInfo = (try? Descriptor.ofProcess(ownProcess(), "mountinfo")) ?? .none
+        let caller = socket.packetPeer() ?? Confinement.realUser
+        let audit = Audit(caller: caller)
         let policy = try privileges.raised(readable) { () throws(Outcome) in try Policy(file: policyPath) }
         try Self.check(socket.packetPeer(), policy)
-        var launchers: [LauncherLink] = []
-        for runtime in policy.runtimes { launchers.append(try Self.startLauncher(runtime)) }
+        let unmounter = try Self.startUnmounter(policy, missing, caller)
+        var launchers: [ProcessLink] = []
+        for runtime in policy.runtimes { launchers.append(try Self.startLauncher(runtime, unmounter)) }
         try privileges.keep(.broker, effective: false, securebits: .noPrivilegeByUser)
         try Confinement.confine(.broker)
         guard privileges.isInForce() else { throw .refused(.confinementFailed) }
-        // No request is answered before every launcher has confined itself. Without the capabilities for runtimes there
+        // No request is answered before every process has confined itself. Without the capabilities for runtimes there
         // is no launcher to wait for.
+        try unmounter.awaitReady()
         if missing.isDisjoint(with: .runtimes) { for launcher in launchers { try launcher.awaitReady() } }
         self.policy = policy
         self.missing = missing
         self.privileges = privileges
+        self.unmounter = unmounter
         self.launchers = launchers
-        self.mountInfo = mountInfo
         self.audit = audit
     }
 
     /// Answers requests until the orchestrator closes the connection or breaks the protocol.
     public consuming func serve(_ socket: consuming Descriptor) {
         var broker = Broker(
-            policy, privileges, missing: missing, orchestrator: socket, launchers: launchers,
-            mountInfo: mountInfo, audit: audit)
+            policy, privileges, missing: missing, orchestrator: socket, unmounter: unmounter, launchers: launchers,
+            mountInfo: .none, audit: audit)
         broker.serve()
     }
 
@@ -56,32 +58,63 @@ public struct Helper: ~Copyable {
         guard user == 0 || policy.callers.contains(user) else { throw .refused(.startedByOther) }
     }
 
-    /// Forks a launcher before this process confines itself, because a child inherits the confinement.
-    private static func startLauncher(_ runtime: Policy.RuntimePolicy) throws(Outcome) -> LauncherLink {
-        let pair = try Descriptor.socketPair()
-        _ = try Child.fork { () -> Never in
-            do throws(Outcome) {
-                let socket = try pair.theirs.takeOver()
-                var privileges = try Privileges()
-                try privileges.becomeRoot()
-                try privileges.keep(.launcher, effective: true, securebits: .rootPassesOn)
-                var launcher = Launcher(socket, runtime)
-                try Confinement.confine(runtime.filter)
-                guard privileges.isInForce() else { endProcess(1) }
-                try launcher.sayReady()
-                endProcess(launcher.serve())
-            } catch {
-                endProcess(1)
-            }
+    /// Forks the process that unmounts and deletes namespaces: the only one that keeps SYS_ADMIN. It answers the packets
+    /// that the broker passes on to it as they came, and checks each as the broker would.
+    private static func startUnmounter(
+        _ policy: Policy, _ missing: CapabilitySet, _ caller: UInt32
+    ) throws(Outcome) -> ProcessLink {
+        try start { (socket) throws(Outcome) in
+            // Some nodes have no visible /proc. Without it, only the operations that need mountinfo fail.
+            let mountInfo = (try? Descriptor.ofProcess(ownProcess(), "mountinfo")) ?? .none
+            let audit = Audit(caller: caller)
+            var privileges = try Privileges()
+            try privileges.keep(.unmounter, effective: false, securebits: .noPrivilegeByUser)
+            try Confinement.confine(.unmounter)
+            guard privileges.isInForce() else { endProcess(1) }
+            try socket.send([1])
+            var broker = Broker(
+                policy, privileges, missing: missing, orchestrator: socket, unmounter: nil, launchers: [],
+                mountInfo: mountInfo, audit: audit)
+            broker.serve()
+            endProcess(0)
         }
-        return LauncherLink(pair.releaseOurs())
+    }
+
+    private static func startLauncher(
+        _ runtime: Policy.RuntimePolicy, _ unmounter: ProcessLink
+    ) throws(Outcome) -> ProcessLink {
+        try start { (socket) throws(Outcome) in
+            var privileges = try Privileges()
+            try privileges.becomeRoot()
+            try privileges.keep(.launcher, effective: true, securebits: .rootPassesOn)
+            var launcher = Launcher(socket, runtime, sparing: unmounter.pid)
+            try Confinement.confine(runtime.filter)
+            guard privileges.isInForce() else { endProcess(1) }
+            try launcher.sayReady()
+            endProcess(launcher.serve())
+        }
+    }
+
+    /// Forks a process before this one confines itself, because a child inherits the confinement. It gets its end of a
+    /// socket, and nothing else of what is open here.
+    private static func start(_ body: (consuming Descriptor) throws(Outcome) -> Never) throws(Outcome) -> ProcessLink {
+        let pair = try Descriptor.socketPair()
+        let child = try Child.fork { () -> Never in
+            do throws(Outcome) { try body(try pair.theirs.takeOver()) } catch { endProcess(1) }
+        }
+        return ProcessLink(pair.releaseOurs(), pid: child.pid)
     }
 }
 
-/// The broker's end of a launcher's private socket.
-final class LauncherLink: Sendable {
+/// The broker's end of the private socket of another of the helper's processes.
+final class ProcessLink: Sendable {
     let socket: Descriptor
-    init(_ socket: consuming Descriptor) { self.socket = socket }
+    let pid: Int32
+
+    init(_ socket: consuming Descriptor, pid: Int32) {
+        self.socket = socket
+        self.pid = pid
+    }
 
     func awaitReady() throws(Outcome) {
         var packet: [UInt8] = [0, 0]

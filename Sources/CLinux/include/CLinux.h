@@ -71,7 +71,7 @@ int linux_program_memfd(void);
 long linux_sendfile(int to, int from, size_t size);
 int linux_seal(int memfd);
 // The lists of policy/seccomp.
-enum linux_filter { LINUX_FILTER_BROKER, LINUX_FILTER_RUNC, LINUX_FILTER_CRUN, LINUX_FILTER_HOOKS };
+enum linux_filter { LINUX_FILTER_BROKER, LINUX_FILTER_UNMOUNTER, LINUX_FILTER_RUNC, LINUX_FILTER_CRUN, LINUX_FILTER_HOOKS };
 // Allows this process and its children what a list says and nothing else; empty is the path that the list calls EMPTY-PATH.
 int linux_filter_calls(enum linux_filter list, const uint8_t *empty);
 int linux_prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d);

@@ -9,15 +9,15 @@ struct Launcher: ~Copyable {
     private let program: Descriptor
     /// The error number (errno(3)) if the program could not be opened; 0 if it was opened.
     private let error: Int32
-    /// The helper's own processes: this launcher and its broker.
+    /// Processes of the helper itself: this launcher, its broker and the unmounter.
     private let ownProcesses: [Int32]
     /// The signals of the current request, or of the last one.
     private var signals: CgroupSignals
 
-    init(_ socket: consuming Descriptor, _ runtime: Policy.RuntimePolicy) {
+    init(_ socket: consuming Descriptor, _ runtime: Policy.RuntimePolicy, sparing unmounter: Int32) {
         self.socket = socket
         self.runtime = runtime
-        ownProcesses = [ownProcess(), parentProcess()]
+        ownProcesses = [ownProcess(), parentProcess(), unmounter]
         signals = CgroupSignals(sparing: ownProcesses)
         do throws(Outcome) {
             let file = try runtime.path.openTrusted(.file, else: .runtimeReplaceable)

@@ -132,19 +132,9 @@ extension Broker {
         let launcher = launchers[Int(runtime)]
         audit.begin()
         do throws(Outcome) { try launcher.socket.send(packet, first, second) } catch { endProcess(1) }
-        return try awaitEnd(launcher.socket, command.milliseconds + launcherMargin)
-    }
-
-    /// Waits only for the launcher's answer. If the orchestrator or the launcher is gone, or the time is over, this
-    /// process ends, and its end ends the launcher and its runtime.
-    private func awaitEnd(_ launcher: borrowing Descriptor, _ milliseconds: UInt32) throws(Outcome) -> RuntimeEnd {
-        switch try launcher.wait(Deadline(milliseconds: milliseconds), besides: orchestrator) {
-        case .packet: break
-        case .otherPacket: throw .malformed(.pipelined)
-        case .peerGone, .timeout: endProcess(1)
-        }
-        var packet = [UInt8](repeating: 0, count: RuntimeEnd.bytes + 1)
-        let count = try launcher.receive(into: &packet, size: packet.count)
+        try wait(for: launcher.socket, command.milliseconds + launcherMargin)
+        packet = [UInt8](repeating: 0, count: RuntimeEnd.bytes + 1)
+        let count = try launcher.socket.receive(into: &packet, size: packet.count)
         return try RuntimeEnd(decoding: packet, count: count)
     }
 }

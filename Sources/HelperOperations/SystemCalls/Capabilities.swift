@@ -18,7 +18,9 @@ public struct CapabilitySet: OptionSet, Sendable {
     /// The capabilities that the helper's file carries (setcap(8)).
     public static var helper: CapabilitySet { [.sysAdmin, .dacOverride, .fowner, .kill, .setuid, .setgid, .setpcap] }
     /// The capabilities that the broker keeps.
-    public static var broker: CapabilitySet { [.sysAdmin, .dacOverride, .fowner] }
+    public static var broker: CapabilitySet { [.dacOverride, .fowner] }
+    /// The capabilities that the unmounter keeps.
+    static var unmounter: CapabilitySet { [.sysAdmin, .dacOverride] }
     /// The capabilities needed to run a runtime: those for becoming root, and those that the launcher keeps.
     static var runtimes: CapabilitySet { [.setuid, .setgid, .dacOverride, .kill] }
     /// The capabilities that the launcher keeps, and so the runtime has.

@@ -59,7 +59,7 @@ struct RecordedPacket {
 struct BrokerSession: ~Copyable {
     private let tree: BrokerTree
     private let client: Descriptor
-    private let launcherEnds: [LauncherLink]
+    private let launcherEnds: [ProcessLink]
     private var broker: Broker
     private var buffer = [UInt8](repeating: 0, count: Limits.replyBytes + 1)
 
@@ -67,17 +67,17 @@ struct BrokerSession: ~Copyable {
         self.tree = tree
         let orchestrator = socketPair()
         client = Descriptor(owning: orchestrator.0)
-        var links: [LauncherLink] = []
-        var ends: [LauncherLink] = []
+        var links: [ProcessLink] = []
+        var ends: [ProcessLink] = []
         for _ in tree.policy.runtimes {
             let pair = socketPair()
-            links.append(LauncherLink(Descriptor(owning: pair.0)))
-            ends.append(LauncherLink(Descriptor(owning: pair.1)))
+            links.append(ProcessLink(Descriptor(owning: pair.0), pid: 0))
+            ends.append(ProcessLink(Descriptor(owning: pair.1), pid: 0))
         }
         launcherEnds = ends
         broker = Broker(
             tree.policy, try! Privileges(), missing: [], orchestrator: Descriptor(owning: orchestrator.1),
-            launchers: links, mountInfo: .none, audit: Audit(caller: 61234))
+            unmounter: nil, launchers: links, mountInfo: .none, audit: Audit(caller: 61234))
     }
 
     /// Sends a packet and checks the answer; false where the broker has ended.

@@ -122,11 +122,11 @@ extension RealHelper {
                     """)
             }
             let helper = try TestHelper(policy: policy(each, mayKill: true))
-            let pids = try [helper.process.pid] + helper.launchers()
+            let pids = try [helper.process.pid] + helper.processes()
             var start = ProgramStart("/bin/sleep", ["60"])
             start.input = 0
             let victim = try Program(start)
-            for pid in pids[...1] { try shell("echo \(pid) >\(top)/\(place)/cgroup.procs") }
+            for pid in pids[...2] { try shell("echo \(pid) >\(top)/\(place)/cgroup.procs") }
             try shell("echo \(victim.pid) >\(top)/itself/cgroup.procs")
             let (targets, _) = try cgroups("itself", each)
             let answer = try helper.ask(

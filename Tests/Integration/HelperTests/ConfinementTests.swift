@@ -20,9 +20,9 @@ extension RealHelper {
             let broker = NodeProcess(helper.process.pid)
             let status = try broker.status()
             expectHeldBack(status, "broker")
-            // SYS_ADMIN, FOWNER and DAC_OVERRIDE, none of them in force between requests.
-            #expect(status["CapPrm"] == "000000000020000a")
-            #expect(status["CapBnd"] == "000000000020000a")
+            // FOWNER and DAC_OVERRIDE, none of them in force between requests.
+            #expect(status["CapPrm"] == "000000000000000a")
+            #expect(status["CapBnd"] == "000000000000000a")
             #expect(status["CapEff"] == "0000000000000000")
             #expect(status["Uid"] == "61234\t61234\t61234\t61234")
             #expect(status["Gid"] == "61234\t61234\t61234\t61234")
@@ -31,14 +31,32 @@ extension RealHelper {
             #expect(try broker.link("cwd") == "/")
             let descriptors = try broker.descriptors()
             #expect(descriptors[1] == "/dev/null" && descriptors[2] == "/dev/null")
-            // Besides: its list of mounts, one socket for each launcher, and at most one to the system log.
-            let mountInfo = "/proc/\(broker.pid)/mountinfo"
-            #expect(descriptors.values.contains(mountInfo))
-            let others = descriptors.filter { $0.key > 2 && $0.value != mountInfo }
-            #expect(others.count <= 4 && others.values.allSatisfy { $0.hasPrefix("socket:") }, "\(descriptors)")
+            // Besides: one socket for the unmounter and for each launcher, and at most one to the system log.
+            let others = descriptors.filter { $0.key > 2 }
+            #expect(others.count <= 5 && others.values.allSatisfy { $0.hasPrefix("socket:") }, "\(descriptors)")
             // Not dumpable: what /proc has of it is root's, so that its own user cannot trace it.
             #expect(try shell("stat -c %u /proc/\(broker.pid)/mem") == "0\n")
             #expect(try broker.read("stat").split(separator: " ")[5] == "\(broker.pid)", "it leads its session")
+        }
+
+        @Test func unmounter() throws {
+            let unmounter = NodeProcess(try TestHelper().unmounter())
+            let status = try unmounter.status()
+            expectHeldBack(status, "unmounter")
+            // SYS_ADMIN and DAC_OVERRIDE, none of them in force between requests.
+            #expect(status["CapPrm"] == "0000000000200002")
+            #expect(status["CapBnd"] == "0000000000200002")
+            #expect(status["CapEff"] == "0000000000000000")
+            #expect(status["Uid"] == "61234\t61234\t61234\t61234")
+            #expect(try unmounter.link("cwd") == "/")
+            // The socket to the broker, its list of mounts, and at most one to the system log.
+            var descriptors = try unmounter.descriptors()
+            #expect(descriptors.removeValue(forKey: 0)?.hasPrefix("socket:") == true)
+            for number in [1, 2] { #expect(descriptors.removeValue(forKey: number) == "/dev/null") }
+            let others = descriptors.values.filter { $0 != "/proc/\(unmounter.pid)/mountinfo" }
+            #expect(others.count == descriptors.count - 1, "\(descriptors)")
+            #expect(others.count <= 1 && others.allSatisfy { $0.hasPrefix("socket:") }, "\(descriptors)")
+            #expect(try shell("stat -c %u /proc/\(unmounter.pid)/mem") == "0\n")
         }
 
         /// After each kind of request, whether it has succeeded or not, no capability is in force and nothing stays open.
@@ -52,8 +70,8 @@ extension RealHelper {
                 mount -t tmpfs none \(root)/beneath/n; touch \(pin); unshare --net=\(pin) true
                 """)
             let helper = try TestHelper()
-            let broker = NodeProcess(helper.process.pid)
-            let descriptors = try broker.descriptors()
+            let processes = [NodeProcess(helper.process.pid), NodeProcess(try helper.unmounter())]
+            let descriptors = try processes.map { try $0.descriptors() }
             let target = RuntimeTarget(runtime: 0, id: try ContainerID([0x6e]))
             let wrong = NodeIdentity(device: 1, inode: 77, birth: 0)
             let cgroup = CgroupTarget(
@@ -76,8 +94,10 @@ extension RealHelper {
             ]
             for (request, outcomes) in requests {
                 #expect(outcomes == [try helper.ask(request).outcome], "\(request)")
-                #expect(try broker.status()["CapEff"] == "0000000000000000", "\(request)")
-                #expect(try broker.descriptors() == descriptors, "\(request)")
+                for process in processes {
+                    #expect(try process.status()["CapEff"] == "0000000000000000", "\(request)")
+                }
+                #expect(try processes.map { try $0.descriptors() } == descriptors, "\(request)")
             }
         }
 

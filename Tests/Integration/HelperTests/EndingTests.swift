@@ -42,10 +42,10 @@ extension RealHelper {
         /// The same when they are idle.
         @Test(arguments: Who.allCases) func idle(without who: Who) throws {
             let helper = try TestHelper()
-            let pids = try [helper.process.pid] + helper.launchers()
+            let pids = try [helper.process.pid] + helper.processes()
             switch who {
             case .broker: helper.process.kill()
-            case .launcher: try shell("kill -KILL \(pids[1])")
+            case .launcher: try shell("kill -KILL \(pids[2])")
             case .orchestrator: helper.closeSocket()
             }
             if who == .launcher {
@@ -54,6 +54,18 @@ extension RealHelper {
                 try helper.send(RequestPacket(id: 5, deadline: 5000, request: .runtimeList(runtime: 0)))
             }
             #expect(NodeProcess.waitForEnd(of: pids, seconds: 1) == [], "of \(pids)")
+        }
+
+        /// What does not need the unmounter goes on; what does ends the helper, and no other answer is made up.
+        @Test func withoutTheUnmounter() throws {
+            let helper = try TestHelper()
+            let pids = try [helper.process.pid] + helper.processes()
+            try shell("kill -KILL \(pids[1])")
+            #expect(try helper.ask(.lookAt(.at(0))).outcome == .done)
+            #expect(try helper.ask(.runtimeList(runtime: 0)).outcome == .done)
+            try helper.send(RequestPacket(id: 5, deadline: 5000, request: .unmount(.at(0, "x"), .look)))
+            #expect(NodeProcess.waitForEnd(of: pids, seconds: 1) == [], "of \(pids)")
+            #expect(try helper.isClosed())
         }
 
         /// Who closes the writing half has nothing more to say: that is no breach of the protocol, and a runtime is not left running.

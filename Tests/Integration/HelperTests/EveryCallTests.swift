@@ -9,15 +9,17 @@ extension RealHelper {
     @Suite struct EveryCall {
         private typealias Action = SystemCallList.Action
 
-        /// The processes, in the order of `TestNode`'s runtimes.
-        @Test(arguments: [("broker.list", nil), ("runc.list", 0), ("crun.list", 1), ("hooks.list", 2)])
-        func isTreatedAsListed(_ file: String, _ launcher: Int?) throws {
+        /// The processes in the order of their start; the launchers are in that of `TestNode`'s runtimes.
+        @Test(arguments: [
+            ("broker.list", nil), ("unmounter.list", 0), ("runc.list", 1), ("crun.list", 2), ("hooks.list", 3),
+        ])
+        func isTreatedAsListed(_ file: String, _ index: Int?) throws {
             let list = try SystemCallList(named: file)
             let rest = try #require(list.rest)
             let entries = Dictionary(uniqueKeysWithValues: list.entries.map { ($0.call, $0) })
             let helper = try TestHelper()
-            let launchers = try helper.launchers()
-            let found = try Self.table(of: launcher.map { launchers[$0] } ?? helper.process.pid)
+            let processes = try helper.processes()
+            let found = try Self.table(of: index.map { processes[$0] } ?? helper.process.pid)
             let unfiltered = try Self.table(of: 0)
             #expect(found.count == unfiltered.count && found.count > 1200)
 

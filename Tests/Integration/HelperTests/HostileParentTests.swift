@@ -33,9 +33,9 @@ extension RealHelper {
             #expect(try helper.ask(.remove(.at(0, "hostile"))).facts == .count(4))
             let broker = NodeProcess(helper.process.pid)
             #expect(try broker.link("cwd") == "/")
-            // 0 to 2, its list of mounts, the launcher's socket and the one to the system log.
+            // 0 to 2, the unmounter's socket, the launcher's, and the one to the system log.
             #expect(try broker.descriptors().count == 6)
-            for pid in try [broker.pid] + helper.launchers() {
+            for pid in try [broker.pid] + helper.processes() {
                 #expect(try NodeProcess(pid).read("timerslack_ns") == "50000\n")
                 #expect(try NodeProcess(pid).read("personality") == "00000000\n")
             }
@@ -55,10 +55,10 @@ extension RealHelper {
         /// What a runtime leaves behind is not the helper's to reap.
         @Test func subreaper() throws {
             let helper = try ProbePolicy.helper("orphan", start: Programs.hostileStart(["subreaper"]))
-            let launchers = try helper.launchers()
+            let processes = try helper.processes()
             let target = RuntimeTarget(runtime: 0, id: try ContainerID(Array("orphan".utf8)))
             #expect(try helper.ask(.runtimeState(target)).outcome == .done)
-            #expect(try NodeProcess(helper.process.pid).children() == launchers)
+            #expect(try NodeProcess(helper.process.pid).children() == processes)
         }
 
         /// A parent that keeps the helper's end of the socket can have it refuse packets, and leaves it no descriptor.

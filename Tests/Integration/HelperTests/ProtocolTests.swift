@@ -114,7 +114,7 @@ extension RealHelper {
         /// The second of two requests in flight ends the helper, and the runtime that the first has started.
         @Test func twoInFlight() throws {
             let helper = try ProbePolicy.helper("sleep")
-            let pids = try [helper.process.pid] + helper.launchers()
+            let pids = try [helper.process.pid] + helper.processes()
             let target = RuntimeTarget(runtime: 0, id: try ContainerID(Array("sleep".utf8)))
             try helper.send(RequestPacket(id: 7, deadline: 60_000, request: .runtimeState(target)))
             try helper.send(RequestPacket(id: 8, deadline: 60_000, request: .runtimeState(target)))

@@ -24,8 +24,8 @@ extension RealHelper {
             "442 mount_setattr",
             "33 dup2", "292 dup3", "317 seccomp", "310 process_vm_readv", "39 getpid",
             // The right call with the wrong arguments.
-            "166 0 0 umount2", "166 0 2 umount2-detach-following-links", "166 0 8 umount2-at-once",
-            "166 0 1 umount2-force",
+            "166 0 0xa umount2", "442 0 0 0x8900 0 32 mount_setattr-private", "428 0 0 0x81001 open_tree-copy",
+            "81 fchdir", "80 chdir", "16 0 0xb703 ioctl-namespace-type",
             "9 0 4096 5 0x22 -1 mmap-executable", "9 0 4096 3 0x1 0 mmap-file-shared", "9 0 4096 1 0x2 0 mmap-file",
             "9 0 4096 3 0x21 -1 mmap-shared", "9 0 4096 3 0x32 -1 mmap-fixed",
             "46 0 0 0 sendmsg-with-signal", "46 0 0 0x4001 sendmsg-out-of-band", "47 0 0 0 recvmsg-without-cloexec",
@@ -39,6 +39,23 @@ extension RealHelper {
             let words = call.split(separator: " ")
             #expect(try Self.inject(helper.process.pid, words.dropLast().joined(separator: " ")) == Self.killed)
             #expect(try helper.process.wait(seconds: 2) == .signalled(31))
+        }
+
+        @Test(arguments: [
+            "59 execve", "57 fork", "56 clone", "41 socket", "257 openat", "2 open", "1 write", "217 getdents64",
+            "319 0 3 memfd", "165 mount", "429 move_mount", "430 fsopen", "432 fsmount", "155 pivot_root", "161 chroot",
+            "272 unshare", "308 setns", "316 renameat2", "265 linkat", "258 mkdirat", "268 fchmodat", "260 fchownat",
+            "101 ptrace", "62 kill", "434 pidfd_open", "157 prctl", "105 setuid", "304 open_by_handle_at", "321 bpf",
+            "425 io_uring_setup", "10 mprotect",
+            // The right call with the wrong arguments.
+            "166 0 0 umount2", "166 0 2 umount2-detach-following-links", "166 0 8 umount2-at-once",
+            "166 0 1 umount2-force", "442 0 0 0 0 32 mount_setattr-one", "428 0 0 1 open_tree-with-path",
+            "16 0 0xb702 ioctl-parent-namespace", "9 0 4096 3 0x1 0 mmap-file-shared",
+        ])
+        func unmounter(_ call: String) throws {
+            let helper = try TestHelper()
+            let numbers = call.split(separator: " ").dropLast().joined(separator: " ")
+            #expect(try Self.inject(try helper.unmounter(), numbers) == Self.killed)
         }
 
         /// The injection itself harms nobody: an allowed call returns and the helper goes on.

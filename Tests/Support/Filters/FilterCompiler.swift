@@ -55,14 +55,15 @@ package struct FilterError: Error, CustomStringConvertible {
     }
 
     package func add(_ entry: SystemCallList.Entry) throws {
-        let number = unsafe seccomp_syscall_resolve_name_arch(architecture.rawValue, entry.call)
-        if number < 0 {
+        if unsafe seccomp_syscall_resolve_name_arch(architecture.rawValue, entry.call) < 0 {
             // libseccomp gives a call that is not there a negative number, and takes rules for it that do nothing.
             guard entry.isX86Only, architecture != .x86 else {
                 throw FilterError(description: "\(architecture) has no system call \(entry.call)")
             }
             return
         }
+        // Rules take this machine's numbers, for whatever architecture.
+        let number = unsafe seccomp_syscall_resolve_name(entry.call)
         try add(number, entry, entry.conditions.map { Self.comparison($0) })
         guard entry.action == .only else { return }
         // All other arguments end the process: if they got an error instead, an attacker could guess the path's address.

@@ -4,7 +4,7 @@ package import TestNode
 /// The filters of all lists for all architectures, as the C source that the helper is built with.
 package enum FilterSource {
     /// The lists, in the order of `enum linux_filter`.
-    package static let lists = ["broker", "runc", "crun", "hooks"]
+    package static let lists = ["broker", "unmounter", "runc", "crun", "hooks"]
     package static let path = URL(filePath: SystemCallList.directory).appending(
         path: "../../Sources/CLinux/Generated/Filters.h"
     ).standardized.path()

@@ -101,13 +101,22 @@ public final class TestHelper: Sendable {
     public func closeWritingHalf() throws { try closeWriting(process.socket) }
 
     /// The launchers, in the order of the policy's runtimes, once each is confined.
-    public func launchers() throws -> [Int32] {
+    public func launchers() throws -> [Int32] { Array(try processes().dropFirst()) }
+
+    /// The process that unmounts and deletes namespaces.
+    public func unmounter() throws -> Int32 {
+        guard let first = try processes().first else { throw ProgramFailure(description: "there is no unmounter") }
+        return first
+    }
+
+    /// The processes that the broker has started, once each is confined.
+    public func processes() throws -> [Int32] {
         let pids = try NodeProcess(process.pid).children()
         for pid in pids {
             let end = monotonicSeconds() + 5
             while try NodeProcess(pid).status()["Seccomp"] != "2" {
                 guard monotonicSeconds() < end else {
-                    throw ProgramFailure(description: "launcher \(pid) has no filter")
+                    throw ProgramFailure(description: "process \(pid) has no filter")
                 }
                 pause(milliseconds: 1)
             }
