@@ -18,6 +18,8 @@ struct Broker: ~Copyable {
     let mountInfo: Descriptor
     let removal = DirectoryRemoval()
     let audit: Audit
+    /// Room for an answer of the unmounter.
+    private var answers = [UInt8](repeating: 0, count: Limits.replyBytes)
     /// The protocol version that Hello agreed on; 0 before Hello.
     private(set) var version: UInt16 = 0
 
@@ -52,19 +54,19 @@ struct Broker: ~Copyable {
     mutating func serveOne(_ packet: inout [UInt8], _ out: inout [UInt8]) throws(Outcome) -> Bool {
         var request: RequestPacket?
         var answer = Answer(.timedOut)
-        var relayed: [UInt8]?
+        var relayed: Int?
         do throws(Outcome) {
             let count = try orchestrator.receive(into: &packet, size: packet.count)
             let read = try RequestPacket(packet.span.extracting(first: count), spoken)
             request = read
             if version > 0, let unmounter, read.request.isAboutMounts {
-                relayed = try relay(packet[..<count], to: unmounter)
+                relayed = try relay(packet, count, to: unmounter)
             } else {
                 audit.prepare(read.request, policy)
                 do throws(Outcome) {
                     answer = try self.answer(read)
                     // It speaks the version that is agreed on.
-                    if let unmounter, case .hello = read.request { _ = try relay(packet[..<count], to: unmounter) }
+                    if let unmounter, case .hello = read.request { _ = try relay(packet, count, to: unmounter) }
                 } catch {
                     answer = Answer(error)
                 }
@@ -78,7 +80,7 @@ struct Broker: ~Copyable {
             audit.end(error)
         }
         if let relayed {
-            try orchestrator.send(relayed)
+            try orchestrator.send(answers, first: relayed)
             return true
         }
         Reply(
@@ -92,14 +94,13 @@ struct Broker: ~Copyable {
         }
     }
 
-    /// The unmounter's answer to a packet, which it gets as it came.
-    private func relay(_ packet: ArraySlice<UInt8>, to unmounter: ProcessLink) throws(Outcome) -> [UInt8] {
-        do throws(Outcome) { try unmounter.socket.send(Array(packet)) } catch { endProcess(1) }
+    /// Has the unmounter answer a packet, which it gets as it came; returns the bytes of the answer, in `answers`.
+    private mutating func relay(
+        _ packet: [UInt8], _ count: Int, to unmounter: ProcessLink
+    ) throws(Outcome) -> Int {
+        do throws(Outcome) { try unmounter.socket.send(packet, first: count) } catch { endProcess(1) }
         try wait(for: unmounter.socket, .max)
-        var answer = [UInt8](repeating: 0, count: Limits.replyBytes)
-        let count = try unmounter.socket.receive(into: &answer, size: answer.count)
-        answer.removeLast(answer.count - count)
-        return answer
+        return try unmounter.socket.receive(into: &answers, size: answers.count)
     }
 
     /// Waits only for the answer of another of the helper's processes. If the orchestrator or that process is gone, or

@@ -109,20 +109,26 @@ extension Descriptor {
     }
 
     /// Sends one packet.
-    public func send(_ packet: [UInt8]) throws(Outcome) { try send(packet, -1, -1) }
+    public func send(_ packet: [UInt8]) throws(Outcome) { try send(packet, packet.count, -1, -1) }
+
+    /// Sends the first bytes of `packet` as one packet.
+    func send(_ packet: [UInt8], first count: Int) throws(Outcome) { try send(packet, count, -1, -1) }
 
     /// Sends one packet, with a descriptor unless that is `none`.
-    func send(_ packet: [UInt8], _ first: borrowing Descriptor) throws(Outcome) { try send(packet, first.raw, -1) }
+    func send(_ packet: [UInt8], _ first: borrowing Descriptor) throws(Outcome) {
+        try send(packet, packet.count, first.raw, -1)
+    }
 
     func send(
         _ packet: [UInt8], _ first: borrowing Descriptor, _ second: borrowing Descriptor
-    ) throws(Outcome) { try send(packet, first.raw, second.raw) }
+    ) throws(Outcome) { try send(packet, packet.count, first.raw, second.raw) }
 
-    private func send(_ packet: [UInt8], _ first: Int32, _ second: Int32) throws(Outcome) {
+    private func send(_ packet: [UInt8], _ count: Int, _ first: Int32, _ second: Int32) throws(Outcome) {
+        precondition(count <= packet.count)
         let passed: [2 of Int32] = [first, second]
         let result = unsafe passed.span.withUnsafeBufferPointer { descriptors in
             unsafe packet.withUnsafeBytes {
-                unsafe linux_send_packet(raw, $0.baseAddress, $0.count, descriptors.baseAddress)
+                unsafe linux_send_packet(raw, $0.baseAddress, count, descriptors.baseAddress)
             }
         }
         try check(result, .socket)
