@@ -73,14 +73,9 @@ struct RescueReport: Encodable {
     }
 
     var text: String {
-        var lines = ["\(sandbox) (pod \(pod))"]
-        let cells = [("WHAT", "DONE", "RESULT")] + rows.map { ($0.what, $0.done, $0.result) }
-        let widths = (cells.map(\.0.count).max() ?? 0, cells.map(\.1.count).max() ?? 0)
-        for cell in cells {
-            let first = cell.0 + String(repeating: " ", count: widths.0 - cell.0.count)
-            let second = cell.1 + String(repeating: " ", count: widths.1 - cell.1.count)
-            lines.append("\(first)  \(second)  \(cell.2)")
-        }
+        var lines = ["\(shortened(sandbox)) (pod \(pod))"]
+        let cells = rows.map { [abbreviated($0.what), $0.done, abbreviated($0.result)] }
+        lines += table([["WHAT", "DONE", "RESULT"]] + cells).split(separator: "\n").map(String.init)
         lines.append(isGone ? "its runtime lists it no more" : "its runtime still lists it")
         lines += left.map { "left: \($0)" }
         return lines.joined(separator: "\n") + "\n"

@@ -97,7 +97,7 @@ struct RescueRun {
         add("removal", "ask the runtime to stop and remove it", "dry run")
         for act in plan.acts { add(act.what, act.verb, "dry run") }
         for finding in plan.beyond { add(finding.text, "", finding.remedies.first ?? "") }
-        add("removal", "ask again for \(patience / .seconds(1)) s", "dry run")
+        add("removal", "ask again for \(patience.components.seconds) s", "dry run")
     }
 
     // MARK: Asking
@@ -222,7 +222,8 @@ extension RescueAct {
         switch self {
         case .thaw(let cgroup): "frozen cgroup \(cgroup.directory)"
         case .resume(let process, let program): "stopped \(program), process \(process.pid)"
-        case .kill(let processes, let container): "\(processes.count) living in \(container.prefix(13))"
+        case .kill(let processes, let container):
+            processes.count == 1 ? "a process of \(container)" : "\(processes.count) processes of \(container)"
         case .detach(let path, _): "busy \(path)"
         }
     }

@@ -178,10 +178,15 @@ extension PodFacts {
     /// The runtime's last error, which follows from the causes that were found.
     var runtimeErrorFindings: [Finding] {
         guard let runtime, let error = runtime.words?.error, !Self.isOfNetwork(error.text) else { return [] }
+        let title = runtime.runtime.title
         return [
             Finding(
-                .runtimeError, .blocks, "\(runtime.runtime.title) was asked to remove it and failed; its last error:",
-                [wordsEvidence(error, runtime)], remedies: [askAgain(runtime)])
+                .runtimeError, .blocks, "\(title) was asked to remove it and failed; its last error:",
+                [wordsEvidence(error, runtime)],
+                remedies: [
+                    "podreap rescue \(sandbox.id); it undoes what it can of the above, and asks \(title) again",
+                    askAgain(runtime),
+                ])
         ]
     }
 
@@ -212,7 +217,7 @@ extension PodFacts {
             let asked = runtime.words?.asked.map { [wordsEvidence($0, runtime)] } ?? []
             return Finding(
                 .underWay, .note, "\(title)\(process) has been asked to remove it", (says.map { [$0] } ?? []) + asked,
-                remedies: [askAgain(runtime)])
+                remedies: isBlocked ? [] : [askAgain(runtime)])
         }
         let pod = sandbox.metadata
         return Finding(

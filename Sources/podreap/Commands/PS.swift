@@ -1,6 +1,7 @@
 import ArgumentParser
 import FoundationEssentials
 internal import SandboxRegistry
+internal import SandboxRemoval
 
 struct PS: RegistryCommand {
     static let configuration = CommandConfiguration(
