@@ -8,11 +8,14 @@ public struct CgroupSharer: Sendable, Equatable {
     public var container: String
     /// The other container's own cgroup.
     public var theirs: String
+    /// Device and inode of that one; nil if they are not recorded.
+    public var identity: FileIdentity?
 
-    public init(path: String, container: String, theirs: String) {
+    public init(path: String, container: String, theirs: String, identity: FileIdentity? = nil) {
         self.path = path
         self.container = container
         self.theirs = theirs
+        self.identity = identity
     }
 }
 
@@ -109,12 +112,15 @@ extension Registry {
             // "0" follows "/" in ASCII, so every path beneath lies between the two.
             let rows = try database.rows(
                 sql: """
-                    SELECT container, path FROM cgroup
+                    SELECT container, path, device, inode FROM cgroup
                     WHERE container <> ? AND (path IN (\(databaseQuestionMarks(count: above.count)))
                         OR (path > ? AND path < ?))
                     """,
                 arguments: StatementArguments([id] + above + [path + "/", path + "0"]))
-            found += rows.map { CgroupSharer(path: path, container: $0["container"], theirs: $0["path"]) }
+            found += rows.map { row in
+                CgroupSharer(
+                    path: path, container: row["container"], theirs: row["path"], identity: CgroupRow(row).identity)
+            }
         }
         return found
     }

@@ -69,7 +69,11 @@ extension ContainerEvidence {
         }
         // Prepared only if a cgroup is shared or none is known, because it takes a scan of the whole mount table.
         let search =
-            cgroups.isEmpty || !sharers.isEmpty ? mounts.map { ContainerSearch(container, cgroupRoots, $0) } : nil
+            cgroups.isEmpty || !sharers.isEmpty
+            ? mounts.map {
+                // Another container that has the id by now may have its paths, too.
+                ContainerSearch(container, cgroupRoots, $0, byPath: isOwn || look?.directory == nil)
+            } : nil
         for (path, identity) in cgroups {
             let sharers = sharers.filter { $0.path == path }
             var own = try cgroup(path, identity, sharers.map(\.container), search)

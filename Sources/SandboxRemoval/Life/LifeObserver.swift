@@ -90,9 +90,11 @@ final class LifeObserver: Sendable {
     func withOwnMembers(
         of container: Container, _ cgroups: [ContainerEvidence.OwnCgroup]
     ) async throws(StepFailure) -> [ContainerEvidence.OwnCgroup] {
-        try await Threads.node.run { [roots, mounts] () throws(StepFailure) in
+        let look = looks.withLock { $0[container.id] }
+        let byPath = look?.isOwn != false || look?.runtime.directory == nil
+        return try await Threads.node.run { [roots, mounts] () throws(StepFailure) in
             try orFail { () throws(ObservationError) in
-                let search = ContainerSearch(container, roots.cgroupRoots.map(\.path), mounts)
+                let search = ContainerSearch(container, roots.cgroupRoots.map(\.path), mounts, byPath: byPath)
                 var found = cgroups
                 for index in found.indices {
                     found[index].ownMembers = try search.owned(of: found[index].state.pids).map(ProcessReference.init)
@@ -110,7 +112,9 @@ final class LifeObserver: Sendable {
         if !sharers.isEmpty { heirs.withLock { _ = $0.insert(container.id) } }
         let evidence = try orFail { () throws(ObservationError) in
             var counted = look?.strangers(in: container) ?? []
-            for sharer in sharers where try lives(sharer.container) { counted.append(sharer) }
+            for sharer in sharers where try isThere(sharer) {
+                if try lives(sharer.container) { counted.append(sharer) }
+            }
             return try ContainerEvidence.gather(
                 container, look: look?.runtime, isOwn: look?.isOwn ?? false, named: look?.named ?? [],
                 sharers: counted, mounts: mounts, cgroupRoots: roots.cgroupRoots.map(\.path), briefly: briefly)
@@ -127,6 +131,12 @@ final class LifeObserver: Sendable {
         if paths.isEmpty { return recorded ?? [] }
         let found = try orFail { () throws(RegistryError) in try registry.sharers(of: paths, besides: container.id) }
         return (recorded ?? []) + found
+    }
+
+    /// Whether a sharer's cgroup is still the one that was recorded.
+    private func isThere(_ sharer: CgroupSharer) throws(ObservationError) -> Bool {
+        guard let recorded = sharer.identity, let found = try Cgroup.identity(of: sharer.theirs) else { return true }
+        return recorded == FileIdentity(device: found.device, inode: found.inode)
     }
 
     /// Whether another container may have left a cgroup to this one, before or during this removal.
@@ -174,8 +184,13 @@ final class LifeObserver: Sendable {
         if look.isOwn, runtime.state == .unreadable, container.cgroups.isEmpty {
             let (named, others) = try await Threads.node.run { [roots, mounts] () throws(StepFailure) in
                 try orFail { () throws(ObservationError) in
-                    let named = try roots.cgroups(named: container.id)
+                    var (named, own) = (try roots.cgroups(named: container.id), [String]())
                     let search = ContainerSearch(container, roots.cgroupRoots.map(\.path), mounts)
+                    // What is certainly the container's tells which of several are meant.
+                    for path in named where try !search.owned(of: Cgroup.members(of: [path])).isEmpty {
+                        own.append(path)
+                    }
+                    if !own.isEmpty { named = own }
                     return (named, try search.others(among: Cgroup.members(of: named)))
                 }
             }
