@@ -35,8 +35,10 @@ enum CgroupChanges {
 
     /// The same path, another inode, and somebody else's process in it.
     static func make(_ id: String) -> Operation {
-        Operation("make cgroups anew", if: { world in !paths(world, id).contains { world.isThere(cgroup: $0) } }) {
-            world in
+        Operation(
+            "make cgroups anew",
+            if: { world in !paths(world, id).contains { world.isThere(cgroup: $0) } && !isNamed(world, id) }
+        ) { world in
             let places = hierarchies.map { "\($0)\(SampleNode.cgroup)/\(id)" }.joined(separator: " ")
             try world.run(
                 """
@@ -44,6 +46,15 @@ enum CgroupChanges {
                 \(Outsiders.process("sleep 4444"))
                 for g in \(places); do echo $! >$g/cgroup.procs; done
                 """)
+        }
+    }
+
+    /// Whether a state names the cgroup that podreap has never seen: it would have to believe that what is there is meant.
+    private static func isNamed(_ world: World, _ id: String) -> Bool {
+        let seen = world.records.values.flatMap(\.values).reduce(into: Set<String>()) { $0.formUnion($1.seen) }
+        return world.current.contains { container, making in
+            (making.container.cgroup ?? container) == id && world.exists(world.state(of: container))
+                && !seen.contains(making.name)
         }
     }
 

@@ -97,6 +97,12 @@ enum Making {
             return false
         }
         let directory = making.bundle
+        // A runtime would have it live with what somebody else has put into a cgroup of its name.
+        let isAnothers = world.ledger.owners.contains { thing, owners in
+            guard thing.isCgroup, owners == [.others], let path = thing.path else { return false }
+            return world.node.sample.cgroupRoots.contains { path == "\($0)/\(making.container.cgroup ?? id)" }
+        }
+        guard !isAnothers else { return false }
         guard world.exists("\(directory)/config.json"), !world.isMounted(directory) else { return false }
         return !making.container.isOverlay || world.isMounted("\(directory)/rootfs")
     }

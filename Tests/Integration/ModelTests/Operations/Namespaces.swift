@@ -19,8 +19,11 @@ enum Namespaces {
         Operation("unmount pin", if: { isPinned($0, id) }) { world in
             let pin = world.node.pin(ofSandbox: id)
             try world.run("umount \(pin)")
-            // What another's namespace was pinned on is an empty file now, which nobody misses.
-            if world.ledger.owner(of: pin) == .others { world.ledger.give(beneath: pin, to: .either) }
+            // What a namespace was pinned on that no registry knows is an empty file now, which nobody misses.
+            let isKnown = world.records.values.flatMap(\.values).contains {
+                $0.pin == world.ledger.owner(of: pin)?.making
+            }
+            if !isKnown { world.ledger.give(beneath: pin, to: .either) }
         }
     }
 
