@@ -18,12 +18,13 @@ final class Audit {
     /// Prepares the lines of a request, or of a packet that was not a valid one. A look leaves none.
     func prepare(_ request: Request?, _ policy: Policy) {
         isAct = request?.isAct ?? true
+        guard isAct else { return }
         hasBegun = false
         line.removeAll(keepingCapacity: true)
         // Facility authpriv (10) and severity notice (5), encoded as in syslog(3).
         line.append("<85>podreap-helper: caller=")
         line.append(decimal: UInt64(caller))
-        if isAct, let request { line.append(request, policy) }
+        if let request { line.append(request, policy) }
         line.append(" outcome=")
     }
 
@@ -34,7 +35,7 @@ final class Audit {
         let count = line.count
         line.append("begun")
         log.log(line)
-        while line.count > count { line.removeLast() }
+        line.removeLast(line.count - count)
     }
 
     /// Records an outcome, unless there was nothing to do: such lines could fill the log and keep others out of it.

@@ -61,9 +61,6 @@ struct EntryReader {
         buffer.span.extracting((entry.position + 19)..<(entry.position + 20 + entry.nameCount))
     }
 
-    /// The entry's inode number. For the root of a mount, it is the inode that the mount covers.
-    func inode(of entry: Entry) -> UInt64 { number(at: entry.position) }
-
     func name(of entry: Entry) -> InlineBytes<256> {
         var name = InlineBytes<256>()
         for index in 0..<entry.nameCount { _ = name.append(buffer[entry.position + 19 + index]) }
