@@ -10,7 +10,9 @@ extension Broker {
         _ place: Place, _ intent: Intent<MountIdentity>, _ deadline: Deadline
     ) throws(Outcome) -> Answer {
         _ = try policy.root(of: place, for: .unmount)
-        return try privileges.raised([.dacOverride, .sysAdmin]) { () throws(Outcome) -> Answer in
+        // Only the answer of version 2 needs a copy of the directory without its mounts.
+        let needed: CapabilitySet = version < 2 && intent == .look ? [.dacOverride] : [.dacOverride, .sysAdmin]
+        return try privileges.raised(needed) { () throws(Outcome) -> Answer in
             let parent: Descriptor
             do throws(Outcome) {
                 parent = try place.openParent(in: policy)
@@ -20,9 +22,8 @@ extension Broker {
             }
             guard let top = try parent.topMount(at: place.name) else { return Answer(.alreadyDone) }
             switch intent {
-            case .look where version < 2:
-                return Answer(.done, .mount(top))
             case .look:
+                if version < 2 { return Answer(.done, .mount(top)) }
                 return Answer(.done, .mountPoint(top, covers: try parent.covered(at: place.name)))
             case .act(let only?):
                 guard top == only else { throw .refused(.identityMismatch) }
