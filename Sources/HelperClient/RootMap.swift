@@ -70,7 +70,7 @@ public struct RootMap: Sendable {
         do throws(Malformed) {
             return RuntimeTarget(runtime: index, id: try ContainerID(Array(id.utf8)))
         } catch {
-            throw .invalidContainerID(printable(Array(id.utf8)))
+            throw .invalidContainerID(printable(id))
         }
     }
 

@@ -69,3 +69,6 @@ public func printable(_ bytes: [UInt8]) -> String {
     }
     return text
 }
+
+/// The same for a text, such as the name that a process chose for itself.
+public func printable(_ text: String) -> String { printable(Array(text.utf8)) }

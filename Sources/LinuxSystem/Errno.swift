@@ -23,7 +23,6 @@ package struct Errno: Error, Hashable, Sendable, CustomStringConvertible {
     package static let invalid = Errno(EINVAL)
     package static let noData = Errno(ENODATA)
     package static let noEntry = Errno(ENOENT)
-    package static let noProcess = Errno(ESRCH)
     package static let notDirectory = Errno(ENOTDIR)
     package static let notExecutable = Errno(ENOEXEC)
     package static let notPermitted = Errno(EPERM)

@@ -37,9 +37,14 @@ package func openProcess(_ pid: Int32) throws(Errno) -> Descriptor? {
     return process == -ESRCH ? nil : Descriptor(owning: try check(process))
 }
 
-/// Sends a signal to the process of a pidfd (pidfd_send_signal(2)).
-package func sendSignal(_ signal: UInt8, to process: borrowing Descriptor) throws(Errno) {
-    try check(linux_pidfd_send_signal(process.number, Int32(signal)))
+/// Sends a signal to the process that has a pid, if `isMeant` still says so once the process cannot be mistaken for a
+/// later one any more (pidfd_send_signal(2)). Returns whether it was sent.
+package func send(_ signal: UInt8, to pid: Int32, ifStill isMeant: () -> Bool) throws(Errno) -> Bool {
+    guard let process = try openProcess(pid), isMeant() else { return false }
+    let result = linux_pidfd_send_signal(process.number, Int32(signal))
+    if result == -ESRCH { return false }
+    try check(result)
+    return true
 }
 
 /// Which of these processes live in the network namespace that is pinned at a path; nil if that could not be found out.
@@ -73,15 +78,4 @@ package func raiseDescriptorLimit() {
     guard unsafe getrlimit(resource, &limit) == 0 else { return }
     limit.rlim_cur = limit.rlim_max
     _ = unsafe setrlimit(resource, &limit)
-}
-
-/// Sends a signal to the process that has a pid, if `isMeant` still says so once the process cannot be mistaken for a
-/// later one any more (pidfd_send_signal(2)). Returns whether it was sent.
-package func send(_ signal: Int32, to pid: Int32, ifStill isMeant: () -> Bool) throws(Errno) -> Bool {
-    guard let process = try openProcess(pid), isMeant() else { return false }
-    do throws(Errno) { try check(linux_pidfd_send_signal(process.number, signal)) } catch {
-        guard error == Errno(ESRCH) else { throw error }
-        return false
-    }
-    return true
 }

@@ -1,4 +1,5 @@
 internal import CRIClient
+internal import HelperClient
 internal import LinuxSystem
 internal import NodeObservation
 internal import SandboxRegistry
@@ -167,7 +168,7 @@ struct RescueRun {
     }
 
     /// A process that has the pid by now, but not the start time, gets nothing.
-    private static func send(_ signal: Int32, to processes: [ProcessReference]) throws(Errno) -> String {
+    private static func send(_ signal: UInt8, to processes: [ProcessReference]) throws(Errno) -> String {
         var sent = 0
         for process in processes {
             let isSent = try LinuxSystem.send(signal, to: process.pid) {
@@ -203,18 +204,15 @@ struct RescueRun {
     }
 
     private static func lives(_ process: ProcessObservation) -> Bool {
-        guard let now = (try? ProcessStatus.of(pid: process.pid)) ?? nil else { return false }
-        return now.startTime == process.startTime && !now.hasEnded
+        (try? ProcessLife.of(pid: process.pid, startTime: process.startTime)) == .alive
     }
 
     private mutating func add(_ what: String, _ done: String, _ result: String) {
         report.rows.append(RescueReport.Row(what: what, done: done, result: result))
     }
 
-    /// One line without control characters, cut at 1,000.
-    private static func line(_ text: String) -> String {
-        String(text.unicodeScalars.map { $0.value < 0x20 ? " " : Character($0) }.prefix(1000))
-    }
+    /// One line, cut at 1,000 characters.
+    private static func line(_ text: String) -> String { String(printable(text).prefix(1000)) }
 }
 
 extension RescueAct {

@@ -12,7 +12,7 @@ extension Installation {
             return [Check("roots", .skipped, "helper.conf's roots are known when the helper starts")]
         }
         return zip(welcome.roots, roots).map { root, state in
-            let path = shown(root.path.array.shown)
+            let path = printable(root.path.array)
             let name = "root \(path)"
             let isMadeByPods = root.kind.isNamespace || root.kind == .cgroup
             return switch state {
@@ -48,8 +48,8 @@ extension Installation {
             ]
         }
         return zip(welcome.runtimes, runtimes).map { runtime, answer in
-            let name = shown(runtime.name.array.shown)
-            let root = shown(runtime.stateRoot.array.shown)
+            let name = printable(runtime.name.array)
+            let root = printable(runtime.stateRoot.array)
             return switch answer {
             case .answered: Check("runtime \(name)", .good, "\(name) lists the containers of \(root)")
             case .notCalled:

@@ -55,7 +55,7 @@ extension PlanExecutor {
         guard let first = left.first else { return }
         throw StepFailure(
             """
-            process \(first.pid) (\(printable(Array(first.name.utf8)))) lives in the pod's own cgroup \(path), and is none \
+            process \(first.pid) (\(printable(first.name))) lives in the pod's own cgroup \(path), and is none \
             of its containers'; end it, or move it elsewhere
             """)
     }

@@ -25,7 +25,7 @@ extension RemovalRun {
             }
             warn(
                 """
-                \(printable(Array(name.utf8))) of the pod lives on as process \(monitor.pid), although its containers are \
+                \(printable(name)) of the pod lives on as process \(monitor.pid), although its containers are \
                 gone; if nothing is left of what it waits for, sudo podreap gc --remove --older-than 0 ends it
                 """)
         }

@@ -58,7 +58,7 @@ extension PlanExecutor {
             return nil
         }
         if found.isEmpty { return nil }
-        let named = found.prefix(Self.maximumNamed).map { "\($0.pid) (\(printable(Array($0.name.utf8))))" }
+        let named = found.prefix(Self.maximumNamed).map { "\($0.pid) (\(printable($0.name)))" }
         let more = found.count > named.count ? " and \(found.count - named.count) more" : ""
         return """
             the pin is gone, but the namespace with its interfaces and addresses is not: \(found.count == 1 ? "process" : "processes") \

@@ -218,7 +218,7 @@ final class RemovalRun: Sendable {
                 named += 1
                 warn(
                     """
-                    process \(view.pid) (\(printable(Array(view.name.utf8)))) keeps \(printable(kept.mountPoint)) in a mount \
+                    process \(view.pid) (\(printable(view.name))) keeps \(printable(kept.mountPoint)) in a mount \
                     namespace of its own, at \(printable(held.mountPoint)): it goes when that process ends
                     """)
             }

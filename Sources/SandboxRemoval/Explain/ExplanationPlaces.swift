@@ -27,7 +27,7 @@ extension PodFacts {
     var filesystemFindings: [Finding] {
         (mounts + volumes).compactMap { mount in
             let seen = mount.seenBy.map { ", as process \($0) of the pod sees it," } ?? ""
-            let what = "the \(mount.type) filesystem at \(shown(mount.path))\(seen)"
+            let what = "the \(mount.type) filesystem at \(printable(mount.path))\(seen)"
             var evidence = [Finding.Evidence("device \(mount.device.major):\(mount.device.minor)", path: mount.path)]
             if let requests = mount.waitingRequests, requests > 0 {
                 evidence.append(Finding.Evidence("\(requests) of its requests wait for the server"))
@@ -61,20 +61,20 @@ extension PodFacts {
                 Finding(
                     .mount, .note,
                     "\(count(own.count, "mount is", "mounts are")) still there; the next removal detaches what it can reach",
-                    own.map { Finding.Evidence("\($0.type) at \(shown($0.path))", path: $0.path) },
+                    own.map { Finding.Evidence("\($0.type) at \(printable($0.path))", path: $0.path) },
                     remedies: [again]))
         }
         for copy in copies {
             let namespace = copy.mountNamespace.map { "mount namespace \($0)" } ?? "another mount namespace"
             let paths = zip(copy.paths, copy.types).map { path, type in
                 Finding.Evidence(
-                    "\(type) at \(shown(path)) in the \(namespace)", pid: copy.pid, path: path,
+                    "\(type) at \(printable(path)) in the \(namespace)", pid: copy.pid, path: path,
                     mountNamespace: copy.mountNamespace)
             }
             findings.append(
                 Finding(
                     .mountCopy, .keeps,
-                    "process \(copy.pid) (\(shown(copy.name))) has \(count(copy.paths.count, "mount", "mounts")) of the pod in a mount namespace of its own: what is mounted stays in use until it ends or unmounts",
+                    "process \(copy.pid) (\(printable(copy.name))) has \(count(copy.paths.count, "mount", "mounts")) of the pod in a mount namespace of its own: what is mounted stays in use until it ends or unmounts",
                     paths,
                     remedies: [
                         "nsenter -t \(copy.pid) -m umount -l \(copy.paths.prefix(4).map(quoted).joined(separator: " "))"
@@ -93,7 +93,7 @@ extension PodFacts {
         return byPin.sorted { $0.key < $1.key }.map { pin, holders in
             Finding(
                 .namespaceHeld, .keeps,
-                "the namespace pinned at \(shown(pin)) has other holders: deleting the pin does not end it",
+                "the namespace pinned at \(printable(pin)) has other holders: deleting the pin does not end it",
                 holders.map(\.evidence), remedies: holders.compactMap { $0.remedy(sparing: keepers) })
         }
     }
@@ -107,7 +107,7 @@ extension PodFacts {
                 findings.append(
                     Finding(
                         .replaced, .blocks,
-                        "\(shown(path)) is not the directory that was registered, so it is not touched",
+                        "\(printable(path)) is not the directory that was registered, so it is not touched",
                         [Finding.Evidence("its inode or birth differs from the record", path: path)],
                         remedies: [
                             "ls -lid \(quoted(path)); where it is nobody's, move it away: mv \(quoted(path)) \(quoted(path + ".not-podreaps"))",
@@ -117,7 +117,7 @@ extension PodFacts {
                 findings.append(
                     Finding(
                         .silentFilesystem, .blocks,
-                        "\(shown(path)) lies on, or behind, a filesystem that does not answer",
+                        "\(printable(path)) lies on, or behind, a filesystem that does not answer",
                         [Finding.Evidence("asking for its status took too long", path: path)],
                         remedies: ["findmnt -T \(quoted(path)); bring that filesystem back", again]))
             case .forbidden: continue
@@ -135,13 +135,13 @@ extension PodFacts {
         return rest.map { use in
             if use.pid == 0 {
                 return Finding(
-                    .filesInUse, .keeps, "something of the pod's is mounted at \(shown(use.path)) too",
+                    .filesInUse, .keeps, "something of the pod's is mounted at \(printable(use.path)) too",
                     [Finding.Evidence("it is not one of the pod's places", path: use.path)],
                     remedies: ["umount \(quoted(use.path)), if nobody needs it; removal does not wait for it"])
             }
             return Finding(
                 .filesInUse, .keeps,
-                "process \(use.pid) (\(shown(use.name))), which is not the pod's, uses \(shown(use.path))",
+                "process \(use.pid) (\(printable(use.name))), which is not the pod's, uses \(printable(use.path))",
                 [Finding.Evidence("as \(use.how.joined(separator: ", "))", pid: use.pid, path: use.path)],
                 remedies: keepers.contains(use.pid)
                     ? [] : ["end process \(use.pid), or make it leave; removal does not wait for it"])
@@ -154,7 +154,7 @@ extension PodFacts {
             Finding(
                 .kubeletVolume, .note,
                 "the kubelet's volumes of this pod are still mounted; the kubelet unmounts them, not podreap",
-                volumes.map { Finding.Evidence("\($0.type) at \(shown($0.path))", path: $0.path) },
+                volumes.map { Finding.Evidence("\($0.type) at \(printable($0.path))", path: $0.path) },
                 remedies: ["journalctl -u kubelet | grep \(sandbox.metadata.uid)"])
         ]
     }
@@ -170,11 +170,12 @@ extension PodFacts.NamespaceHolder {
     var evidence: Finding.Evidence {
         switch self {
         case .process(_, let pid, let name):
-            Finding.Evidence("process \(pid) (\(shown(name))) lives in it and is not the pod's", pid: pid)
-        case .mount(_, let path): Finding.Evidence("it is mounted at \(shown(path)) too", path: path)
+            Finding.Evidence("process \(pid) (\(printable(name))) lives in it and is not the pod's", pid: pid)
+        case .mount(_, let path): Finding.Evidence("it is mounted at \(printable(path)) too", path: path)
         case .mountElsewhere(_, let path, let pid, let name, let namespace):
             Finding.Evidence(
-                "it is mounted at \(shown(path)) in the mount namespace of process \(pid) (\(shown(name)))", pid: pid,
+                "it is mounted at \(printable(path)) in the mount namespace of process \(pid) (\(printable(name)))",
+                pid: pid,
                 path: path, mountNamespace: namespace)
         }
     }

@@ -72,7 +72,7 @@ extension PodFacts {
         let pid = member.process.tracer ?? 0
         let tracer = tracers[pid]
         let isStopped = tracer?.state == "T"
-        let name = tracer.map { " (\(shown($0.command)))" } ?? ""
+        let name = tracer.map { " (\(printable($0.command)))" } ?? ""
         return Finding(
             .tracedProcess, .blocks, of: subject(member.container),
             "process \(pid)\(name) traces a process of the container\(isStopped ? " and is stopped" : ""): what it traces ends only when it goes on or ends",
@@ -93,7 +93,7 @@ extension PodFacts {
             let process = zombie.process
             let parent = zombie.parent
             let likely = zombie.isCertain ? "" : " (likely: only root sees whose PID namespace it is in)"
-            let name = parent.map { "\($0.pid) (\(shown($0.command)))" } ?? "\(process.parent)"
+            let name = parent.map { "\($0.pid) (\(printable($0.command)))" } ?? "\(process.parent)"
             return Finding(
                 .unreapedProcess, .blocks,
                 "a dead process keeps the pod's PID namespace: its parent outside, process \(name), does not reap it\(likely)",
@@ -126,7 +126,7 @@ extension PodFacts {
 
     func evidence(_ process: ProcessObservation) -> Finding.Evidence {
         let state = Self.stateNames[process.state].map { " (\($0))" } ?? ""
-        var text = "process \(process.pid), \(shown(process.command)), state \(process.state)\(state)"
+        var text = "process \(process.pid), \(printable(process.command)), state \(process.state)\(state)"
         if let channel = process.waitChannel, process.isWaiting { text += ", waits in \(channel)" }
         if let cgroup = process.cgroups.first(where: { known.contains($0) }) ?? process.cgroups.last {
             text += ", cgroup \(cgroup)"
@@ -152,7 +152,5 @@ extension PodFacts {
         "D": "waits in the kernel", "Z": "dead, not reaped", "T": "stopped", "t": "traced", "R": "runs", "S": "sleeps",
     ]
 }
-
-func shown(_ text: String) -> String { printable(Array(text.utf8)) }
 
 func count(_ number: Int, _ one: String, _ many: String) -> String { "\(number) \(number == 1 ? one : many)" }

@@ -1,3 +1,4 @@
+internal import HelperClient
 internal import LinuxSystem
 internal import NodeObservation
 internal import SandboxRegistry
@@ -48,7 +49,7 @@ extension PodFacts {
         return [
             Finding(
                 .runtimeSilent, .blocks, "\(title), which manages it, runs but does not answer",
-                [Finding.Evidence("process \(manager.pid): \(shown(failure))", pid: manager.pid)],
+                [Finding.Evidence("process \(manager.pid): \(printable(failure))", pid: manager.pid)],
                 remedies: [
                     "journalctl -u \(unit) -n 50; systemctl restart \(unit): its pods run on, and the kubelet asks it again"
                 ])
@@ -90,7 +91,7 @@ extension PodFacts {
             let damaged = runtime.damagedStates[container.id]
             guard !living.isEmpty || damaged != nil else { return nil }
             let state = damaged.map {
-                Finding.Evidence("the state in \(shown($0)) is empty or damaged", path: $0)
+                Finding.Evidence("the state in \(printable($0)) is empty or damaged", path: $0)
             }
             return Finding(
                 .lostState, .blocks, of: subject(container.id),
@@ -119,16 +120,16 @@ extension PodFacts {
                     : "\(title) cannot unmount the root filesystem of the ended container, tries again and again, and fails with EBUSY",
                 users.map { use in
                     Finding.Evidence(
-                        "process \(use.pid) (\(shown(use.name))), which is not the pod's, has it as \(use.how.joined(separator: ", "))",
+                        "process \(use.pid) (\(printable(use.name))), which is not the pod's, has it as \(use.how.joined(separator: ", "))",
                         pid: use.pid, path: use.path)
                 }
                     + beneath.map {
-                        Finding.Evidence("\($0.type) is mounted in it at \(shown($0.path))", path: $0.path)
+                        Finding.Evidence("\($0.type) is mounted in it at \(printable($0.path))", path: $0.path)
                     },
                 // Whoever uses it keeps it.
                 remedies: (isAlive ? [] : ["umount -l \(quoted(path))"])
                     + users.filter { !keepers.contains($0.pid) }.map {
-                        "end process \($0.pid), or make it leave \(shown($0.path))"
+                        "end process \($0.pid), or make it leave \(printable($0.path))"
                     } + [askAgain(runtime)])
         }
     }
@@ -191,9 +192,9 @@ extension PodFacts {
     }
 
     private func wordsEvidence(_ line: RuntimeWords.Line, _ runtime: PodRuntime) -> Finding.Evidence {
-        let source = runtime.words.map { " (\(shown($0.source)))" } ?? ""
-        let time = line.time.isEmpty ? "" : "\(shown(line.time)): "
-        return Finding.Evidence("\(time)\(shown(line.text))\(source)")
+        let source = runtime.words.map { " (\(printable($0.source)))" } ?? ""
+        let time = line.time.isEmpty ? "" : "\(printable(line.time)): "
+        return Finding.Evidence("\(time)\(printable(line.text))\(source)")
     }
 
     /// What a running runtime does with the pod.
@@ -203,7 +204,7 @@ extension PodFacts {
         let title = runtime.runtime.title
         let process = runtime.manager.map { " runs as process \($0.pid) and" } ?? ""
         let says = runtime.answer?.pod.map { pod in
-            let states = pod.containers.map { "\(shown($0.name)) \($0.state)" }.joined(separator: ", ")
+            let states = pod.containers.map { "\(printable($0.name)) \($0.state)" }.joined(separator: ", ")
             return Finding.Evidence(
                 "\(title) lists it as \(pod.isReady ? "ready" : "not ready")\(states.isEmpty ? "" : ", with \(states)")"
             )

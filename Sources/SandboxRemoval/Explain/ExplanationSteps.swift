@@ -1,3 +1,4 @@
+internal import HelperClient
 internal import NodeObservation
 internal import SandboxRegistry
 
@@ -96,7 +97,7 @@ extension PodFacts {
 
     /// A failed step as a sentence.
     private func words(for step: StepRecord) -> String {
-        let target = shown(step.target)
+        let target = printable(step.target)
         return switch step.verb {
         case "end": "its processes did not end"
         case "delete": "\(target) did not delete the container"

@@ -65,7 +65,7 @@ extension GarbageClaims {
             places[paths[use.place]] =
                 use.pid == 0
                 ? "it is mounted at \(printable(use.path)) too"
-                : "in use by process \(use.pid) (\(printable(Array(use.name.utf8))), \(how) at \(printable(use.path)))"
+                : "in use by process \(use.pid) (\(printable(use.name)), \(how) at \(printable(use.path)))"
         }
         guard !hidden.isEmpty || !ContainerSearch.seesAll() else { return }
         let how = hidden.isEmpty ? "/proc hides others'" : "\(hidden.count) are hidden"

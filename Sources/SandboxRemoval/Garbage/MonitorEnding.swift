@@ -87,22 +87,13 @@ enum MonitorEnding {
         guard let process, !process.handle.isGone else { return }
         guard isLeft else { throw StepFailure("it is needed again") }
         for signal in [Signal.terminate, Signal.kill] {
-            try send(signal, pid, startTime)
+            do throws(Errno) {
+                _ = try send(signal, to: pid) { (try? ProcessStatus.startTime(of: pid)) == startTime }
+            } catch {
+                throw StepFailure("it cannot be signalled: \(error)")
+            }
             if await process.handle.wait(until: min(deadline, .now + grace)) { return }
         }
         throw StepFailure("it does not end")
-    }
-
-    /// The pidfd is opened first and the start time compared afterwards, so that no other process is signalled.
-    private static func send(_ signal: UInt8, _ pid: Int32, _ startTime: UInt64) throws(StepFailure) {
-        do throws(Errno) {
-            guard let process = try openProcess(pid), (try? ProcessStatus.startTime(of: pid)) == startTime else {
-                return
-            }
-            try sendSignal(signal, to: process)
-        } catch {
-            guard error != .noProcess else { return }
-            throw StepFailure("it cannot be signalled: \(error)")
-        }
     }
 }

@@ -9,20 +9,18 @@ extension PodFacts {
     /// Only a scan that sees every process proves this; `PodRecords.lookForHolders` checks that it does.
     public var holders: [String] {
         var found = members.filter { !$0.process.isZombie }.map {
-            "process \($0.process.pid) (\(printed($0.process.name))) of the container \($0.container) lives"
+            "process \($0.process.pid) (\(printable($0.process.name))) of the container \($0.container) lives"
         }
         found += uses.map { use in
-            if use.pid == 0 { return "something of the pod's is mounted at \(printed(use.path)) too" }
+            if use.pid == 0 { return "something of the pod's is mounted at \(printable(use.path)) too" }
             return
-                "process \(use.pid) (\(printed(use.name))) has \(use.how.joined(separator: ", ")) at \(printed(use.path))"
+                "process \(use.pid) (\(printable(use.name))) has \(use.how.joined(separator: ", ")) at \(printable(use.path))"
         }
         for case .process(let pin, let pid, let name) in namespaceHolders {
-            found.append("process \(pid) (\(printed(name))) lives in the namespace \(printed(pin))")
+            found.append("process \(pid) (\(printable(name))) lives in the namespace \(printable(pin))")
         }
         return found
     }
-
-    private func printed(_ text: String) -> String { printable(Array(text.utf8)) }
 }
 
 /// The result of a scan of every process on the node, for a pod whose other evidence does not tell whether it lives.
@@ -56,7 +54,7 @@ extension PodRecords {
             if let process = facts.hiddenProcesses.first {
                 let more = facts.hiddenProcesses.count > 1 ? " and \(facts.hiddenProcesses.count - 1) more" : ""
                 return .blind(
-                    "process \(process.pid) (\(printable(Array(process.name.utf8))))\(more) cannot be looked into: \(process.problem)"
+                    "process \(process.pid) (\(printable(process.name)))\(more) cannot be looked into: \(process.problem)"
                 )
             }
             var found = facts.holders

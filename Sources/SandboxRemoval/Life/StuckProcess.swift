@@ -21,7 +21,7 @@ extension PlanExecutor {
         let pid = pids.first ?? 0
         let status = try orFail { () throws(ObservationError) in try ProcessStatus.of(pid: pid) }
         let process =
-            status.map { "process \(pid) (\(printable(Array($0.name.utf8))), state \($0.state))" } ?? "process \(pid)"
+            status.map { "process \(pid) (\(printable($0.name)), state \($0.state))" } ?? "process \(pid)"
         var text = isShared ? sharing(process, evidence) : lead(process, container, evidence, answer)
         if status?.state == "D" { text += ": it waits in the kernel for a disk or a network filesystem" }
         if let tracer = try orFail({ () throws(ObservationError) in try ProcessStatus.tracer(of: pid) }) {
