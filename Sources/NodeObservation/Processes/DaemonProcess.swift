@@ -19,10 +19,9 @@ public struct DaemonProcess: Sendable, Equatable {
     /// is left out.
     public static func running() throws(ObservationError) -> [DaemonProcess] {
         var found: [DaemonProcess] = []
-        for pid in try ProcessTable.pids() {
+        for pid in try ProcessTable.living(named: ["podreapd"]).map(\.pid) {
             // A process that has ended meanwhile is left out.
-            guard let status = try? ProcessStatus.of(pid: pid), status.name == "podreapd", status.state != "Z",
-                (try? ProcessStatus.namespacePIDs(of: pid).count) == 1,
+            guard (try? ProcessStatus.isOfThisNamespace(pid)) == true,
                 let fields = try? contents(of: Array("/proc/\(pid)/status".utf8))
             else { continue }
             found.append(

@@ -18,11 +18,8 @@ public struct PodManager: Sendable, Equatable {
     /// Those that run now, ordered by pid. What has such a name in a PID namespace beneath this one is a container's.
     public static func running() throws(ObservationError) -> [PodManager] {
         var found: [PodManager] = []
-        for pid in try ProcessTable.pids() {
-            guard let status = try ProcessStatus.of(pid: pid), names.contains(status.name), !status.hasEnded,
-                try ProcessStatus.isOfThisNamespace(pid)
-            else { continue }
-            found.append(PodManager(pid: pid, name: status.name, state: status.state))
+        for status in try ProcessTable.living(named: names) where try ProcessStatus.isOfThisNamespace(status.pid) {
+            found.append(PodManager(pid: status.pid, name: status.name, state: status.state))
         }
         return found
     }
@@ -46,7 +43,6 @@ public struct PodManager: Sendable, Equatable {
 
     /// The CNI plugins (CNI specification, "Execution Protocol") that it runs to take a sandbox's network away, and that
     /// have not ended.
-    ///
     public func networkPlugins(removing id: String) throws(ObservationError) -> [Int32] {
         var found: [Int32] = []
         for pid in try ProcessTable.pids() {

@@ -122,4 +122,16 @@ public enum ProcessTable {
     public static func pids() throws(ObservationError) -> [Int32] {
         try subdirectories(of: Array("/proc".utf8)).compactMap { $0[...].number(as: Int32.self) }.sorted()
     }
+
+    /// The processes that have one of these names and have not ended, ordered by pid.
+    public static func living(named names: Set<String>) throws(ObservationError) -> [ProcessStatus] {
+        var found: [ProcessStatus] = []
+        for pid in try pids() {
+            guard let status = try ProcessStatus.of(pid: pid), names.contains(status.name), !status.hasEnded else {
+                continue
+            }
+            found.append(status)
+        }
+        return found
+    }
 }

@@ -13,14 +13,8 @@ struct ForeignManagers: Sendable {
 
     /// The managers that run now.
     static func running() throws(ObservationError) -> ForeignManagers {
-        var found: [Manager] = []
-        for pid in try ProcessTable.pids() {
-            guard let status = try ProcessStatus.of(pid: pid), status.state != "Z", folders[status.name] != nil else {
-                continue
-            }
-            found.append(Manager(name: status.name, pid: pid))
-        }
-        return ForeignManagers(running: found)
+        let found = try ProcessTable.living(named: Set(folders.keys))
+        return ForeignManagers(running: found.map { Manager(name: $0.name, pid: $0.pid) })
     }
 
     /// The directories in which each manager keeps its own files, by process name.
