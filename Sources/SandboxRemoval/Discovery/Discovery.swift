@@ -25,6 +25,22 @@ public struct ForeignFolders: Sendable {
         self.runtimeRoot = runtimeRoot
         self.namespace = namespace
     }
+
+    func containerd(_ files: NodeFiles = NodeFiles()) -> ContainerdLayout {
+        var layout = ContainerdLayout(files)
+        layout.state = state ?? layout.state
+        layout.root = root ?? layout.root
+        layout.namespace = namespace ?? layout.namespace
+        layout.runtimeRoot = runtimeRoot
+        return layout
+    }
+
+    func crio(_ files: NodeFiles = NodeFiles()) -> CRIOLayout {
+        var layout = CRIOLayout(files)
+        layout.state = state ?? layout.state
+        layout.root = root ?? layout.root
+        return layout
+    }
 }
 
 /// The pods that CRI-O or containerd left on a node, running or not, as documents that can be registered.
@@ -112,17 +128,9 @@ public struct Discovery: Sendable {
         _ runtime: ForeignRuntime, _ folders: ForeignFolders, _ files: NodeFiles, _ monitors: [ContainerMonitor]
     ) throws(ObservationError) -> ObservedNode {
         switch runtime {
-        case .containerd:
-            var layout = ContainerdLayout(files)
-            layout.state = folders.state ?? layout.state
-            layout.root = folders.root ?? layout.root
-            layout.namespace = folders.namespace ?? layout.namespace
-            layout.runtimeRoot = folders.runtimeRoot
-            return try layout.observe()
+        case .containerd: return try folders.containerd(files).observe()
         case .crio:
-            var layout = CRIOLayout(files)
-            layout.state = folders.state ?? layout.state
-            layout.root = folders.root ?? layout.root
+            var layout = folders.crio(files)
             let named = Set(monitors.compactMap(\.runtimeRoot)).subtracting(layout.runtimeRoots).sorted()
             layout.runtimeRoots = folders.runtimeRoot.map { [$0] } ?? layout.runtimeRoots + named
             return try layout.observe()
@@ -135,9 +143,8 @@ public struct Discovery: Sendable {
     ) throws(RemovalError) -> ObservedPod {
         let folder =
             switch runtime {
-            case .containerd:
-                "\(folders.state ?? ContainerdLayout().state)/io.containerd.grpc.v1.cri/sandboxes"
-            case .crio: "\(folders.state ?? CRIOLayout().state)/overlay-containers"
+            case .containerd: "\(folders.containerd().state)/io.containerd.grpc.v1.cri/sandboxes"
+            case .crio: "\(folders.crio().state)/overlay-containers"
             }
         return ObservedPod(
             id: pod.id, name: pod.name, namespace: pod.namespace, uid: pod.uid, attempt: pod.attempt,
@@ -209,10 +216,12 @@ extension Discovery {
     /// The folders in which pods were looked for, in words.
     public var placesLookedAt: [String] {
         runtimes.map { runtime in
-            let usual =
-                runtime == .containerd
-                ? (ContainerdLayout().state, ContainerdLayout().root) : (CRIOLayout().state, CRIOLayout().root)
-            return "\(runtime.title) in \(folders.state ?? usual.0) and \(folders.root ?? usual.1)"
+            let (state, root) =
+                switch runtime {
+                case .containerd: (folders.containerd().state, folders.containerd().root)
+                case .crio: (folders.crio().state, folders.crio().root)
+                }
+            return "\(runtime.title) in \(state) and \(root)"
         }
     }
 

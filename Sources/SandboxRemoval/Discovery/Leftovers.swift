@@ -43,7 +43,7 @@ extension Discovery {
     private func storage(of runtime: ForeignRuntime) throws(ObservationError) -> [Leftover] {
         switch runtime {
         case .containerd:
-            let root = folders.root ?? ContainerdLayout().root
+            let root = folders.containerd().root
             return try present([
                 Leftover(
                     what: "\(root)/io.containerd.metadata.v1.bolt/meta.db",
@@ -53,7 +53,7 @@ extension Discovery {
                     commands: try databaseCommands(root))
             ])
         case .crio:
-            let root = folders.root ?? CRIOLayout().root
+            let root = folders.crio().root
             return try present([
                 Leftover(
                     what: "/run/crio",
@@ -77,7 +77,7 @@ extension Discovery {
         let pods = pods.filter { $0.runtime == .containerd }.map(\.pod)
         let ids = pods.flatMap { $0.containers.map(\.id) }
         let ended = (ended[.containerd] ?? []).filter { !ids.contains($0) }
-        let namespace = folders.namespace ?? ContainerdLayout().namespace
+        let namespace = folders.containerd().namespace
         let monitor = monitors.first { $0.namespace == namespace && !Set(ids).isDisjoint(with: $0.containers) }
         var ctr = "ctr"
         if let address = monitor?.address, address != "/run/containerd/containerd.sock" {
