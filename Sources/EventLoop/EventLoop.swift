@@ -156,9 +156,6 @@ public final class EventLoop: TaskExecutor {
 
     private func set(timer deadline: ContinuousClock.Instant, in state: inout State) {
         state.timer = deadline
-        let (seconds, attoseconds) = (deadline - .now).components
-        let nanoseconds =
-            seconds.multipliedReportingOverflow(by: 1_000_000_000).partialValue + attoseconds / 1_000_000_000
-        set.setTimer(nanoseconds: UInt64(max(0, nanoseconds)))
+        set.setTimer(after: deadline - .now)
     }
 }

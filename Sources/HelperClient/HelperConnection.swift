@@ -32,9 +32,11 @@ final class HelperConnection: Sendable {
     /// Sends one request and waits for its reply. After any error the helper can no longer be used and must be ended.
     ///
     /// - Parameters:
-    ///   - milliseconds: The request's deadline, which the helper observes.
+    ///   - time: How long the helper may take; no longer than the protocol allows.
     ///   - limit: The longest time to wait.
-    func exchange(_ request: Request, milliseconds: UInt32, within limit: Duration) async throws(HelperError) -> Reply {
+    func exchange(_ request: Request, deadline time: Duration, within limit: Duration) async throws(HelperError)
+        -> Reply
+    {
         let version = version.load(ordering: .relaxed)
         guard request.version <= version else {
             throw .unsupportedVersion(VersionRange(minimum: Limits.oldestVersion, maximum: version))
@@ -42,7 +44,7 @@ final class HelperConnection: Sendable {
         let deadline = ContinuousClock.now + limit
         let id = lastID.wrappingAdd(1, ordering: .relaxed).newValue
         do throws(Errno) {
-            let packet = RequestPacket(id: id, deadline: milliseconds, request: request)
+            let packet = RequestPacket(id: id, deadline: UInt32(time / .milliseconds(1)), request: request)
             try connection.socket.send(packet.encoded(version: version))
         } catch {
             // A helper that refuses to start may have said so, and ended, before it is sent anything.
@@ -78,4 +80,9 @@ final class HelperConnection: Sendable {
         connection.end()
         while connection.reap() == .running { await connection.awaitEnd(loop, until: .now + .seconds(60)) }
     }
+}
+
+extension Duration {
+    /// The longest deadline that a request may have.
+    static var longestDeadline: Duration { .milliseconds(Limits.deadlineMilliseconds) }
 }

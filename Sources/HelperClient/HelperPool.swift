@@ -72,10 +72,10 @@ public final class HelperPool: Sendable {
     ) async throws(HelperError) -> Reply {
         let member = try await acquire(policy, since, end)
         let left = end.map { max(.milliseconds(1), $0 - .now) } ?? max(deadline, patience)
-        let milliseconds = min(max(1, min(deadline, left) / .milliseconds(1)), Double(Limits.deadlineMilliseconds))
+        let time = min(max(.milliseconds(1), min(deadline, left)), .longestDeadline)
         do throws(HelperError) {
-            let limit = max(.milliseconds(milliseconds), min(patience, left)) + limits.margin
-            let reply = try await member.helper.exchange(request, milliseconds: UInt32(milliseconds), within: limit)
+            let limit = max(time, min(patience, left)) + limits.margin
+            let reply = try await member.helper.exchange(request, deadline: time, within: limit)
             release(member)
             return reply
         } catch {

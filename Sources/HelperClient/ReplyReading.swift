@@ -43,7 +43,7 @@ extension HelperConnection {
         let path = launch.path
         let reply: Reply
         do throws(HelperError) {
-            reply = try await exchange(.hello(.spoken), milliseconds: Limits.deadlineMilliseconds, within: limit)
+            reply = try await exchange(.hello(.spoken), deadline: .longestDeadline, within: limit)
         } catch .died(_, let ending) {
             throw .endedAtStart(path, ending)
         } catch .noReply {

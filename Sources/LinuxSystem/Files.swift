@@ -206,8 +206,7 @@ package func askFilesystem(
     _ path: String, as name: String, within limit: Duration
 ) -> (error: Errno?, child: Int32?) {
     var child: Int32 = 0
-    let milliseconds = Int32(max(0, min(limit / .milliseconds(1), 3_600_000)))
-    let result = unsafe system_ask_filesystem(path, name, milliseconds, &child)
+    let result = unsafe system_ask_filesystem(path, name, limit.forPoll, &child)
     return (result == 0 ? nil : Errno(-result), child == 0 ? nil : child)
 }
 

@@ -185,8 +185,7 @@ package func output(
     var bytes: [UInt8] = []
     while limit > bytes.count, end > .now {
         var entry = pollfd(fd: file.number, events: Int16(POLLIN), revents: 0)
-        let left = Int32(max(0, min((end - .now) / .milliseconds(1), 3_600_000)))
-        guard unsafe poll(&entry, 1, left) > 0 else { continue }
+        guard unsafe poll(&entry, 1, (end - .now).forPoll) > 0 else { continue }
         guard let more = try? file.read(atMost: 64 << 10), !more.isEmpty else { return (exitStatus(of: pid), bytes) }
         bytes += more
     }

@@ -23,7 +23,10 @@ package struct WaitSet: Sendable {
         try check(system_arm(set, descriptor, token))
     }
 
-    package func setTimer(nanoseconds: UInt64) { _ = system_set_timer(timer, nanoseconds) }
+    package func setTimer(after time: Duration) {
+        let (seconds, attoseconds) = min(max(.zero, time), .seconds(1 << 32)).components
+        _ = system_set_timer(timer, UInt64(seconds * 1_000_000_000 + attoseconds / 1_000_000_000))
+    }
 
     /// Makes the current `wait` return, or the next one if no thread is waiting.
     package func ring() { system_ring(bell) }
@@ -36,7 +39,13 @@ package struct WaitSet: Sendable {
     }
 }
 
-package func pause(milliseconds: UInt32) { usleep(milliseconds * 1000) }
+/// Blocks this thread.
+package func pause(_ time: Duration) { usleep(UInt32(time / .microseconds(1))) }
+
+extension Duration {
+    /// The time in milliseconds as poll(2) takes it: from 0 to an hour.
+    var forPoll: Int32 { Int32(max(0, min(self / .milliseconds(1), 3_600_000))) }
+}
 
 // MARK: Threads
 

@@ -14,15 +14,14 @@ public struct Settings: Sendable, Equatable {
     public var removal = Removal()
     public var daemon = Daemon()
 
-    /// Times are seconds.
     public struct Removal: Sendable, Equatable {
-        public var timeout = 120.0
-        public var runtimeCall = 20.0
-        public var afterKill = 10.0
-        public var stopGrace = 10.0
+        public var timeout = Duration.seconds(120)
+        public var runtimeCall = Duration.seconds(20)
+        public var afterKill = Duration.seconds(10)
+        public var stopGrace = Duration.seconds(10)
         /// A program and its arguments, run before a network namespace is deleted; empty if there is none.
         public var beforeNetns: [String] = []
-        public var beforeNetnsTimeout = 30.0
+        public var beforeNetnsTimeout = Duration.seconds(30)
     }
 
     public struct Daemon: Sendable, Equatable {
@@ -34,8 +33,8 @@ public struct Settings: Sendable, Equatable {
         public var users: [String] = []
         public var atOnce = 64
         public var waiting = 4096
-        /// How long the daemon waits for calls in flight when it ends, in seconds.
-        public var endGrace = 30.0
+        /// How long the daemon waits for calls in flight when it ends.
+        public var endGrace = Duration.seconds(30)
         /// `HOST:PORT`; nil if no metrics are served.
         public var metrics: String?
         public var log = "info"

@@ -84,13 +84,13 @@ struct SettingsTable {
     }
 
     mutating func seconds(
-        _ key: String, _ range: ClosedRange<Double>, _ take: (Double) -> Void
+        _ key: String, _ range: ClosedRange<Double>, _ take: (Duration) -> Void
     ) throws(SettingsError) {
         guard let value = value(key) else { return }
         guard let number = value.double ?? value.int.map(Double.init), range.contains(number) else {
             throw wrong(key, "seconds, from \(range.lowerBound) to \(range.upperBound)")
         }
-        take(number)
+        take(.seconds(number))
     }
 
     mutating func strings(

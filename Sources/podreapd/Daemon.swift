@@ -81,7 +81,7 @@ struct Daemon {
         var configuration = ServiceGroupConfiguration(
             services: [service], gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet)
         // Longer than `endGrace`, so that calls get all of their grace first.
-        configuration.maximumGracefulShutdownDuration = .seconds(settings.daemon.endGrace + 5)
+        configuration.maximumGracefulShutdownDuration = settings.daemon.endGrace + .seconds(5)
         try await ServiceGroup(configuration: configuration).run()
         await metricsServer?.close()
         let left = server.underWay
@@ -95,14 +95,14 @@ struct Daemon {
 
     private var limits: ServiceLimits {
         var limits = ServiceLimits()
-        limits.removal.timeout = .seconds(settings.removal.timeout)
-        limits.removal.runtimeCall = .seconds(settings.removal.runtimeCall)
-        limits.removal.afterKill = .seconds(settings.removal.afterKill)
+        limits.removal.timeout = settings.removal.timeout
+        limits.removal.runtimeCall = settings.removal.runtimeCall
+        limits.removal.afterKill = settings.removal.afterKill
         if !settings.removal.beforeNetns.isEmpty {
             limits.removal.runBeforeNamespaces(
-                settings.removal.beforeNetns, timeout: .seconds(settings.removal.beforeNetnsTimeout))
+                settings.removal.beforeNetns, timeout: settings.removal.beforeNetnsTimeout)
         }
-        limits.stopGrace = .seconds(settings.removal.stopGrace)
+        limits.stopGrace = settings.removal.stopGrace
         limits.atOnce = settings.daemon.atOnce
         limits.waiting = settings.daemon.waiting
         return limits
@@ -153,7 +153,7 @@ private struct Serving: Service {
 
     /// ServiceLifecycle handles signals before it calls this, so the daemon may report from here on that it is ready.
     func run() async throws {
-        let grace = Duration.seconds(settings.daemon.endGrace)
+        let grace = settings.daemon.endGrace
         try await withThrowingTaskGroup { group in
             group.addTask { try await serve(grace) }
             await server.waitUntilServing()

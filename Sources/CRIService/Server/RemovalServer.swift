@@ -82,7 +82,7 @@ public final class RemovalServer: Sendable {
 
     /// Resumes every removal of a sandbox that any process began and did not finish. Returns their number.
     public func resume() async -> Int {
-        await daemon.orchestrator.noteClockNow(until: .now + .seconds(Registry.busyTimeout))
+        await daemon.orchestrator.noteClockNow(until: .now + Registry.busyTimeout)
         do {
             let sandboxes = try await daemon.registry { (registry) throws(RegistryError) in try registry.sandboxes() }
             // A process that was killed before it marked the sandbox as being removed has left its line in the lock

@@ -73,7 +73,7 @@ extension Registry {
         if locks.contains(where: { $0.start == file.byte && others.contains($0.file) }) { return false }
         let inUse = others.filter { other in locks.contains { $0.file == other } }
         // If this cannot be written, it is checked again the next time.
-        let latest = ContinuousClock.now + .seconds(Self.busyTimeout)
+        let latest = ContinuousClock.now + Self.busyTimeout
         let end = min(deadline ?? latest, latest)
         if let own, (try? keepLockFiles(inUse, own: own.file, file.identity, until: end)) != nil, inUse.isEmpty {
             onlyLockFile.withLock { $0 = file.identity }

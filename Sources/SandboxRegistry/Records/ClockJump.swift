@@ -36,10 +36,10 @@ extension Registry {
     /// the more exact the jumps are. A jump that cannot be written by the deadline, or within `busyTimeout`, is known to
     /// this call only.
     package func noteClock(
-        _ now: ClockReading, until deadline: ContinuousClock.Instant = .now + .seconds(Registry.busyTimeout)
+        _ now: ClockReading, until deadline: ContinuousClock.Instant = .now + Registry.busyTimeout
     ) throws(RegistryError) -> [ClockJump] {
         let known = try read { database in try Self.clock(now, database) }
-        let end = min(deadline, .now + .seconds(Self.busyTimeout))
+        let end = min(deadline, .now + Self.busyTimeout)
         if known.isNews { try? write(until: end) { database in try Self.noteClock(now, database) } }
         return known.jumps
     }

@@ -66,7 +66,9 @@ final class Connections: Sendable {
         _ durability: Registry.Durability, until deadline: ContinuousClock.Instant?, _ body: (Database) throws -> Value
     ) throws -> Value {
         let patience = try Self.patience(path, until: deadline)
-        guard writing.wait(timeout: .now() + patience) == .success else { throw RegistryError.busy(path: path) }
+        guard writing.wait(timeout: .now() + patience.inSeconds) == .success else {
+            throw RegistryError.busy(path: path)
+        }
         defer { writing.signal() }
         return try using(until: deadline) { connection in
             guard connection.access == .full else { throw Self.refusal(path) }
@@ -96,14 +98,14 @@ final class Connections: Sendable {
             let (log, copied): (Int, Int) = (row[1], row[2])
             isLogKept.store(log > copied && deadline <= .now, ordering: .relaxed)
             if log <= copied || deadline <= .now { return }
-            pause(milliseconds: 5)
+            pause(.milliseconds(5))
         }
     }
 
-    /// The seconds to wait: until the deadline, or `busyTimeout` if there is none.
-    private static func patience(_ path: String, until deadline: ContinuousClock.Instant?) throws -> Double {
-        let left = deadline.map { ($0 - .now) / .seconds(1) } ?? Registry.busyTimeout
-        guard left > 0 else { throw RegistryError.busy(path: path) }
+    /// How long to wait: until the deadline, or for `busyTimeout` if there is none.
+    private static func patience(_ path: String, until deadline: ContinuousClock.Instant?) throws -> Duration {
+        let left = deadline.map { $0 - .now } ?? Registry.busyTimeout
+        guard left > .zero else { throw RegistryError.busy(path: path) }
         return left
     }
 
@@ -112,7 +114,9 @@ final class Connections: Sendable {
     ) throws -> Value {
         mayBlock()
         let patience = try Self.patience(path, until: deadline)
-        guard places.wait(timeout: .now() + patience) == .success else { throw RegistryError.busy(path: path) }
+        guard places.wait(timeout: .now() + patience.inSeconds) == .success else {
+            throw RegistryError.busy(path: path)
+        }
         defer { places.signal() }
         let connection = try idle.withLock({ $0.popLast() }) ?? Self.open(path, until: deadline)
         defer { if connection.access == .full { idle.withLock { $0.append(connection) } } }
@@ -157,12 +161,12 @@ final class Connections: Sendable {
     /// SQLite waits for a lock up to its timeout, except if processes that open a new file change its journal mode at
     /// the same time: one of them then fails at once, and only has to try again.
     private static func open(_ path: String, until deadline: ContinuousClock.Instant?) throws -> Connection {
-        let last = ContinuousClock.now + .seconds(min(try patience(path, until: deadline), Registry.busyTimeout))
+        let last = ContinuousClock.now + min(try patience(path, until: deadline), Registry.busyTimeout)
         while true {
             do {
                 return try openOnce(path, until: last)
             } catch let error as DatabaseError where error.resultCode == .SQLITE_BUSY && .now < last {
-                Thread.sleep(forTimeInterval: 0.01)
+                pause(.milliseconds(10))
             }
         }
     }
@@ -209,7 +213,7 @@ final class Connections: Sendable {
             database.keepLog()
             try database.execute(sql: "PRAGMA journal_size_limit = 0")
         }
-        configuration.busyMode = .timeout(max(0, (last - .now) / .seconds(1)))
+        configuration.busyMode = .timeout(max(.zero, last - .now).inSeconds)
         configuration.label = "podreap.registry"
         // Not GRDB's pool, because that writes to the file each time it is opened.
         let database = try DatabaseQueue(path: name ?? path, configuration: configuration)

@@ -90,7 +90,7 @@ extension Registry {
             let log = content(path), LogCheck.unreadable(in: log) > 0
         else { return }
         // Another process may have begun to write the log, so it is read again.
-        pause(milliseconds: 20)
+        pause(.milliseconds(20))
         guard content(path) == log else { return }
         let slash = registry.lastIndex(of: "/")
         let parent = slash.map { $0 == registry.startIndex ? "/" : String(registry[..<$0]) } ?? "."

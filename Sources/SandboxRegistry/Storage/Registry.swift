@@ -9,8 +9,8 @@ internal import Synchronization
 /// call blocks for the time of its transaction, and at most until its deadline or for `busyTimeout` longer if another
 /// process writes.
 public final class Registry: Sendable {
-    /// Seconds that a call without a deadline waits for another process's transaction.
-    public static let busyTimeout = 5.0
+    /// How long a call without a deadline waits for another process's transaction.
+    public static let busyTimeout = Duration.seconds(5)
     /// The most ids that an error lists.
     public static let maximumCandidates = 16
     /// How many of the newest reports are kept in all and of one pod; a stuck pod does not displace the others'

@@ -10,9 +10,9 @@ extension Database {
         _ = unsafe sqlite3_file_control(sqliteConnection, nil, SQLITE_FCNTL_PERSIST_WAL, &isKept)
     }
 
-    /// Has each statement wait for other processes' locks for so many seconds, and fail as busy then.
-    func wait(atMost seconds: Double) {
-        _ = unsafe sqlite3_busy_timeout(sqliteConnection, Int32(min(seconds * 1000, Double(Int32.max))))
+    /// Has each statement wait so long for other processes' locks, and fail as busy then.
+    func wait(atMost time: Duration) {
+        _ = unsafe sqlite3_busy_timeout(sqliteConnection, Int32(min(time.inMilliseconds, Double(Int32.max))))
     }
 
     /// Whether SQLite could open the file for reading only.

@@ -35,9 +35,10 @@ extension PodFacts {
         facts.isPrivileged = try OwnProcess.current().seesInside
         let table = try MountTable.ofNode(serviceManager: serviceManager)
         if !facts.isAfterReboot {
-            try facts.findProcesses(CgroupHierarchies(table))
-            if runtime != nil { try facts.confirmWaiting(CgroupHierarchies(table)) }
-            try facts.findZombies(CgroupHierarchies(table))
+            let hierarchies = CgroupHierarchies(table)
+            try facts.findProcesses(hierarchies)
+            if runtime != nil { try facts.confirmWaiting(hierarchies) }
+            try facts.findZombies(hierarchies)
         }
         try facts.findMounts(table, patience)
         try facts.findElsewhere(table)
@@ -72,7 +73,7 @@ extension PodFacts {
     private mutating func confirmWaiting(_ hierarchies: CgroupHierarchies) throws(ObservationError) {
         guard members.contains(where: \.process.isWaiting) else { return }
         mayBlock()
-        pause(milliseconds: 300)
+        pause(.milliseconds(300))
         for (index, member) in members.enumerated() where member.process.isWaiting {
             guard let now = try ProcessObservation.of(pid: member.process.pid, hierarchies),
                 now.startTime == member.process.startTime

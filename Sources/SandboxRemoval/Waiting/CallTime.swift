@@ -19,7 +19,7 @@ struct CallTime: Sendable {
 
     /// The time for a write that the call goes on without if others keep the registry locked.
     init(ofSpareWriteUntil deadline: ContinuousClock.Instant) {
-        self.init(max(.zero, min(deadline - .now, .seconds(Registry.busyTimeout))))
+        self.init(max(.zero, min(deadline - .now, Registry.busyTimeout)))
     }
 
     var isOver: Bool { deadline <= .now }

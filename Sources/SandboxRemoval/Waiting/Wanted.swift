@@ -1,3 +1,5 @@
+internal import SandboxRegistry
+
 /// What a call wants done to a sandbox, as far as it decides whether another call's work answers this call too.
 struct Wanted: Sendable {
     var purpose: RemovalPlan.Purpose
@@ -54,16 +56,36 @@ struct Wanted: Sendable {
     }
 }
 
-/// The time limits at which a removal gives something up, in seconds.
+/// The time limits at which a removal gives something up. In JSON each is a number of seconds.
 public struct RemovalBounds: Codable, Sendable, Equatable {
-    public var runtimeCall: Double
-    public var afterKill: Double
-    public var hook: Double
+    public var runtimeCall: Duration
+    public var afterKill: Duration
+    /// Zero if there is no hook.
+    public var hook: Duration
+
+    private enum CodingKeys: String, CodingKey { case runtimeCall, afterKill, hook }
 
     init(_ options: RemovalOptions) {
-        runtimeCall = options.runtimeCall / .seconds(1)
-        afterKill = options.afterKill / .seconds(1)
-        hook = options.beforeNamespaces == nil ? 0 : options.beforeNamespacesTimeout / .seconds(1)
+        runtimeCall = options.runtimeCall
+        afterKill = options.afterKill
+        hook = options.beforeNamespaces == nil ? .zero : options.beforeNamespacesTimeout
+    }
+
+    public init(from decoder: any Decoder) throws {
+        let fields = try decoder.container(keyedBy: CodingKeys.self)
+        func time(_ key: CodingKeys) throws -> Duration {
+            Duration(recordedSeconds: try fields.decode(Double.self, forKey: key))
+        }
+        runtimeCall = try time(.runtimeCall)
+        afterKill = try time(.afterKill)
+        hook = try time(.hook)
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var fields = encoder.container(keyedBy: CodingKeys.self)
+        try fields.encode(runtimeCall.inSeconds, forKey: .runtimeCall)
+        try fields.encode(afterKill.inSeconds, forKey: .afterKill)
+        try fields.encode(hook.inSeconds, forKey: .hook)
     }
 
     /// Whether work that failed within these limits would fail within `other` too.

@@ -36,7 +36,7 @@ struct GC: AsyncParsableCommand, RegistryCommand {
 
     func run() async throws {
         guard !handsOver else {
-            let deadline = ContinuousClock.now + .seconds(Registry.busyTimeout)
+            let deadline = ContinuousClock.now + Registry.busyTimeout
             return handOver(try common.openWithoutHelper().garbageRecords(until: deadline))
         }
         let time = TimeLeft(timeout)

@@ -29,7 +29,7 @@ struct Stop: AsyncParsableCommand, RegistryCommand {
     var helpers: HelperOptions? { helper }
 
     func run() async throws {
-        let grace = grace?.duration ?? .seconds(Configured.settings.removal.stopGrace)
+        let grace = grace?.duration ?? Configured.settings.removal.stopGrace
         var options = Configured.removal(extra: grace + grace)
         hook.add(to: &options)
         options.namesHolders = holders

@@ -123,7 +123,7 @@ struct TimeLeft {
     }
 
     /// What is left for the next thing.
-    var left: Duration { end.map { max(.zero, $0 - .now) } ?? .seconds(Configured.settings.removal.timeout) }
+    var left: Duration { end.map { max(.zero, $0 - .now) } ?? Configured.settings.removal.timeout }
 
     /// Runs `body`, which reads the registry and is given the deadline. Throws once the time is over.
     func reading<Value: Sendable>(

@@ -21,10 +21,10 @@ enum Configured {
     static func removal(extra: Duration = .zero) -> RemovalOptions {
         let removal = settings.removal
         var options = RemovalOptions(
-            timeout: .seconds(removal.timeout) + extra, runtimeCall: .seconds(removal.runtimeCall),
-            afterKill: .seconds(removal.afterKill), namesHolders: true)
+            timeout: removal.timeout + extra, runtimeCall: removal.runtimeCall,
+            afterKill: removal.afterKill, namesHolders: true)
         if !removal.beforeNetns.isEmpty {
-            options.runBeforeNamespaces(removal.beforeNetns, timeout: .seconds(removal.beforeNetnsTimeout))
+            options.runBeforeNamespaces(removal.beforeNetns, timeout: removal.beforeNetnsTimeout)
         }
         return options
     }

@@ -238,7 +238,7 @@ import Testing
                 print(len(closed), len([at for at in closed if at >= 10]), flush=True)
                 """
             var start = ProgramStart("/usr/bin/env", ["python3", "-c", script])
-            start.readsOutput = true
+            start.output = .read
             let asking = try Program(start)
             #expect(try asking.readLine() == "few\n")
             #expect(throws: (any Error).self) { try daemon.metrics() }

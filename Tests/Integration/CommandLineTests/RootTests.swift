@@ -197,7 +197,7 @@ import Testing
                 sys.stdin.read()
                 """
             var start = ProgramStart("/usr/bin/env", ["python3", "-c", script])
-            start.readsOutput = true
+            start.output = .read
             let tracer = try Program(start)
             let pid = try #require(Int32(try tracer.readLine().dropLast()))
             #expect(try NodeProcess(pid).status()["State"]?.hasPrefix("Z") == false)

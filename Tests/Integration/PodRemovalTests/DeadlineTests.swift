@@ -128,7 +128,7 @@ import Testing
                 if case .started(let step) = event, step.verb == "forget" { isLast.withLock { $0 = true } }
             }
             while !isLast.withLock({ $0 }) { try await Task.sleep(for: .milliseconds(20)) }
-            try await Task.sleep(for: .seconds(Registry.busyTimeout + 2))
+            try await Task.sleep(for: Registry.busyTimeout + .seconds(2))
             try holder.end()
             #expect(try await removal.outcome == .removed)
             #expect(try orchestrator.registry.sandboxes() == [])

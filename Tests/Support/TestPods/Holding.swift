@@ -58,7 +58,7 @@ public final class StoppedReader: Sendable {
                 os.kill(os.getpid(), signal.SIGSTOP)
                 """, registry, "\(mebibytes)",
             ])
-        start.readsOutput = true
+        start.output = .read
         program = try Program(start)
         let line = try program.readLine()
         guard line == "reads\n" else { throw PodNodeFailure("the registry's reader says: \(line)") }
@@ -75,14 +75,7 @@ public final class StoppedHelpers: Sendable {
     private let helpers: [Int32]
 
     public init(of pid: Int32) throws {
-        let threads = try FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/task")
-        let children = threads.flatMap { thread in
-            let text = try? String(contentsOfFile: "/proc/\(pid)/task/\(thread)/children", encoding: .utf8)
-            return (text ?? "").split(separator: " ").compactMap { Int32($0) }
-        }
-        helpers = children.filter { child in
-            (try? String(contentsOfFile: "/proc/\(child)/comm", encoding: .utf8)) == "podreap-helper\n"
-        }
+        helpers = try NodeProcess(pid).children().filter { contents(of: "/proc/\($0)/comm") == "podreap-helper\n" }
         guard !helpers.isEmpty else { throw PodNodeFailure("process \(pid) has no helpers") }
         for helper in helpers { kill(helper, SIGSTOP) }
     }

@@ -49,19 +49,19 @@ struct SettingsTests {
         expected.helper = "/srv/helper"
         expected.helpers = 8
         expected.helperSocket = "/run/helper.sock"
-        expected.removal.timeout = 60
-        expected.removal.runtimeCall = 5.5
-        expected.removal.afterKill = 3
-        expected.removal.stopGrace = 0
+        expected.removal.timeout = .seconds(60)
+        expected.removal.runtimeCall = .seconds(5.5)
+        expected.removal.afterKill = .seconds(3)
+        expected.removal.stopGrace = .seconds(0)
         expected.removal.beforeNetns = ["/bin/cni", "del"]
-        expected.removal.beforeNetnsTimeout = 2
+        expected.removal.beforeNetnsTimeout = .seconds(2)
         expected.daemon.socket = "/run/x.sock"
         expected.daemon.mode = 0o600
         expected.daemon.group = "podreap"
         expected.daemon.users = ["kubelet", "4242"]
         expected.daemon.atOnce = 3
         expected.daemon.waiting = 0
-        expected.daemon.endGrace = 1.5
+        expected.daemon.endGrace = .seconds(1.5)
         expected.daemon.metrics = "127.0.0.1:9464"
         expected.daemon.log = "debug"
         #expect(settings == expected)
