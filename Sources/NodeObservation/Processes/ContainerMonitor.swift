@@ -19,8 +19,7 @@ public struct ContainerMonitor: Sendable, Equatable {
     public let namespace: String?
 
     /// conmon ends with its one container; a shim waits until it is told to end.
-    public var endsByItself: Bool { isConmon }
-    private var isConmon: Bool { program == "conmon" }
+    public var endsByItself: Bool { isConmon(program) }
 
     /// All monitors on this machine.
     public static func all() throws(ObservationError) -> [ContainerMonitor] {
@@ -45,10 +44,10 @@ public struct ContainerMonitor: Sendable, Equatable {
 
     init?(pid: Int32, startTime: UInt64 = 0, arguments: [String]) {
         guard let program = arguments.first?.split(separator: "/").last.map(String.init),
-            program.hasPrefix("containerd-shim") || program == "conmon"
+            program.hasPrefix("containerd-shim") || isConmon(program)
         else { return nil }
         let options = OptionValues(arguments.dropFirst())
-        let isConmon = program == "conmon"
+        let isConmon = isConmon(program)
         containers = options.values(of: isConmon ? ["-c", "--cid"] : ["-id", "--id"])
         guard !containers.isEmpty else { return nil }
         self.pid = pid
@@ -80,6 +79,8 @@ public struct ContainerMonitor: Sendable, Equatable {
             .first { refusal(toExecute: $0) == nil }
     }
 }
+
+private func isConmon(_ program: String) -> Bool { program == "conmon" }
 
 /// A command line's options, whose value is the next argument or stands behind a `=`.
 private struct OptionValues {

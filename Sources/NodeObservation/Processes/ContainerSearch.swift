@@ -61,9 +61,9 @@ public struct ContainerSearch: Sendable {
             let path = Array(trimmed(Array(directory.utf8)))
             for mount in table.mounts(beneath: path) { roots.append((mount.device, mount.root)) }
             // The directory itself, by its path in its filesystem.
-            let around = table.mounts.filter { remainder(of: path, beneath: trimmed($0.mountPoint)) != nil }
-                .max { $0.mountPoint.count < $1.mountPoint.count }
-            if let around, let rest = remainder(of: path, beneath: trimmed(around.mountPoint)), !rest.isEmpty {
+            if let around = table.mounts(onTheWayTo: path).last,
+                let rest = remainder(of: path, beneath: trimmed(around.mountPoint)), !rest.isEmpty
+            {
                 roots.append((around.device, Array(trimmed(around.root)) + Array(rest)))
             }
         }

@@ -42,8 +42,7 @@ struct KillRounds {
 
     mutating func apply(_ effect: Effect, of way: Way, at now: ContinuousClock.Instant) {
         switch effect {
-        case .unavailable: break
-        case .refused: break
+        case .unavailable, .refused: break
         case .sharedCgroup: isShared = true
         case .nothingThere, .tried: hasKilled = true
         }

@@ -9,6 +9,7 @@ internal import SandboxRegistry
 private let mountsAtOnce: UInt32 = 10_000
 /// How many times mounts are looked for again, if some appear while mounts or directories are being removed.
 let mountRounds = 8
+
 extension PlanExecutor {
     /// Detaches the mounts at a directory and beneath it. A mount is the pod's if the directory that it covers or lies
     /// in is the recorded one, whenever it was mounted.
@@ -17,11 +18,7 @@ extension PlanExecutor {
     ///   detaches only these.
     func unmount(_ points: [[UInt8]], beneath directory: Container.Directory) async throws(StepFailure) -> StepSuccess {
         if helpersSpeak(2) {
-            switch try await detachAll(of: directory) {
-            case .nothing: return .alreadyDone
-            case .mounts: return .done
-            case .anothers: return .another
-            }
+            return try await detachAll(of: directory).success ?? .alreadyDone
         }
         var success = StepSuccess.alreadyDone
         for point in points where try await unmount(point).outcome != .alreadyDone { success = .done }
@@ -136,11 +133,7 @@ extension PlanExecutor {
                 already: true,
                 detail: "something is mounted over \(directory.path): the removal deletes what lies there too")
         }
-        switch try await detachAll(of: directory) {
-        case .nothing: break
-        case .mounts: return .done
-        case .anothers: return .another
-        }
+        if let success = try await detachAll(of: directory).success { return success }
         let place = try orFail { () throws(RootError) in
             try roots.place(directory.path, for: .remove, in: [.sandbox, .container])
         }
@@ -194,6 +187,15 @@ enum Detached {
     case nothing, mounts
     /// Another directory is at the path, under a mount. Neither is the pod's, and both stay.
     case anothers
+
+    /// What the step has achieved; nil if there was nothing to detach.
+    var success: StepSuccess? {
+        switch self {
+        case .nothing: nil
+        case .mounts: .done
+        case .anothers: .another
+        }
+    }
 }
 
 extension StepSuccess {

@@ -21,13 +21,6 @@ public struct PodFacts: Sendable {
         public var pids: [Int32]
         /// Whether nobody but the pod lives in the cgroup, so that thawing it concerns no one else.
         public var isPodsAlone = false
-
-        init(cgroup: FrozenCgroup, containers: [String], pids: [Int32], isPodsAlone: Bool = false) {
-            self.cgroup = cgroup
-            self.containers = containers
-            self.pids = pids
-            self.isPodsAlone = isPodsAlone
-        }
     }
 
     /// A dead process in one of the pod's PID namespaces that its parent does not reap.

@@ -235,8 +235,7 @@ extension GarbageItem {
         }
     }
 
-    /// Monitors come first, because their cgroups are free only once they have ended, and then containers, because their cgroups, mounts and directories are free only once they are gone.
-    /// Namespaces come last.
+    /// A monitor's cgroup is free once it has ended; a container's cgroups, mounts and directories, once it is gone.
     fileprivate var order: Int {
         switch kind {
         case .monitor: -1
