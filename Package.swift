@@ -147,7 +147,7 @@ let unprivilegedTargets: [Target] = [
 
 let tests: [Target] = [
     // Real pods, for the demo, the tests and the benchmark.
-    .target(name: "SamplePod", path: "Tests/Support/SamplePod", swiftSettings: strict),
+    .target(name: "SamplePod", dependencies: ["TestNode"], path: "Tests/Support/SamplePod", swiftSettings: strict),
     .executableTarget(
         name: "podreap-demo", dependencies: ["SamplePod", "SandboxRegistry", arguments], path: "Tests/Support/Demo",
         swiftSettings: strict),
@@ -165,10 +165,10 @@ let tests: [Target] = [
     .testTarget(
         name: "EventLoopTests", dependencies: ["EventLoop"], path: "Tests/Unit/EventLoopTests", swiftSettings: strict),
     .testTarget(
-        name: "SamplePodTests", dependencies: ["SamplePod"], path: "Tests/Integration/SamplePodTests",
+        name: "SamplePodTests", dependencies: ["SamplePod", "TestNode"], path: "Tests/Integration/SamplePodTests",
         swiftSettings: strict),
     .testTarget(
-        name: "HelperProtocolTests", dependencies: ["HelperProtocol"],
+        name: "HelperProtocolTests", dependencies: ["HelperProtocol", "TestNode"],
         path: "Tests/Unit/HelperProtocolTests", exclude: ["vectors"], swiftSettings: strict),
     .testTarget(
         name: "HelperOperationsTests",
@@ -197,11 +197,13 @@ let tests: [Target] = [
         path: "Tests/Support/Adversary",
         swiftSettings: strict),
     .testTarget(
-        name: "AdversaryTests", dependencies: ["podreap-adversary"], path: "Tests/Integration/AdversaryTests",
+        name: "AdversaryTests", dependencies: ["podreap-adversary", "TestNode"],
+        path: "Tests/Integration/AdversaryTests",
         swiftSettings: strict),
     // The fuzzers' bodies over the inputs that the fuzzers have found; Tests/Fuzz/run builds and runs those.
     .testTarget(
-        name: "FuzzCorpusTests", dependencies: ["HelperOperations", "HelperProtocol", "NodeObservation", "CLinux"],
+        name: "FuzzCorpusTests",
+        dependencies: ["HelperOperations", "HelperProtocol", "NodeObservation", "CLinux", "TestNode"],
         path: "Tests/Fuzz", exclude: ["Fuzzer", "corpus", "run"], swiftSettings: strict),
     // A node with podreap on it and real pods, for the tests of removals and of the program.
     .target(
@@ -263,7 +265,7 @@ let tests: [Target] = [
         name: "DiscoveryTests",
         dependencies: [
             "SandboxRemoval", "SandboxRegistry", "NodeObservation", "HelperClient", "HelperOperations",
-            "HelperProtocol", "podreap",
+            "HelperProtocol", "TestNode", "podreap",
         ],
         path: "Tests/Unit/DiscoveryTests", exclude: ["fixtures"], swiftSettings: strict),
     // What make install installs, and how the installed parts start each other.
@@ -272,10 +274,10 @@ let tests: [Target] = [
         dependencies: ["TestPods", "TestNode", "SamplePod", "podreap", "podreapd", "podreap-rescue"],
         path: "Tests/Integration/PackagingTests", exclude: ["Socket"], swiftSettings: strict),
     .testTarget(
-        name: "SandboxRegistryTests", dependencies: ["SandboxRegistry", "TestPods", grdb],
+        name: "SandboxRegistryTests", dependencies: ["SandboxRegistry", "TestNode", "TestPods", grdb],
         path: "Tests/Unit/SandboxRegistryTests", swiftSettings: strict),
     .testTarget(
-        name: "NodeObservationTests", dependencies: ["NodeObservation", "CTestNode"],
+        name: "NodeObservationTests", dependencies: ["NodeObservation", "TestNode", "CTestNode"],
         path: "Tests/Unit/NodeObservationTests", swiftSettings: strict),
     // What the daemon decides, without a daemon.
     .testTarget(
@@ -291,6 +293,7 @@ let tests: [Target] = [
         name: "SandboxRemovalTests",
         dependencies: [
             "SandboxRemoval", "SandboxRegistry", "NodeObservation", "HelperClient", "HelperProtocol", "EventLoop",
+            "TestNode",
         ],
         path: "Tests/Unit/SandboxRemovalTests", swiftSettings: strict),
     // Boots a kernel that enforces the SELinux module of policy/selinux.

@@ -1,6 +1,7 @@
 import Glibc
 
-/// A program with pipes on its standard input and output.
+/// A program with pipes on its standard input and output. Not `TestNode.Program`, because its start is measured, and it is
+/// also started by a worker that is not root.
 final class Child {
     let pid: pid_t
     private var input: Int32

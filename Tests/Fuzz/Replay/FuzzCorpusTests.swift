@@ -1,4 +1,5 @@
 import Foundation
+import TestNode
 import Testing
 
 /// Every input of the committed corpora, through the same bodies as the fuzzers.
@@ -33,20 +34,12 @@ import Testing
     @Test func fuzzersRun() throws {
         let tree = Self.corpora.appending(path: "../../..").standardized.path()
         try FileManager.default.createDirectory(atPath: "\(tree)/.build-fuzz", withIntermediateDirectories: true)
-        let log = URL(filePath: "\(tree)/.build-fuzz/test.log")
-        let run = Process()
-        run.executableURL = URL(filePath: "/usr/bin/timeout")
         // Far more than the build and the fuzzers take; what hangs is ended.
-        run.arguments = ["--kill-after=10", "500", "\(tree)/Tests/Fuzz/run"]
-        run.environment = ProcessInfo.processInfo.environment.merging(["SECONDS_EACH": "3", "MERGE": "0"]) { $1 }
-        // No pipe: who wrote to one that is full would wait for its reader.
-        try Data().write(to: log)
-        let output = try FileHandle(forWritingTo: log)
-        (run.standardOutput, run.standardError, run.standardInput) = (output, output, FileHandle.nullDevice)
-        try run.run()
-        run.waitUntilExit()
-        let said = String(decoding: try Data(contentsOf: log), as: UTF8.self)
-        #expect(run.terminationReason == .exit && run.terminationStatus == 0, "\(said.suffix(4000))")
+        let start = ProgramStart(
+            ["/usr/bin/timeout", "--kill-after=10", "500", "\(tree)/Tests/Fuzz/run"],
+            environment: ProgramStart.ownEnvironment(["SECONDS_EACH": "3", "MERGE": "0"]))
+        let (exit, said) = try Program.run(start, seconds: 520)
+        #expect(exit == .exited(0), "\(said.suffix(4000))")
         for target in FuzzTarget.all {
             let line = said.split(separator: "\n").first {
                 $0.hasPrefix("fuzz: \(target.name) ") && $0.contains(" inputs,")

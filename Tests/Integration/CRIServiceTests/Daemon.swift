@@ -37,7 +37,7 @@ final class Daemon: Sendable {
         var start = ProgramStart(
             "/bin/sh",
             ["-c", #"log=$1; shift; exec "$@" 2>>"$log""#, "sh", "\(directory)/log"] + wrapper
-                + [try Self.program.get(), "--settings", "\(directory)/podreap.toml", "--socket", socket])
+                + [try TestPrograms.forUser("podreapd"), "--settings", "\(directory)/podreap.toml", "--socket", socket])
         start.user = user
         start.group = user
         start.environment =
@@ -65,15 +65,6 @@ final class Daemon: Sendable {
     func end(seconds: Double = 40) throws -> Program.Exit? {
         program.kill(SIGTERM)
         return try program.wait(seconds: seconds)
-    }
-
-    private static let program = Result {
-        guard let bundle = CommandLine.arguments.first(where: { $0.hasSuffix(".xctest") }) else {
-            throw PodNodeFailure("The tests' bundle is not on the command line: run swift test")
-        }
-        let built = URL(filePath: bundle).deletingLastPathComponent().appending(path: "podreapd").path()
-        try shell("touch /mnt/podreapd && mount --bind '\(built)' /mnt/podreapd")
-        return "/mnt/podreapd"
     }
 
     // MARK: Calls

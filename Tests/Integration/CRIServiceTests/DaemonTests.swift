@@ -188,7 +188,7 @@ import Testing
                 sys.stdin.read()
                 """
             var start = ProgramStart("/usr/bin/env", ["python3", "-c", script])
-            start.readsOutput = true
+            start.output = .read
             let holder = try Program(start)
             #expect(try holder.readLine() == "held\n")
             // Those beyond the few are closed, and the few do not stay for long.

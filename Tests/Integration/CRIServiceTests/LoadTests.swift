@@ -153,7 +153,7 @@ enum Load {
                 sys.stdin.read()
                 """
             var start = ProgramStart("/usr/bin/env", ["python3", "-c", script])
-            start.readsOutput = true
+            start.output = .read
             let clients = try Program(start)
             let line = try clients.readLine()
             daemon.program.kill(SIGCONT)

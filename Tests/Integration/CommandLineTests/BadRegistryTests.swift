@@ -128,7 +128,7 @@ import Testing
                     held.execute("ROLLBACK")
                     """,
                 ])
-            (start.environment, start.readsOutput, start.input) = (["PATH=/usr/bin:/bin"], true, 0)
+            (start.environment, start.output, start.input) = (["PATH=/usr/bin:/bin"], .read, 0)
             let holder = try Program(start)
             #expect(try holder.readLine() == "held\n")
             let document = try node.write(try node.pod().registration, as: "second.json")

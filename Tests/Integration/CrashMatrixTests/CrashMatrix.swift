@@ -89,21 +89,14 @@ final class CrashMatrix {
         return problems
     }
 
-    private static let program = Result {
-        let bundle = CommandLine.arguments.first { $0.hasSuffix(".xctest") } ?? CommandLine.arguments[0]
-        let built = URL(filePath: bundle).deletingLastPathComponent().appending(path: "podreap-crasher").path()
-        try shell("touch /mnt/podreap-crasher && mount --bind '\(built)' /mnt/podreap-crasher")
-        return "/mnt/podreap-crasher"
-    }
-
     private func crasher(_ pod: SamplePod, _ crash: [String]) throws -> (status: Int32, output: String) {
         var start = ProgramStart(
-            try Self.program.get(),
+            try TestPrograms.forUser("podreap-crasher"),
             [node.registryPath, TestNode.helper, purpose, pod.id] + (crash.isEmpty ? ["none"] : crash))
         start.user = PodNode.user
         start.group = PodNode.user
         start.input = 0
-        start.readsOutput = true
+        start.output = .read
         let program = try Program(start)
         let output = try program.readAll(seconds: 60)
         switch try program.wait(seconds: 10) {

@@ -20,7 +20,7 @@ enum Programs {
     static func start(_ program: String, _ arguments: String...) throws -> Program {
         var start = ProgramStart(program, arguments)
         start.environment = ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"]
-        start.readsOutput = true
+        start.output = .read
         start.input = 0
         let started = try Program(start)
         let line = try started.readLine()
@@ -46,15 +46,6 @@ extension Orchestrator {
         let sandbox = try #require(try registry.sandbox(pod.id))
         return try explain(sandbox, patience: patience)
     }
-}
-
-/// Waits at most ten seconds for what takes milliseconds.
-func soon(_ condition: () throws -> Bool) rethrows -> Bool {
-    for _ in 0..<1000 {
-        if try condition() { return true }
-        usleep(10_000)
-    }
-    return false
 }
 
 /// Options with which what is stuck is given up soon.

@@ -171,7 +171,7 @@ extension RealHelper {
             var start = ProgramStart(try TestPrograms.leader.get())
             start.input = 0
             let victim = try Program(start)
-            while try !NodeProcess(victim.pid).read("stat").contains(") Z ") { usleep(1000) }
+            #expect(try soon { try NodeProcess(victim.pid).read("stat").contains(") Z ") })
             try shell(
                 """
                 mkdir -p \(top)/domain/part; echo threaded >\(top)/domain/part/cgroup.type

@@ -194,7 +194,7 @@ extension RealHelper {
                         "mkdir \(top)/\(name) && echo \(victim.pid) >\(top)/\(name)/cgroup.procs",
                     ])
                 tracing.input = 0
-                tracing.readsOutput = true
+                tracing.output = .read
                 let tracer = try Program(tracing)
                 #expect(try tracer.readLine() == "ready\n")
                 let target = CgroupTarget(

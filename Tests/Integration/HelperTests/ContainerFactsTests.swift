@@ -115,7 +115,7 @@ extension RealHelper {
                 throw ProgramFailure(description: "no facts of the container")
             }
             let pid = Int32(facts.pid)
-            while try !NodeProcess(pid).read("stat").contains(") Z ") { usleep(1000) }
+            #expect(try soon { try NodeProcess(pid).read("stat").contains(") Z ") })
             #expect(try shell("ls /proc/\(pid)/task").split(separator: "\n").count == 2)
             #expect(try helper.ask(.runtimeKill(target, .act(only: nil), signal: 9, all: false)).outcome == .done)
             let cgroups = facts.cgroups.map { String(decoding: $0.path, as: UTF8.self) }

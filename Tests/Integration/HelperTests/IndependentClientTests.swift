@@ -39,7 +39,7 @@ extension RealHelper {
             start.user = TestNode.caller
             start.group = TestNode.caller
             start.input = 0
-            start.readsOutput = true
+            start.output = .read
             let client = try Program(start)
             let output = try client.readAll()
             #expect(try client.wait(seconds: 5) == .exited(0), "\(output)")

@@ -64,7 +64,7 @@ extension RealHelper {
                 }
                 if doubt == .stopped {
                     victim.kill(SIGSTOP)
-                    while try !NodeProcess(victim.pid).read("stat").contains(") T ") { usleep(1000) }
+                    #expect(try soon { try NodeProcess(victim.pid).read("stat").contains(") T ") })
                 }
             }
             #expect(calls)

@@ -107,7 +107,7 @@ extension RealHelper {
             // One with a process in it stays.
             var start = ProgramStart("/bin/sh", ["-c", "echo $$ >\(path)/c/cgroup.procs; echo ready; exec sleep 60"])
             start.input = 0
-            start.readsOutput = true
+            start.output = .read
             let member = try Program(start)
             #expect(try member.readLine() == "ready\n")
             let busy = try helper.ask(.remove(place))

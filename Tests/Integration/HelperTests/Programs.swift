@@ -33,7 +33,7 @@ enum Programs {
     /// Changes a tree until it ends.
     static func meddle(_ arguments: String...) throws -> Program {
         var start = ProgramStart(try meddle.get(), arguments)
-        start.readsOutput = true
+        start.output = .read
         start.input = 0
         let program = try Program(start)
         _ = try program.readLine()

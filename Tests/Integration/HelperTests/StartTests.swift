@@ -38,7 +38,7 @@ extension RealHelper {
                 default: nil
                 }
             start.input = inputs?.descriptor ?? 0
-            start.readsOutput = true
+            start.output = .read
             let program = try Program(start)
             #expect(try program.readAll(seconds: 5).contains("SOCK_SEQPACKET") == true)
             #expect(try program.wait(seconds: 2) == .exited(2))

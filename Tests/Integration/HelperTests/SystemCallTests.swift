@@ -138,7 +138,7 @@ extension RealHelper {
             let helper = try ProbePolicy.helper("future", "unlisted")
             var start = ProgramStart(try Programs.kernelLog.get())
             start.input = 0
-            start.readsOutput = true
+            start.output = .read
             let log = try Program(start)
             #expect(try log.readLine() == "ready\n")
             for id in ["future", "unlisted"] {

@@ -150,7 +150,7 @@ extension RealHelper {
                 var start = ProgramStart("/bin/sh", ["-c", "exec 3<m/open; echo ready; exec sleep 60"])
                 start.arguments[2] = "cd \(Self.root)/busy; exec 3<m/open; cd m; echo ready; exec sleep 60"
                 start.input = 0
-                start.readsOutput = true
+                start.output = .read
                 let user = try Program(start)
                 #expect(try user.readLine() == "ready\n")
                 #expect(try helper.ask(act("busy", "m")).facts == .count(1))
@@ -177,7 +177,7 @@ extension RealHelper {
                 let path = "\(Self.root)/fuse/m"
                 var start = ProgramStart(try Programs.silentFUSE.get(), [path])
                 start.input = 0
-                start.readsOutput = true
+                start.output = .read
                 let server = try Program(start)
                 #expect(try server.readLine() == "ready\n")
                 let (seconds, look) = try timed { try helper.ask(.unmount(.at(0, "fuse", "m"), .look)) }

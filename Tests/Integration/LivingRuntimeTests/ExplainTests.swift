@@ -37,7 +37,8 @@ import Testing
             }
             // Without root and a registry: what to type.
             let user = try runtime.run(
-                "exec setpriv --reuid 61234 --regid 61234 --clear-groups '\(try PodNode.builtProgram())' explain web")
+                "exec setpriv --reuid 61234 --regid 61234 --clear-groups '\(try TestPrograms.built("podreap"))' explain web"
+            )
             #expect(user.status == 2)
             #expect(user.errors.contains("sudo podreap explain web"), "\(user.errors)")
         }
@@ -69,17 +70,20 @@ import Testing
             try runtime.sh("mkdir \(place)")
             let server = try runtime.start("exec \(program) \(place)")
             defer { server.kill() }
-            #expect(soon { (try? runtime.sh("grep -q fuse.deaf /proc/self/mounts")) != nil })
+            #expect(soon(seconds: 20) { (try? runtime.sh("grep -q fuse.deaf /proc/self/mounts")) != nil })
             let path = Cgroups.freezer.hierarchy + runtime.cgroup + "/" + pod.workload
             // A process of the container's, as kubectl exec makes it.
             let stuck = try runtime.start(
                 "echo $$ >\(path)/cgroup.procs; exec nsenter -t \(try runtime.pid(of: pod.workload)) -p stat \(place)/file"
             )
-            #expect(soon { (try? runtime.sh("ps -o comm= $(cat \(path)/cgroup.procs) | grep -w stat")) != nil })
+            #expect(
+                soon(seconds: 20) { (try? runtime.sh("ps -o comm= $(cat \(path)/cgroup.procs) | grep -w stat")) != nil }
+            )
             #expect(try runtime.stop(pod) != nil)
 
             // Whoever reads what explain writes gets to its end, although the probe hangs.
-            let piped = try runtime.run("timeout 20 '\(try PodNode.builtProgram())' explain web | cat", seconds: 30)
+            let piped = try runtime.run(
+                "timeout 20 '\(try TestPrograms.built("podreap"))' explain web | cat", seconds: 30)
             #expect(piped.output.contains("BLOCKS"))
             let (status, explanation) = try runtime.explain("web")
             #expect(status == 1)
@@ -128,9 +132,9 @@ import Testing
             let processes = try [pod.id, pod.workload].map { try runtime.pid(of: $0) }
             #expect(Set(gone.evidence.compactMap(\.pid)).isSuperset(of: processes))
             try runtime.follow(gone.remedies[0])
-            #expect(soon { processes.allSatisfy { (try? runtime.sh("kill -0 \($0)")) == nil } })
+            #expect(soon(seconds: 20) { processes.allSatisfy { (try? runtime.sh("kill -0 \($0)")) == nil } })
             try runtime.sh("kill -CONT \(containerd)")
-            #expect(soon { (try? runtime.stop(pod)) == .some(nil) })
+            #expect(soon(seconds: 20) { (try? runtime.stop(pod)) == .some(nil) })
             try expectRemovable(pod, runtime)
         }
     }
@@ -141,7 +145,7 @@ import Testing
             let root = "\(LivingRuntime.bundles)/\(pod.workload)/rootfs"
             let host = try runtime.start("cd \(root); exec sleep 12345")
             defer { host.kill() }
-            #expect(soon { (try? runtime.sh("pgrep -f 'sleep 12345'")) != nil })
+            #expect(soon(seconds: 20) { (try? runtime.sh("pgrep -f 'sleep 12345'")) != nil })
             let pid = try runtime.pid("pgrep -f 'sleep 12345'")
             // While the container lives, it is no cause yet.
             let early = try runtime.explain("web")
@@ -157,7 +161,7 @@ import Testing
             #expect(explanation.endsNobody([try runtime.containerd, try runtime.shim(of: pod)]))
             #expect(finding.remedies[0] == "umount -l \(root)")
             try runtime.follow(finding.remedies[0])
-            #expect(soon { (try? runtime.stop(pod)) == .some(nil) })
+            #expect(soon(seconds: 20) { (try? runtime.stop(pod)) == .some(nil) })
             try expectRemovable(pod, runtime)
             #expect(try runtime.run("kill -0 \(pid)").status == 0)
         }
@@ -175,7 +179,7 @@ import Testing
             #expect(finding.subject == "app")
             #expect(finding.evidence.contains { $0.pid == (try? runtime.pid(of: pod.workload)) })
             for remedy in finding.remedies { try runtime.follow(remedy) }
-            #expect(soon { (try? runtime.stop(pod)) == .some(nil) })
+            #expect(soon(seconds: 20) { (try? runtime.stop(pod)) == .some(nil) })
             try expectRemovable(pod, runtime)
         }
     }
@@ -194,7 +198,7 @@ import Testing
 
             try runtime.breakNetwork("exec sleep 23456")
             let stop = try runtime.startStop(pod, seconds: 30)
-            #expect(soon { (try? runtime.sh("pgrep -f 'sleep 23456'")) != nil })
+            #expect(soon(seconds: 20) { (try? runtime.sh("pgrep -f 'sleep 23456'")) != nil })
             let plugin = try runtime.pid("pgrep -f 'sleep 23456'")
             let hangs = try runtime.explain("web").explanation.first(.network)
             #expect(hangs.evidence[0].pid == plugin)
@@ -210,7 +214,7 @@ import Testing
         try withLivingRuntime { runtime in
             let pod = try runtime.pod("web")
             try runtime.sh("kill -KILL \(try runtime.containerd)")
-            #expect(soon { (try? runtime.sh("pgrep -x containerd")) == nil })
+            #expect(soon(seconds: 20) { (try? runtime.sh("pgrep -x containerd")) == nil })
             let (status, explanation) = try runtime.explain(pod.id)
             #expect(status == 1)
             let finding = try explanation.first(.runtimeGone)
@@ -225,16 +229,16 @@ import Testing
             let pod = try runtime.pod("web")
             let process = try runtime.pid(of: pod.workload)
             let tracer = try runtime.start("exec strace -o /dev/null -p \(process)")
-            #expect(soon { (try? runtime.sh("grep 'TracerPid:.[1-9]' /proc/\(process)/status")) != nil })
+            #expect(soon(seconds: 20) { (try? runtime.sh("grep 'TracerPid:.[1-9]' /proc/\(process)/status")) != nil })
             let strace = try runtime.pid("pgrep -x strace")
             try runtime.sh("kill -STOP \(strace)")
             let parent = try runtime.start("exec \(careless) \(process)")
-            #expect(soon { (try? runtime.sh("pgrep -x careless-parent")) != nil })
+            #expect(soon(seconds: 20) { (try? runtime.sh("pgrep -x careless-parent")) != nil })
             let parentPID = try runtime.pid("pgrep -xo careless-parent")
             // It belongs to another pod.
             let other = try runtime.pod("other")
             let foreign = try runtime.start("exec \(careless) \(try runtime.pid(of: other.workload))")
-            #expect(soon { (try? runtime.sh("[ $(pgrep -xc careless-parent) = 4 ]")) != nil })
+            #expect(soon(seconds: 20) { (try? runtime.sh("[ $(pgrep -xc careless-parent) = 4 ]")) != nil })
 
             let (status, explanation) = try runtime.explain("web")
             #expect(status == 1)
@@ -245,7 +249,7 @@ import Testing
             #expect(dead.count == 1, "\(dead)")
             #expect(dead.first?.remedies.first?.contains("process \(parentPID)") == true)
             try runtime.follow("kill -KILL \(strace)")
-            #expect(soon { (try? runtime.sh("grep 'TracerPid:.0' /proc/\(process)/status")) != nil })
+            #expect(soon(seconds: 20) { (try? runtime.sh("grep 'TracerPid:.0' /proc/\(process)/status")) != nil })
             tracer.kill()
             try runtime.follow("kill -KILL \(parentPID)")
             #expect(try parent.wait(seconds: 10) != nil)
@@ -280,13 +284,4 @@ private enum Programs {
         ).standardized.path()
         return Result { try TestPrograms.compile(source) }
     }
-}
-
-/// Waits at most twenty seconds.
-private func soon(_ condition: () -> Bool) -> Bool {
-    for _ in 0..<200 {
-        if condition() { return true }
-        usleep(100_000)
-    }
-    return false
 }

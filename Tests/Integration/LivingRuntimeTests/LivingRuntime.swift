@@ -42,7 +42,7 @@ final class LivingRuntime {
                 ])
         start.environment = ["PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C"]
         start.input = 0
-        start.readsOutput = true
+        start.output = .read
         unshare = try Program(start)
         socket = try unshare.readLine(seconds: 60).trimmingCharacters(in: .whitespacesAndNewlines)
         guard socket.hasSuffix("containerd.sock") else {
@@ -191,7 +191,7 @@ final class LivingRuntime {
     // MARK: podreap
 
     func podreap(_ arguments: String, seconds: Double = 60) throws -> Result {
-        try run("exec '\(try PodNode.builtProgram())' \(arguments)", seconds: seconds)
+        try run("exec '\(try TestPrograms.built("podreap"))' \(arguments)", seconds: seconds)
     }
 
     func explain(_ pod: String) throws -> (status: Int32, explanation: Explanation) {

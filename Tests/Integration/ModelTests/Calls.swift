@@ -59,7 +59,7 @@ extension World {
         var start = ProgramStart("/bin/sh", ["-euc", script, "sh"] + words)
         start.environment = ["PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", "AFTER_KILL=3"]
         start.input = 0
-        start.readsOutput = true
+        start.output = .read
         let name = registry == .first ? "podreap" : "podreap --registry \(registry.rawValue)"
         let text = "\(name) \(verb) \(subject)" + (crash.isEmpty ? "" : "   # killed: \(crash.joined(separator: " "))")
         return Calling(program: try Program(start), text: text)
@@ -83,14 +83,9 @@ extension World {
         violations.append("\(text): its helpers do not end")
     }
 
-    /// Where the unprivileged user can start it.
+    /// Another one is where a fault was planted: Tests/Integration/ModelTests/try-faults.
     static let program = Result {
-        let bundle = CommandLine.arguments.first { $0.hasSuffix(".xctest") } ?? CommandLine.arguments[0]
-        // Another one is where a fault was planted: Tests/Integration/ModelTests/Faults/run.
-        let built =
-            ProcessInfo.processInfo.environment["PODREAP_CRASHER"]
-            ?? URL(filePath: bundle).deletingLastPathComponent().appending(path: "podreap-crasher").path()
-        try shell("touch /mnt/podreap-crasher && mount --bind '\(built)' /mnt/podreap-crasher")
-        return "/mnt/podreap-crasher"
+        try TestPrograms.forUser(
+            "podreap-crasher", from: ProcessInfo.processInfo.environment["PODREAP_CRASHER"])
     }
 }

@@ -1,3 +1,4 @@
+import TestNode
 import TestPods
 
 /// All kinds of steps, in the parts of a history.

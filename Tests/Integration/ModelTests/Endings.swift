@@ -1,4 +1,5 @@
 import SamplePod
+import TestNode
 import TestPods
 
 /// What ends every history: all that is registered is removed, and then nothing of it is left.

@@ -1,3 +1,4 @@
+import TestNode
 import TestPods
 
 /// What is done to a node, one step after another, and what came of it.

@@ -1,3 +1,4 @@
+import TestNode
 import TestPods
 
 /// One step of a history. What it needs is chosen when it is made, so that the same step can be done again in a shorter history.

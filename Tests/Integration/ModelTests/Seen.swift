@@ -3,7 +3,7 @@ import TestNode
 /// All things on a node at one moment, seen by root from outside: neither podreap nor a runtime is asked.
 struct Seen {
     /// A variable in the environment of every process that belongs to a history of this program's.
-    static let mark = "PODREAP_MODEL_\(ownPID)="
+    static let mark = "PODREAP_MODEL_\(currentProcess())="
 
     /// Each thing, and what must stay as it is while it stays: a file's content, what a cgroup is frozen by.
     var things: [Thing: String] = [:]
@@ -32,7 +32,7 @@ struct Seen {
             guard let entry = Entry.at("\(plain)/\(name)") else { continue }
             var value = String(entry.mode, radix: 8)
             if entry.mode & 0o170000 == 0o100000 {
-                value += String(decoding: bytes(of: "\(plain)/\(name)", limit: 4096) ?? [], as: UTF8.self)
+                value += contents(of: "\(plain)/\(name)", limit: 4096) ?? ""
             }
             things[.entry(path: "\(path)/\(name)", inode: entry.inode, birth: entry.birth)] = value
             // An overlay's own: it comes and goes with the mount.
@@ -41,7 +41,7 @@ struct Seen {
     }
 
     private mutating func addMounts() {
-        for line in (text(of: "/proc/self/mountinfo") ?? "").split(separator: "\n") {
+        for line in (contents(of: "/proc/self/mountinfo") ?? "").split(separator: "\n") {
             let fields = line.split(separator: " ")
             guard fields.count > 9, let id = Int(fields[0]), let dash = fields.firstIndex(of: "-") else { continue }
             let isNamespace = fields[dash + 1] == "nsfs"
@@ -55,7 +55,8 @@ struct Seen {
             let path = "\(root)/\(name)"
             guard let entry = Entry.at(path) else { continue }
             things[.cgroup(path: path, inode: entry.inode)] =
-                text(of: "\(path)/freezer.self_freezing", limit: 64) ?? text(of: "\(path)/cgroup.freeze", limit: 64)
+                contents(of: "\(path)/freezer.self_freezing", limit: 64) ?? contents(
+                    of: "\(path)/cgroup.freeze", limit: 64)
                 ?? ""
             addCgroups(beneath: path)
         }
@@ -82,7 +83,7 @@ struct Seen {
     static func isEnding(_ pid: Int32) -> Bool {
         guard let fields = fields(ofStat: "/proc/\(pid)/stat") else { return false }
         if let flags = UInt64(fields[6]), flags & 0x4 != 0, fields[0] != "Z" { return true }
-        let pending = (text(of: "/proc/\(pid)/status", limit: 4096) ?? "").split(separator: "\n")
+        let pending = (contents(of: "/proc/\(pid)/status", limit: 4096) ?? "").split(separator: "\n")
             .filter { $0.hasPrefix("SigPnd:") || $0.hasPrefix("ShdPnd:") }
         return pending.contains { UInt64($0.dropFirst(7).trimmed, radix: 16).map { $0 & 0x100 != 0 } == true }
     }
@@ -97,7 +98,7 @@ struct Seen {
 
     /// proc(5)'s fields of /proc/PID/stat from the third on; a name in parentheses may hold anything.
     private static func fields(ofStat path: String) -> [Substring]? {
-        guard let text = text(of: path, limit: 4096), let end = text.lastIndex(of: ")") else { return nil }
+        guard let text = contents(of: path, limit: 4096), let end = text.lastIndex(of: ")") else { return nil }
         let fields = text[end...].dropFirst().split(separator: " ")
         return fields.count > 19 ? fields : nil
     }

@@ -1,3 +1,4 @@
+import TestNode
 import TestPods
 
 /// The ids of all histories: names begin like each other.

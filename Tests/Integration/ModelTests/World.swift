@@ -75,7 +75,7 @@ final class World {
     }
 
     /// The cgroup in which calls run, so that it is seen when their helpers have ended.
-    static let callers = "podreap-model-\(ownPID)"
+    static let callers = "podreap-model-\(currentProcess())"
 
     var policy: String {
         let lines = node.policy.split(separator: "\n").map { line -> String in

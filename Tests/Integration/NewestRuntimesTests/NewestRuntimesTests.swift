@@ -79,7 +79,8 @@ import Testing
         let script = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "systemd").path()
         let over = runtime.isNewest ? "\(try Newest.copy.get()):" : ""
         let said = try shell(
-            "exec bash '\(script)' '\(over)/' \(runtime.name) \(TestNode.helper) '\(try PodNode.builtProgram())' 2>&1")
+            "exec bash '\(script)' '\(over)/' \(runtime.name) \(TestNode.helper) '\(try TestPrograms.built("podreap"))' 2>&1"
+        )
         for line in said.split(separator: "\n") where line.hasPrefix("runtime: ") { print(line) }
         #expect(said.hasSuffix("removed\nleft:\n"), "\(said)")
     }
@@ -93,7 +94,7 @@ private struct KernelLog {
         let source = URL(filePath: #filePath).appending(path: "../../HelperTests/Programs/kernel-log.c").standardized
         var start = ProgramStart(try TestPrograms.compile(source.path()))
         start.input = 0
-        start.readsOutput = true
+        start.output = .read
         program = try Program(start)
         guard try program.readLine() == "ready\n" else { throw ProgramFailure(description: "no kernel log") }
     }

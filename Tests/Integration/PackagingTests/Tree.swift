@@ -6,12 +6,7 @@ enum Tree {
     static let path = URL(filePath: #filePath).appending(path: "../../../..").standardized.path()
 
     /// The directory with the programs.
-    static let built = Result {
-        guard let bundle = CommandLine.arguments.first(where: { $0.hasSuffix(".xctest") }) else {
-            throw ProgramFailure(description: "The tests' bundle is not on the command line: run swift test")
-        }
-        return URL(filePath: bundle).deletingLastPathComponent().path()
-    }
+    static let built = Result { try TestPrograms.builtDirectory() }
 
     /// A directory such as make release makes: the programs, their pages and completions.
     static let release = Result {

@@ -93,20 +93,11 @@ enum Programs {
         var start = ProgramStart(program, arguments)
         start.environment = ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"]
         start.input = 0
-        start.readsOutput = says
+        start.output = says ? .read : .discarded
         let started = try Program(start)
         if says, try started.readLine() != "ready\n" { throw PodNodeFailure("\(program) does not begin") }
         return started
     }
-}
-
-/// Waits at most ten seconds for what takes milliseconds.
-func soon(_ condition: () throws -> Bool) rethrows -> Bool {
-    for _ in 0..<1000 {
-        if try condition() { return true }
-        usleep(10_000)
-    }
-    return false
 }
 
 extension String {

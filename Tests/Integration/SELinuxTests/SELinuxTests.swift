@@ -26,15 +26,14 @@ import Testing
         .enabled(
             if: canRun, "User-mode Linux runs no program on this processor: its state (AMX) is larger than it knows"))
     func allowsWhatIsNeededAndDeniesTheRest() throws {
-        let bundle = try #require(CommandLine.arguments.first { $0.hasSuffix(".xctest") })
-        let programs = URL(filePath: bundle).deletingLastPathComponent().path()
+        let programs = try TestPrograms.builtDirectory()
         let helper = try #require(
             ProcessInfo.processInfo.environment["PODREAP_HELPER"], "PODREAP_HELPER names the helper: make test sets it")
         let script = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "run").path()
         var start = ProgramStart(script, [programs, helper])
         start.environment = ["PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C"]
         start.input = 0
-        start.readsOutput = true
+        start.output = .read
         let program = try Program(start)
         let output = try program.readAll(seconds: 300)
         #expect(try program.wait(seconds: 10) == .exited(0), "\(output)")

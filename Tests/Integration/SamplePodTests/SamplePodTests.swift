@@ -1,4 +1,5 @@
 import Foundation
+import TestNode
 import Testing
 
 @testable import SamplePod
@@ -11,8 +12,8 @@ import Testing
         try body(node)
         #expect(node.volumeIsIntact)
         node.destroy()
-        #expect(!exists(node.base))
-        #expect(mounts(beneath: node.base).isEmpty)
+        #expect(!Entry.exists(node.base))
+        #expect(mountsToDetach(beneath: node.base).isEmpty)
     }
 
     /// Destroys the pod twice, whatever the body did, and looks that nothing is left.
@@ -26,7 +27,7 @@ import Testing
             pod.destroy()
             #expect(pod.leftovers() == [])
             pod.destroy()
-            for cgroup in pod.containers.flatMap(\.cgroups) { #expect(!exists(cgroup)) }
+            for cgroup in pod.containers.flatMap(\.cgroups) { #expect(!Entry.exists(cgroup)) }
         }
     }
 
@@ -35,16 +36,16 @@ import Testing
             #expect(pod.containers.count == 3)
             for container in pod.containers {
                 #expect(livingProcess(container.pid) == container.startTime, "\(container.name)")
-                #expect(mounts(beneath: "\(container.directory)/rootfs").map(\.type) == ["overlay"])
+                #expect(mountsToDetach(beneath: "\(container.directory)/rootfs").map(\.type) == ["overlay"])
                 #expect(container.cgroups.contains { cgroupMembers($0).contains(container.pid) })
-                #expect(exists("\(pod.state(of: container))/state.json"))
-                #expect(isSame("/proc/\(container.pid)/ns/net", pod.netns))
+                #expect(Entry.exists("\(pod.state(of: container))/state.json"))
+                #expect(Entry.at("/proc/\(container.pid)/ns/net", follow: true)?.isSame(as: .at(pod.netns)) == true)
             }
-            #expect(!isSame("/proc/self/ns/net", pod.netns))
-            #expect(mounts(beneath: pod.netns).map(\.type) == ["nsfs"])
+            #expect(Entry.at("/proc/self/ns/net", follow: true)?.isSame(as: .at(pod.netns)) == false)
+            #expect(mountsToDetach(beneath: pod.netns).map(\.type) == ["nsfs"])
             #expect(contents(of: "/proc/\(pod.infra.pid)/net/dev")?.contains("eth0:") == true)
-            #expect(mounts(beneath: pod.shm).map(\.type) == ["tmpfs"])
-            #expect(mounts(beneath: "\(pod.workloads[0].directory)/volume").count == 1)
+            #expect(mountsToDetach(beneath: pod.shm).map(\.type) == ["tmpfs"])
+            #expect(mountsToDetach(beneath: "\(pod.workloads[0].directory)/volume").count == 1)
             #expect(names(in: "\(pod.workloads[1].directory)/files-2").count == 50)
         }
     }
@@ -99,8 +100,8 @@ import Testing
             let broken = try SampleNode(base: node.base, runtime: "/bin/false")
             let error = #expect(throws: SampleError.self) { try SamplePod(on: broken) }
             #expect(error.map { "\($0)".hasPrefix("/bin/false run (POD): ") } == true)
-            #expect(names(in: node.sandboxRoot) + names(in: node.containerRoot) + names(in: node.netnsRoot) == [])
-            #expect(mounts(beneath: node.base).isEmpty)
+            for root in [node.sandboxRoot, node.containerRoot, node.netnsRoot] { #expect(names(in: root).isEmpty) }
+            #expect(mountsToDetach(beneath: node.base).isEmpty)
         }
     }
 
@@ -127,21 +128,12 @@ import Testing
             #expect(lines.contains { $0.hasPrefix("cgroup-root = /sys/fs/cgroup/") && $0.hasSuffix(" depth 1") })
             #expect(lines.last == "runtime = runc /usr/sbin/runc \(node.runtimeRoot)")
             try node.makeCgroupRoots()
-            for root in node.cgroupRoots { #expect(isDirectory(root)) }
+            for root in node.cgroupRoots { #expect(Entry.at(root)?.isDirectory == true) }
         }
     }
 
     @Test(arguments: ["relative", "/run/a b", "/run/a\nb", "", "/run/a,b"])
     func refusesABadBase(_ base: String) {
         #expect(throws: SampleError.badBase(base)) { try SampleNode(base: base) }
-    }
-
-    /// Ten seconds for what takes milliseconds.
-    private func soon(_ condition: () -> Bool) -> Bool {
-        for _ in 0..<1000 {
-            if condition() { return true }
-            usleep(10_000)
-        }
-        return false
     }
 }

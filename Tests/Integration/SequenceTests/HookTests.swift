@@ -122,7 +122,7 @@ import Testing
             start.environment = ["PATH=/usr/bin:/bin"]
             start.input = 0
             let keeper = try Program(start)
-            while try NodeProcess(keeper.pid).read("comm") != "sleep\n" { Thread.sleep(forTimeInterval: 0.005) }
+            #expect(try soon { try NodeProcess(keeper.pid).read("comm") == "sleep\n" })
             let result = try node.podreap([purpose, "--holders", pod.id])
             #expect(result.status == 0)
             for (kept, place) in [(pod.shm, purpose == "stop" ? pod.shm : "/mnt/kept"), (pod.netns, "/mnt/kept-netns")]

@@ -24,7 +24,7 @@ import Testing
             try shell("mkdir -p /mnt/stuck")
             var start = ProgramStart(try Self.server.get(), ["/mnt/stuck"])
             start.input = 0
-            start.readsOutput = true
+            start.output = .read
             let fuse = try Program(start)
             defer { _ = try? shell("umount -l /mnt/stuck || true") }
             #expect(try fuse.readLine() == "ready\n")

@@ -1,8 +1,9 @@
 import HelperProtocol
+import TestNode
 
 /// Makes requests: valid ones aimed at everything that has a name, and what mutation makes of them.
 struct Messages {
-    var random: Random
+    var random: Seeded
     /// Names of entries that exist, inside the roots and outside; grows with what looks show.
     private var names: [[UInt8]]
     private let containers: [[UInt8]]
@@ -17,7 +18,7 @@ struct Messages {
         seed: UInt64, names: [String], places: [[String]], containers: [String], mounts: [MountIdentity],
         nodes: [NodeIdentity]
     ) {
-        random = Random(seed: seed)
+        random = Seeded(seed)
         self.names = names.map { Array($0.utf8) }
         self.containers = containers.map { Array($0.utf8) }
         self.places = places.map { $0.map { $0.split(separator: "/").map { Array($0.utf8) } } }

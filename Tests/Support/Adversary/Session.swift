@@ -20,7 +20,7 @@ final class Session {
     }
 
     /// Sends one packet, or what a hostile orchestrator makes of it, and checks what comes of it; the facts.
-    func send(_ packet: [UInt8], _ random: inout Random) throws -> Facts {
+    func send(_ packet: [UInt8], _ random: inout Seeded) throws -> Facts {
         let helper = try running()
         let request = try? RequestPacket(decoding: packet.span, version: helper.version)
         switch Int.random(in: 0..<1000, using: &random) {

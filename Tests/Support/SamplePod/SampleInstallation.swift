@@ -1,3 +1,5 @@
+internal import TestNode
+
 /// podreap installed as a distribution would, but where nobody else sees it: the helper with its file capabilities, its
 /// policy at the fixed place, and a registry that belongs to an unprivileged user.
 ///
@@ -5,66 +7,49 @@
 /// with it.
 public struct SampleInstallation: Sendable {
     /// The unprivileged user's uid, and gid. No account needs to have it.
-    public static let user: UInt32 = 61234
-    /// What `setcap` gives the helper's file.
-    public static let capabilities =
-        "cap_sys_admin,cap_dac_override,cap_fowner,cap_kill,cap_setuid,cap_setgid,cap_setpcap=p"
+    public static let user = TestNode.caller
 
     public let node: SampleNode
     /// The installed helper.
-    public let helper: String
+    public let helper = TestNode.helper
     /// The directory of the registry, and the registry's file.
-    public let library: String
-    public let registry: String
+    public let library = "/mnt/lib"
+    public let registry = "/mnt/lib/registry.sqlite"
     /// `podreap`, where that user can start it.
-    private let program: String
+    private let program = "/mnt/podreap"
 
     /// For root in a mount namespace of its own, once in a process.
     ///
     /// - Parameters:
     ///   - helper: The helper as it was built.
     ///   - program: The `podreap` to run.
-    public init(helper: String, program: String) throws(SampleError) {
-        guard isRoot() else { throw .notRoot }
-        guard hasPrivateMounts() else { throw .notPrivate }
-        guard exists(helper) else {
-            throw .program(command: helper, reason: "there is no such helper; build it with `make helper`")
+    public init(helper: String, program: String) throws {
+        try requirePrivateMounts()
+        guard Entry.exists(helper) else {
+            throw SampleError.program(command: helper, reason: "there is no such helper; build it with `make helper`")
         }
-        let base = "/mnt"
-        try mountFilesystem("tmpfs", from: "podreap", at: base, options: "mode=755")
-        self.helper = "\(base)/libexec/podreap-helper"
-        self.program = "\(base)/bin/podreap"
-        library = "\(base)/lib"
-        registry = "\(library)/registry.sqlite"
-        for name in ["libexec", "bin", "lib", "etc", "etc-work"] { try makeDirectory("\(base)/\(name)") }
-        try changeOwner(library, user: Self.user, group: Self.user)
-        try write("", to: self.program)
-        try bindMount(try resolved(program), at: self.program)
-        try Self.install(helper, at: self.helper)
-        node = try SampleNode(base: "\(base)/node")
+        try TestNode.cover()
+        try shell(
+            """
+            mkdir \(library) && chown \(Self.user):\(Self.user) \(library)
+            touch \(self.program) && mount --bind '\(program)' \(self.program)
+            """)
+        try TestNode.install(from: helper, to: self.helper)
+        node = try SampleNode(base: "/mnt/node")
         try node.makeCgroupRoots()
-        try mountFilesystem(
-            "overlay", from: "overlay", at: "/etc",
-            options: "lowerdir=/etc,upperdir=\(base)/etc,workdir=\(base)/etc-work")
-        try makeDirectory("/etc/podreap")
         try write(node.helperConf(caller: "\(Self.user)"), to: "/etc/podreap/helper.conf")
     }
 
-    private static func install(_ helper: String, at path: String) throws(SampleError) {
-        for command in [["cp", helper, path], ["chown", "0:\(user)", path], ["setcap", capabilities, path]] {
-            guard succeeded(try spawn(command)) else {
-                throw .program(command: command.joined(separator: " "), reason: "failed")
-            }
-        }
-        try changeMode(path, 0o750)
-    }
-
     /// Runs `podreap` with these arguments as the unprivileged user, with this process's terminal; its exit status.
-    public func run(_ arguments: [String]) throws(SampleError) -> Int32 {
-        exitStatus(try spawn(command(arguments), sharing: true, environment: passed))
+    public func run(_ arguments: [String]) throws -> Int32 {
+        var start = ProgramStart(command(arguments), environment: ProgramStart.ownEnvironment())
+        start.output = .shared
+        return switch try Program(start).wait(seconds: 600) {
+        case .exited(let status): status
+        case .signalled(let signal): 128 + signal
+        case nil: throw SampleError.program(command: "podreap", reason: "it does not end")
+        }
     }
-
-    private var passed: [String] { ["TERM", "NO_COLOR", "LANG"].compactMap(inheritedVariable) }
 
     /// The whole command that runs `podreap`, or another program, as the unprivileged user.
     public func command(program: String? = nil, _ arguments: [String]) -> [String] {

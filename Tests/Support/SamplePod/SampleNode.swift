@@ -1,3 +1,5 @@
+internal import TestNode
+
 /// The roots that sample pods share: a small node of their own beneath one directory.
 ///
 /// Everything is owned by root and writable by no one else. A node that is no longer needed is removed with `destroy()`.
@@ -26,8 +28,7 @@ public struct SampleNode: Sendable {
     /// For root in a mount namespace of its own. `base` may hold letters, digits and `. _ - /` only: it goes into
     /// `helper.conf` and into an overlay's options.
     public init(base: String, runtime: String = "/usr/sbin/runc") throws(SampleError) {
-        guard isRoot() else { throw .notRoot }
-        guard hasPrivateMounts() else { throw .notPrivate }
+        try requirePrivateMounts()
         let isPlain = base.utf8.allSatisfy { byte in
             UInt8(ascii: "a")...UInt8(ascii: "z") ~= byte || UInt8(ascii: "A")...UInt8(ascii: "Z") ~= byte
                 || UInt8(ascii: "0")...UInt8(ascii: "9") ~= byte || "._-/".utf8.contains(byte)
@@ -42,19 +43,17 @@ public struct SampleNode: Sendable {
         runtimeRoot = "\(self.base)/runtime"
         volume = "\(self.base)/volume"
         image = "\(self.base)/image"
-        cgroupRoots = cgroupMounts().map { "\($0)\(Self.cgroup)" }
+        cgroupRoots = try cgroupMounts().map { "\($0)\(Self.cgroup)" }
         for directory in [sandboxRoot, containerRoot, netnsRoot, volume, image] { try makeDirectory(directory) }
         try makeDirectory(runtimeRoot, mode: 0o711)
         try write("must survive\n", to: canary)
         for directory in ["bin", "dev", "proc"] { try makeDirectory("\(image)/\(directory)") }
-        guard succeeded(try spawn(["cp", "/bin/busybox", "\(image)/bin/busybox"])) else {
-            throw .program(command: "cp /bin/busybox", reason: "failed; is busybox-static installed?")
-        }
+        try runCommand(["cp", "/bin/busybox", "\(image)/bin/busybox"], "is busybox-static installed?")
         for name in ["sh", "sleep"] { try makeLink("\(image)/bin/\(name)", to: "busybox") }
     }
 
     /// Where in each hierarchy the pods of this process have their cgroups: hierarchies are shared by all mount namespaces.
-    public static let cgroup = "/podreap-sample-\(processID())"
+    public static let cgroup = "/podreap-sample-\(currentProcess())"
     private var canary: String { "\(volume)/canary" }
 
     /// Whether the volume still has its file: removing a pod must not reach through the mount.

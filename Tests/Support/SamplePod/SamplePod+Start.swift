@@ -1,3 +1,5 @@
+internal import TestNode
+
 extension SamplePod {
     mutating func start(_ plans: [Workload], _ pidNamespace: PIDNamespace) throws(SampleError) {
         try makeDirectory(directory)
@@ -19,8 +21,9 @@ extension SamplePod {
         }
         workloads = try run(workloads)
         for (container, plan) in zip(workloads, plans) where plan.isPaused {
-            let command = runtimeCommand(container, ["pause", container.id])
-            guard succeeded(try spawn(command)) else { throw failure(of: "pause", container) }
+            do { try runCommand(runtimeCommand(container, ["pause", container.id])) } catch {
+                throw failure(of: "pause", container)
+            }
         }
         registration = try json(document)
     }
@@ -28,12 +31,9 @@ extension SamplePod {
     /// unshare(1) mounts the new namespace on the pin; the program that it runs in it makes two links.
     private func pinNetworkNamespace() throws(SampleError) {
         try write("", to: netns)
-        let command = [
-            "unshare", "--net=\(netns)", "ip", "link", "add", "eth0", "type", "veth", "peer", "name", "peer0",
-        ]
-        guard succeeded(try spawn(command)) else {
-            throw .program(command: command.joined(separator: " "), reason: "failed; is iproute2 installed?")
-        }
+        try runCommand(
+            ["unshare", "--net=\(netns)", "ip", "link", "add", "eth0", "type", "veth", "peer", "name", "peer0"],
+            "is iproute2 installed?")
     }
 
     private func prepare(_ container: Container) throws(SampleError) {
@@ -81,30 +81,22 @@ extension SamplePod {
         try write(json(spec), to: "\(container.directory)/config.json")
     }
 
-    /// Starts containers at once, and waits until each has set its signal handlers: it closes its end of a pipe then.
+    /// Starts containers at once, and waits until each has set its signal handlers: it closes its standard output then.
     private func run(_ containers: [Container]) throws(SampleError) -> [Container] {
-        let ready = try makePipe()
-        defer { closeDescriptor(ready.reading) }
-        var runtimes: [Int32] = []
-        do {
-            defer { closeDescriptor(ready.writing) }
-            for container in containers {
-                let pidFile = "\(container.directory)/pid"
-                runtimes.append(
-                    try spawn(
-                        runtimeCommand(
-                            container,
-                            ["run", "--detach", "--bundle", container.directory, "--pid-file", pidFile, container.id]),
-                        output: ready.writing))
-            }
-        } catch {
-            for runtime in runtimes { _ = succeeded(runtime) }
-            throw error
+        var runtimes: [Program] = []
+        for container in containers {
+            let bundle = ["--bundle", container.directory, "--pid-file", "\(container.directory)/pid"]
+            runtimes.append(
+                try startCommand(runtimeCommand(container, ["run", "--detach"] + bundle + [container.id])))
         }
-        let results = runtimes.map(succeeded)
-        if let failed = results.firstIndex(of: false) { throw failure(of: "run", containers[failed]) }
-        guard waitForEnd(of: ready.reading, seconds: 20) else {
-            throw .program(command: "\(node.runtime) run", reason: "a container was not ready within 20 seconds")
+        let ended = runtimes.map { try? $0.wait(seconds: 60) }
+        for (container, exit) in zip(containers, ended) where exit != .exited(0) { throw failure(of: "run", container) }
+        for (container, runtime) in zip(containers, runtimes) {
+            guard (try? runtime.awaitOutputEnd(seconds: 20)) == true else {
+                throw .program(
+                    command: "\(node.runtime) run",
+                    reason: "the container \(container.name) was not ready within 20 seconds")
+            }
         }
         var started = containers
         for index in started.indices {

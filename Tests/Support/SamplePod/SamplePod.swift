@@ -1,3 +1,5 @@
+internal import TestNode
+
 /// A real pod: an infra container and workloads run by an OCI runtime, a shm, a pinned network namespace, overlays and cgroups.
 public struct SamplePod: Sendable {
     public struct Container: Sendable {
@@ -94,17 +96,17 @@ public struct SamplePod: Sendable {
             found.append("cgroup \(cgroup)")
         }
         for place in [directory, netns] + containers.map(\.directory) {
-            found += mounts(beneath: place).map { "mount \($0.point) (\($0.type))" }
-            if exists(place) { found.append("directory entry \(place)") }
+            found += mountsToDetach(beneath: place).map { "mount \($0.point) (\($0.type))" }
+            if Entry.exists(place) { found.append("directory entry \(place)") }
         }
-        for container in containers where exists(state(of: container)) {
+        for container in containers where Entry.exists(state(of: container)) {
             found.append("runtime state \(state(of: container))")
         }
         return found
     }
 
     /// What is mounted beneath a directory, the last mounted first.
-    public func mountPoints(beneath directory: String) -> [String] { mounts(beneath: directory).map(\.point) }
+    public func mountPoints(beneath directory: String) -> [String] { mountsToDetach(beneath: directory).map(\.point) }
 
     private var cgroups: [String] { containers.flatMap(\.cgroups) }
 

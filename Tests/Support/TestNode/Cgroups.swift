@@ -20,14 +20,9 @@ public enum Cgroups {
 
     /// The directories at which hierarchies of either version are mounted, sorted.
     public static func hierarchies() throws -> [String] {
-        let mounts = try String(contentsOfFile: "/proc/self/mountinfo", encoding: .utf8)
-        let points = mounts.split(separator: "\n").compactMap { line -> String? in
-            let fields = line.split(separator: " ")
-            guard let end = fields.firstIndex(of: "-"), end + 1 < fields.count, fields[end + 1].hasPrefix("cgroup"),
-                fields[3] == "/", "\(fields[4])/".hasPrefix("/sys/fs/cgroup/")
-            else { return nil }
-            return String(fields[4])
-        }
+        let points = try NodeMount.beneath("/sys/fs/cgroup").filter {
+            $0.type.hasPrefix("cgroup") && $0.root == "/"
+        }.map(\.point)
         return Set(points).sorted()
     }
 

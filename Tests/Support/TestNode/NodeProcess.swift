@@ -9,6 +9,16 @@ public func withTimerSlack<Result>(nanoseconds: UInt64, _ body: () throws -> Res
     return try body()
 }
 
+/// Waits for what takes milliseconds, or until the time is over; whether it is so then.
+public func soon(seconds: Double = 10, _ condition: () throws -> Bool) rethrows -> Bool {
+    let end = monotonicSeconds() + seconds
+    while monotonicSeconds() < end {
+        if try condition() { return true }
+        pause(milliseconds: 5)
+    }
+    return try condition()
+}
+
 /// What /proc says of a process.
 public struct NodeProcess: Sendable {
     public let pid: Int32

@@ -24,7 +24,10 @@ struct Started {
     var socket: Int32
 }
 
-func startProgram(_ start: ProgramStart, output: Int32) throws -> Started {
+/// - Parameters:
+///   - input: What becomes fd 0; nil for one end of a socketpair.
+///   - output: What becomes fd 1, and errors fd 2; -1 for /dev/null.
+func startProgram(_ start: ProgramStart, input: Int32?, output: Int32, errors: Int32) throws -> Started {
     let (arguments, environment) = (block(start.arguments), block(start.environment))
     let pairs = start.binds.flatMap { [$0.source ?? "", $0.target] }
     let binds = block(pairs)
@@ -38,8 +41,8 @@ func startProgram(_ start: ProgramStart, output: Int32) throws -> Started {
                         arguments: node_texts(texts: arguments.baseAddress, count: UInt32(start.arguments.count)),
                         environment: node_texts(texts: environment.baseAddress, count: UInt32(start.environment.count)),
                         binds: node_texts(texts: binds.baseAddress, count: UInt32(pairs.count)),
-                        user: start.user, group: start.group, input: start.input ?? -1,
-                        socketOwner: start.socketOwner ?? start.user, output: output)
+                        user: start.user, group: start.group, input: input ?? -1,
+                        socketOwner: start.socketOwner ?? start.user, output: output, errors: errors)
                     return unsafe node_start(&what, &socket, &process)
                 }
             }
@@ -119,8 +122,8 @@ func waitReadable(_ descriptor: Int32, milliseconds: Int32) -> Bool {
     return unsafe poll(&entry, 1, milliseconds) > 0
 }
 
-func currentUser() -> UInt32 { geteuid() }
-func currentProcess() -> Int32 { getpid() }
+public func currentUser() -> UInt32 { geteuid() }
+public func currentProcess() -> Int32 { getpid() }
 
 func linkTarget(_ path: String) throws -> String {
     var buffer = [CChar](repeating: 0, count: 4096)
@@ -143,4 +146,37 @@ func monotonicSeconds() -> Double {
     return Double(now.tv_sec) + Double(now.tv_nsec) / 1e9
 }
 
-func pause(milliseconds: UInt32) { usleep(1000 * milliseconds) }
+/// Blocks this thread.
+public func pause(milliseconds: UInt32) { usleep(1000 * milliseconds) }
+
+/// Returns whether all bytes were written.
+func writeBytes(_ descriptor: Int32, _ bytes: [UInt8]) -> Bool {
+    unsafe bytes.withUnsafeBytes { unsafe write(descriptor, $0.baseAddress, $0.count) } == bytes.count
+}
+
+func listDirectory(_ path: String) -> [(name: String, isDirectory: Bool)] {
+    guard let stream = unsafe opendir(path) else { return [] }
+    defer { unsafe closedir(stream) }
+    var names: [(name: String, isDirectory: Bool)] = []
+    while let entry = unsafe readdir(stream) {
+        let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+            unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+        }
+        guard name != ".", name != ".." else { continue }
+        names.append((name, unsafe entry.pointee.d_type == DT_DIR))
+    }
+    return names
+}
+
+/// At most so many bytes from a file's beginning; nil where it cannot be read.
+func readFile(_ path: String, limit: Int) -> [UInt8]? {
+    let file = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW)
+    guard file >= 0 else { return nil }
+    defer { close(file) }
+    var bytes: [UInt8] = []
+    while bytes.count < limit {
+        guard let more = try? readBytes(file, limit: min(limit - bytes.count, 64 << 10)), !more.isEmpty else { break }
+        bytes += more
+    }
+    return bytes
+}

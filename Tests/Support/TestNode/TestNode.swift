@@ -44,13 +44,11 @@ public struct TestNode: Sendable {
         if Cgroups.wantsVersion2Alone, !Cgroups.isVersion2Alone { try Cgroups.mountVersion2Alone() }
         hierarchies = try Cgroups.hierarchies()
         policy = Self.defaultPolicy(hierarchies)
+        try Self.cover()
         try shell(
             """
-            mount -t tmpfs -o mode=755 podreap-test /mnt
-            mkdir -p /mnt/etc/upper /mnt/etc/work /mnt/libexec /mnt/node /mnt/canary /mnt/ext4 /mnt/programs /mnt/policies
+            mkdir -p /mnt/node /mnt/canary /mnt/ext4 /mnt/programs /mnt/policies
             cd /mnt/node && mkdir sandboxes containers netns ipcns utsns userns runc crun hooks && cd /
-            mount -t overlay -o lowerdir=/etc,upperdir=/mnt/etc/upper,workdir=/mnt/etc/work podreap-test /etc
-            mkdir -p /etc/podreap
             cat >/etc/podreap/helper.conf <<'END'
             \(policy.split(separator: "\n").joined(separator: "\n"))
             END
@@ -62,8 +60,19 @@ public struct TestNode: Sendable {
         atExit { TestNode.cleanUp() }
     }
 
+    /// Covers `/mnt` with a tmpfs and `/etc` with an overlay, in this process's mount namespace.
+    public static func cover() throws {
+        try shell(
+            """
+            mount -t tmpfs -o mode=755 podreap-test /mnt
+            mkdir -p /mnt/etc/upper /mnt/etc/work /mnt/libexec
+            mount -t overlay -o lowerdir=/etc,upperdir=/mnt/etc/upper,workdir=/mnt/etc/work podreap-test /etc
+            mkdir -p /etc/podreap
+            """)
+    }
+
     /// Whether an ancestor has another mount namespace than this process.
-    private static func hasMountNamespaceOfItsOwn() throws -> Bool {
+    public static func hasMountNamespaceOfItsOwn() throws -> Bool {
         let own = try linkTarget("/proc/self/ns/mnt")
         var ancestor = NodeProcess(currentProcess())
         while let parent = try ancestor.status()["PPid"].flatMap({ Int32($0) }), parent > 0 {

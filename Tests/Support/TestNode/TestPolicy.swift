@@ -12,21 +12,3 @@ public struct TestPolicy: Sendable {
         try shell("chmod 755 \(directory); chown 0:\(TestNode.caller) \(file); chmod 640 \(file)")
     }
 }
-
-/// Programs of the tests, written in C and compiled when first needed.
-public enum TestPrograms {
-    /// A process whose first thread has ended while another runs, and which does not end by TERM.
-    public static let leader = Result {
-        try compile(
-            URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Programs/leader.c").path(),
-            "-static -pthread")
-    }
-
-    /// Compiles `source` to `/mnt/programs/NAME`; the path of the program. Call it once for each.
-    public static func compile(_ source: String, _ options: String = "") throws -> String {
-        try TestNode.shared()
-        let name = URL(filePath: source).deletingPathExtension().lastPathComponent
-        try shell("cc -std=gnu11 -O1 -Wall -Wextra -Werror -o /mnt/programs/\(name) '\(source)' \(options)")
-        return "/mnt/programs/\(name)"
-    }
-}

@@ -18,7 +18,7 @@ public final class FullPipe: Sendable {
             """
         var start = ProgramStart("/bin/sh", ["-c", script])
         start.environment = ["PATH=/usr/bin:/bin"]
-        start.readsOutput = true
+        start.output = .read
         start.input = 0
         holder = try Program(start)
         guard try holder.readLine() == "full\n" else { throw PodNodeFailure("the pipe is not full") }
@@ -29,7 +29,7 @@ public final class FullPipe: Sendable {
         let file = path + "-read"
         var start = ProgramStart("/bin/sh", ["-c", "exec 4<\(path); echo open; exec cat <&4 >\(file)"])
         start.environment = ["PATH=/usr/bin:/bin"]
-        start.readsOutput = true
+        start.output = .read
         start.input = 0
         let reader = try Program(start)
         _ = try reader.readLine()

@@ -22,7 +22,7 @@ public final class RegistryHolder: Sendable {
                 sys.stdin.read()
                 """, registry, alone ? "alone" : "",
             ])
-        start.readsOutput = true
+        start.output = .read
         program = try Program(start)
         let line = try program.readLine()
         guard line == "held\n" else { throw PodNodeFailure("the registry's holder says: \(line)") }

@@ -84,7 +84,10 @@ extension PodNode {
         let script = #"in=$1 dir=$2 out=$3; shift 3; exec "$@" <"$in" >"$out" 2>"$dir/errors""#
         var start = ProgramStart(
             "/bin/sh",
-            ["-c", script, "sh", input, directory, output ?? "\(directory)/output", try Self.program.get()] + arguments)
+            [
+                "-c", script, "sh", input, directory, output ?? "\(directory)/output",
+                try TestPrograms.forUser("podreap"),
+            ] + arguments)
         start.input = 0
         start.user = user
         start.group = user
@@ -99,17 +102,4 @@ extension PodNode {
         return RunningPodreap(try Program(start), directory)
     }
 
-    /// The program as it was built with these tests.
-    public static func builtProgram() throws -> String {
-        guard let bundle = CommandLine.arguments.first(where: { $0.hasSuffix(".xctest") }) else {
-            throw PodNodeFailure("The tests' bundle is not on the command line: run swift test")
-        }
-        return URL(filePath: bundle).deletingLastPathComponent().appending(path: "podreap").path()
-    }
-
-    /// The same, where the unprivileged user can start it.
-    private static let program = Result {
-        try shell("touch /mnt/podreap && mount --bind '\(try builtProgram())' /mnt/podreap")
-        return "/mnt/podreap"
-    }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import TestNode
 import Testing
 
 /// A script of `Support/Peers` that has podreap on a node of its own.
@@ -15,21 +16,12 @@ enum PeerScript {
         let helper = try #require(
             ProcessInfo.processInfo.environment["PODREAP_HELPER"],
             "PODREAP_HELPER names the helper that make helper builds")
-        let bundle = try #require(CommandLine.arguments.first { $0.hasSuffix(".xctest") }, "not started by swift test")
-        let podreap = URL(filePath: bundle).deletingLastPathComponent().appending(path: "podreap").path()
-
-        let process = Process()
-        process.executableURL = URL(filePath: "/usr/bin/unshare")
-        process.arguments =
-            ["--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation", "private", "--"]
-            + ["/usr/bin/timeout", "\(seconds)", script.path(), directory, podreap, helper]
-        process.environment = ProcessInfo.processInfo.environment.merging(["PODREAP_PEER_LAYER": layer ?? ""]) { $1 }
-        let output = Pipe()
-        process.standardOutput = output
-        process.standardError = output
-        try process.run()
-        let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        process.waitUntilExit()
+        let namespaces = ["--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
+        let command =
+            ["/usr/bin/unshare"] + namespaces + ["--propagation", "private", "--", "/usr/bin/timeout", "\(seconds)"]
+            + [script.path(), directory, try TestPrograms.built("podreap"), helper]
+        let start = ProgramStart(command, environment: ProgramStart.ownEnvironment(["PODREAP_PEER_LAYER": layer ?? ""]))
+        let text = try Program.run(start, seconds: Double(seconds) + 20).output
         var sections: [String: String] = [:]
         for part in ("\n" + text).components(separatedBy: "\n## ").dropFirst() {
             let lines = part.split(separator: "\n", omittingEmptySubsequences: false)

@@ -1,5 +1,6 @@
 import Foundation
 import SandboxRegistry
+import TestNode
 import Testing
 
 @testable import NodeObservation
@@ -115,19 +116,14 @@ struct RuntimeProgramTests {
             try FileManager.default.copyItem(atPath: "/bin/dash", toPath: "\(place)/\(folder)/\(program)")
         }
         try FileManager.default.copyItem(atPath: "/bin/dash", toPath: shim)
-        let process = Process()
-        process.executableURL = URL(filePath: shim)
-        process.arguments = ["-c", "echo ready; read x", "-id", ContainerdPod.infra]
-        process.environment = ["PATH": "relative:\(place)/first:\(place)/second:\(place)/third"]
-        let (input, output) = (Pipe(), Pipe())
-        (process.standardInput, process.standardOutput) = (input, output)
-        try process.run()
-        defer {
-            try? input.fileHandleForWriting.close()
-            process.waitUntilExit()
-        }
-        _ = output.fileHandleForReading.availableData
-        let monitor = try #require(try ContainerMonitor.of(pid: process.processIdentifier))
+        var start = ProgramStart(
+            [shim, "-c", "echo ready; read x", "-id", ContainerdPod.infra],
+            environment: ["PATH=relative:\(place)/first:\(place)/second:\(place)/third"])
+        start.takesInput = true
+        start.output = .read
+        let process = try Program(start)
+        _ = try process.readLine()
+        let monitor = try #require(try ContainerMonitor.of(pid: process.pid))
         #expect(monitor.isOfNode)
         #expect(monitor.path(of: "runc") == "\(place)/second/runc" && monitor.path(of: "crun") == nil)
         try ContainerdPod.place(on: node)

@@ -1,4 +1,5 @@
 import HelperProtocol
+import TestNode
 import Testing
 
 /// Whatever bytes come, a decoder answers with a message or a reason; and what it takes has one encoding only.
@@ -49,7 +50,7 @@ import Testing
     }
 
     @Test func randomBodiesGiveAReasonOrAMessage() {
-        var random = SplitMix(state: 0x706f_6472_6561_7021)
+        var random = Seeded(0x706f_6472_6561_7021)
         for _ in 0..<100_000 {
             let kind = UInt16.random(in: 0...9, using: &random) | (Bool.random(using: &random) ? 0x8000 : 0)
             let count = Int.random(in: 0...80, using: &random)
@@ -106,18 +107,5 @@ import Testing
         var out = Array(bytes)
         out.replaceSubrange(16..<20, with: RawPacket.little(UInt32(out.count - Limits.headerBytes)))
         return out
-    }
-}
-
-/// A small generator with a seed, so that a failure comes again.
-private struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-        return mixed ^ (mixed >> 31)
     }
 }

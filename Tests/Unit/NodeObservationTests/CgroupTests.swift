@@ -1,5 +1,6 @@
 import CTestNode
 import Foundation
+import TestNode
 import Testing
 
 @testable import NodeObservation
@@ -73,9 +74,9 @@ import Testing
         }
         try #require(!roots.isEmpty, "needs a mounted cgroup hierarchy")
         let parents = roots.map { "\($0)/podreap-observation-\(UUID().uuidString)" }
-        let child = try ChildProcess("exec sleep 60")
+        let child = try Program(script: "exec sleep 60")
         defer {
-            child.end()
+            child.kill()
             for parent in parents { removeCgroups([parent + "/child", parent]) }
         }
         for parent in parents {
@@ -93,7 +94,7 @@ import Testing
         }
         let early = try await Cgroup.waitUntilEmpty(parents, until: .now + .milliseconds(30))
         #expect(early == [child.pid])
-        child.end()
+        child.kill()
         let left = try await Cgroup.waitUntilEmpty(parents, until: .now + .seconds(30))
         #expect(left.isEmpty)
         #expect(try Cgroup.isEmpty(parents))

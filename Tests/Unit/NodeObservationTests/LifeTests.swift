@@ -1,5 +1,6 @@
 import CTestNode
 import Foundation
+import TestNode
 import Testing
 
 @testable import NodeObservation
@@ -18,7 +19,7 @@ import Testing
     }
 
     @Test func aProcessIsKnownByItsStartOrItsPidfd() throws {
-        let child = try ChildProcess("exec sleep 60")
+        let child = try Program(script: "exec sleep 60")
         let start = try #require(try ProcessStatus.startTime(of: child.pid))
         #expect(try life(child.pid, start) == .alive)
         #expect(try life(child.pid, start + 1) == .gone, "another has the pid")
@@ -30,18 +31,19 @@ import Testing
 
     /// The first thread has ended and shows as a zombie while another one runs.
     @Test func aProcessLivesWithItsLastThread() async throws {
-        let child = try ChildProcess(
-            """
-            exec python3 -c '
-            import ctypes, threading, time
-            threading.Thread(target=lambda: time.sleep(60)).start()
-            ctypes.CDLL(None).syscall(60, 0)'
-            """)
+        let child = try Program(
+            script:
+                """
+                exec python3 -c '
+                import ctypes, threading, time
+                threading.Thread(target=lambda: time.sleep(60)).start()
+                ctypes.CDLL(None).syscall(60, 0)'
+                """)
         let start = try #require(try ProcessStatus.startTime(of: child.pid))
         try await wait { try ProcessStatus.of(pid: child.pid)?.state == "Z" }
         #expect(try ProcessStatus.of(pid: child.pid)?.state == "Z")
         #expect(try life(child.pid, start) == .alive)
-        child.end()
+        child.kill()
         try await wait { try life(child.pid, start) != .alive }
         #expect(try life(child.pid, start) == .gone)
     }
@@ -81,20 +83,21 @@ import Testing
         let search = ContainerSearch(id: id, directories: [files], cgroupRoots: [root], in: try .current())
         #expect(try search.processes() == [])
 
-        let member = try ChildProcess("echo $$ >\(cgroup)/cgroup.procs; exec sleep 60")
-        let rooted = try ChildProcess(
-            """
-            mkdir -p \(files)/rootfs/bin; cp /bin/busybox \(files)/rootfs/bin/
-            exec unshare --mount sh -c 'mount --bind \(files)/rootfs \(files)/rootfs
-            exec chroot \(files)/rootfs /bin/busybox sleep 60'
-            """)
+        let member = try Program(script: "echo $$ >\(cgroup)/cgroup.procs; exec sleep 60")
+        let rooted = try Program(
+            script:
+                """
+                mkdir -p \(files)/rootfs/bin; cp /bin/busybox \(files)/rootfs/bin/
+                exec unshare --mount sh -c 'mount --bind \(files)/rootfs \(files)/rootfs
+                exec chroot \(files)/rootfs /bin/busybox sleep 60'
+                """)
         try await wait { try search.processes() == [member.pid, rooted.pid].sorted() }
         #expect(try search.processes() == [member.pid, rooted.pid].sorted())
         let owned = try search.owned(of: [member.pid, rooted.pid])
         #expect(owned.map(\.pid) == [rooted.pid])
         #expect(try owned.first?.startTime == ProcessStatus.startTime(of: rooted.pid))
-        member.end()
-        rooted.end()
+        member.kill()
+        rooted.kill()
         try await wait { try Cgroup.members(of: [cgroup]).isEmpty }
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import TestNode
 import Testing
 
 @testable import NodeObservation
@@ -38,7 +39,7 @@ import Testing
     }
 
     @Test func refusesAnotherProcessWithTheSamePID() throws {
-        let child = try ChildProcess("exec sleep 60")
+        let child = try Program(script: "exec sleep 60")
         let start = try #require(try ProcessStatus.startTime(of: child.pid))
         #expect(try find(child.pid, start))
         #expect(try find(child.pid, nil))
@@ -49,7 +50,7 @@ import Testing
     }
 
     @Test func waitEndsWithTheProcess() async throws {
-        let child = try ChildProcess("exec sleep 60")
+        let child = try Program(script: "exec sleep 60")
         guard let handle = try ProcessHandle(pid: child.pid) else { throw Missing() }
         let wasGone = handle.isGone
         #expect(!wasGone)
@@ -69,7 +70,7 @@ import Testing
     }
 
     @Test func waitEndsAtTheDeadline() async throws {
-        let child = try ChildProcess("exec sleep 60")
+        let child = try Program(script: "exec sleep 60")
         guard let handle = try ProcessHandle(pid: child.pid) else { throw Missing() }
         let began = ContinuousClock.now
         let ended = await handle.wait(until: soon(0.1))
@@ -81,7 +82,7 @@ import Testing
     }
 
     @Test func waitEndsWhenItsTaskIsCancelled() async throws {
-        let child = try ChildProcess("exec sleep 60")
+        let child = try Program(script: "exec sleep 60")
         let pid = child.pid
         let waiting = Task {
             guard let handle = try ProcessHandle(pid: pid) else { throw Missing() }
@@ -95,7 +96,7 @@ import Testing
 
     /// Far more waits at once than the concurrency pool has threads: they would never end if each held one.
     @Test func manyWaitAtOnce() async throws {
-        let children = try (0..<32).map { _ in try ChildProcess("exec sleep 60") }
+        let children = try (0..<32).map { _ in try Program(script: "exec sleep 60") }
         let ended = try await withThrowingTaskGroup(of: Bool.self) { group in
             for child in children {
                 let pid = child.pid
@@ -105,7 +106,7 @@ import Testing
                 }
             }
             group.addTask {
-                for child in children { child.end() }
+                for child in children { child.kill() }
                 return true
             }
             return try await group.reduce(into: 0) { $0 += $1 ? 1 : 0 }

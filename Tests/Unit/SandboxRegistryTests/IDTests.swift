@@ -1,5 +1,6 @@
 import Foundation
 import GRDB
+import TestNode
 import TestPods
 import Testing
 

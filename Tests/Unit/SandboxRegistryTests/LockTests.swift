@@ -1,46 +1,39 @@
 import Foundation
 import Glibc
+import TestNode
 import Testing
 
 @testable import SandboxRegistry
 
 /// A process that holds a sandbox's lock: podreap-load.
 private final class Holder: Sendable {
-    let pid: Int32
     let answer: String
-    private let process: Process
-    private let input = Pipe()
+    private let program: Program
+    var pid: Int32 { program.pid }
 
     init(_ registry: String, _ id: String) throws {
-        process = try Self.load(["hold", registry, id])
-        let output = Pipe()
-        process.standardInput = input
-        process.standardOutput = output
-        try process.run()
-        pid = process.processIdentifier
-        answer = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
+        program = try Self.load(["hold", registry, id])
+        answer = try program.readLine()
     }
 
-    deinit { process.terminate() }
-
-    static func load(_ arguments: [String]) throws -> Process {
-        let bundle = try #require(CommandLine.arguments.first { $0.hasSuffix(".xctest") })
-        let process = Process()
-        process.executableURL = URL(filePath: bundle).deletingLastPathComponent().appending(path: "podreap-load")
-        process.arguments = arguments
-        return process
+    static func load(_ arguments: [String]) throws -> Program {
+        var start = ProgramStart([try TestPrograms.built("podreap-load")] + arguments)
+        start.takesInput = true
+        start.output = .read
+        start.errors = .shared
+        return try Program(start)
     }
 
     /// Ends it as nobody can prevent.
-    func kill() {
-        Glibc.kill(pid, SIGKILL)
-        process.waitUntilExit()
+    func kill() throws {
+        program.kill()
+        _ = try program.wait(seconds: 10)
     }
 
     /// Lets it let go.
     func end() throws {
-        try input.fileHandleForWriting.close()
-        process.waitUntilExit()
+        program.closeInput()
+        _ = try program.wait(seconds: 10)
     }
 }
 
@@ -84,7 +77,7 @@ struct LockTests {
         let holder = try Holder(directory.registry, "p")
         #expect(holder.answer == "held\n")
         #expect(try registry.lock("p", as: own) == nil)
-        holder.kill()
+        try holder.kill()
         #expect(try registry.lock("p", as: own) != nil)
     }
 
@@ -97,7 +90,7 @@ struct LockTests {
         #expect(named.pid == holder.pid && named.startTime > 2 && named.work == "test")
         #expect(try registry.lockHolder(of: "q") == nil)
         #expect(try registry.abandonedWork().isEmpty)
-        holder.kill()
+        try holder.kill()
         #expect(try registry.lockHolder(of: "p") == nil)
         #expect(try registry.abandonedWork().map(\.sandbox.id) == ["p"])
         #expect(try registry.abandonedWork().map(\.work) == ["test"])
@@ -123,14 +116,9 @@ struct LockTests {
         let file = directory.path + "/number"
         try Data("0".utf8).write(to: URL(filePath: file))
         let counters = try (0..<6).map { _ in
-            let process = try Holder.load(["count", directory.registry, "p", file, "200"])
-            try process.run()
-            return process
+            try Holder.load(["count", directory.registry, "p", file, "200"])
         }
-        for process in counters {
-            process.waitUntilExit()
-            #expect(process.terminationStatus == 0)
-        }
+        for process in counters { #expect(try process.wait(seconds: 60) == .exited(0)) }
         #expect(try String(contentsOfFile: file, encoding: .utf8) == "1200")
     }
 
@@ -192,10 +180,10 @@ struct LockTests {
             try FileManager.default.removeItem(atPath: lockFile)
             #expect(try registry.lock("q", as: own) == nil)
             #expect(try Holder(directory.registry, "q").answer == "refused\n")
-            second.kill()
+            try second.kill()
             #expect(try registry.lock("q", as: own) != nil)
         }
-        holder.kill()
+        try holder.kill()
         #expect(try registry.lock("p", as: own) != nil)
         #expect(FileManager.default.fileExists(atPath: lockFile))
     }
@@ -215,7 +203,7 @@ struct LockTests {
             #expect(try registry.lockHolder(of: "p")?.pid == holder.pid)
             #expect(try registry.lock("q", as: own) != nil)
         }
-        holder.kill()
+        try holder.kill()
         #expect(try registry.lock("p", as: own) != nil)
     }
 

@@ -2,6 +2,7 @@ import Foundation
 import GRDB
 import Glibc
 import Synchronization
+import TestNode
 import Testing
 
 @testable import SandboxRegistry
@@ -202,7 +203,7 @@ struct OpeningTests {
             try database.execute(sql: "COMMIT")
         }
         try other.close()
-        while patient.withLock({ $0 == nil }) { Thread.sleep(forTimeInterval: 0.01) }
+        #expect(soon { patient.withLock { $0 != nil } })
         #expect(throws: Never.self) { try patient.withLock { $0 }?.get() }
     }
 

@@ -29,7 +29,7 @@ enum Ending {
     }
 
     private static func initPID(_ world: World, _ id: String) -> Int32? {
-        guard let making = world.current[id], let pid = Int32(text(of: "\(making.bundle)/pid") ?? "") else {
+        guard let making = world.current[id], let pid = Int32(contents(of: "\(making.bundle)/pid") ?? "") else {
             return nil
         }
         return pids(world, id).contains(pid) ? pid : nil
@@ -79,7 +79,7 @@ enum Ending {
         guard let making = world.current[id], world.isThere(cgroup: "\(freezer)\(world.cgroup(of: making, id))") else {
             return nil
         }
-        return pids(world, id).first { (text(of: "/proc/\($0)/cmdline", limit: 64) ?? "").contains("50000") }
+        return pids(world, id).first { (contents(of: "/proc/\($0)/cmdline", limit: 64) ?? "").contains("50000") }
     }
 
     /// A daemon-reload moves a pod's processes to the root of some hierarchies.

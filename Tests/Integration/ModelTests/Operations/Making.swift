@@ -137,9 +137,9 @@ extension World {
         note(script)
         // A runtime that cannot is a person's failure: it has left nothing, or what it has left is the container's.
         do { try shell(script) } catch {
-            note("# the runtime fails: \((text(of: "\(making.bundle)/log") ?? "").prefix(200))")
+            note("# the runtime fails: \((contents(of: "\(making.bundle)/log") ?? "").prefix(200))")
         }
-        if let pid = Int32(text(of: "\(making.bundle)/pid") ?? ""), let startTime = Seen.startTime(of: pid) {
+        if let pid = Int32(contents(of: "\(making.bundle)/pid") ?? ""), let startTime = Seen.startTime(of: pid) {
             ledger.track(pid: pid, startTime: startTime, owner)
             settle(pid, making, owner, isCreated: verb == "create")
         }
@@ -157,14 +157,14 @@ extension World {
         if isCreated { return }
         let script = making.container.script
         for _ in 0..<1000 {
-            let command = text(of: "/proc/\(pid)/cmdline", limit: 64) ?? ""
+            let command = contents(of: "/proc/\(pid)/cmdline", limit: 64) ?? ""
             if script.contains("leader") {
-                if (text(of: "/proc/\(pid)/stat", limit: 200) ?? "").contains(") Z") { return }
+                if (contents(of: "/proc/\(pid)/stat", limit: 200) ?? "").contains(") Z") { return }
             } else if command.hasPrefix("sleep") {
                 if !script.contains("50000") { return }
                 see(by: owner)
                 let sleeping = processes(of: making.name).filter {
-                    (text(of: "/proc/\($0)/cmdline", limit: 64) ?? "").hasPrefix("sleep")
+                    (contents(of: "/proc/\($0)/cmdline", limit: 64) ?? "").hasPrefix("sleep")
                 }
                 if sleeping.count > 1 { return }
             }

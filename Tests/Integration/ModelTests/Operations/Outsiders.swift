@@ -38,14 +38,15 @@ enum Outsiders {
         Operation(
             "reuse pid",
             if: { world in
-                guard let making = world.current[id], let pid = text(of: "\(making.bundle)/pid").flatMap({ Int32($0) })
+                guard let making = world.current[id],
+                    let pid = contents(of: "\(making.bundle)/pid").flatMap({ Int32($0) })
                 else {
                     return false
                 }
                 return Seen.startTime(of: pid) == nil
             }
         ) { world in
-            guard let making = world.current[id], let pid = text(of: "\(making.bundle)/pid").flatMap({ Int32($0) })
+            guard let making = world.current[id], let pid = contents(of: "\(making.bundle)/pid").flatMap({ Int32($0) })
             else { return }
             try world.run(
                 """

@@ -36,7 +36,7 @@ enum PodCgroups {
 
     private static func isEmpty(_ world: World, _ id: String) -> Bool {
         let found = paths(world, id)
-        return !found.isEmpty && found.allSatisfy { (text(of: "\($0)/cgroup.procs") ?? "").isEmpty }
+        return !found.isEmpty && found.allSatisfy { (contents(of: "\($0)/cgroup.procs") ?? "").isEmpty }
             && !world.ledger.owners.keys.contains { thing in
                 thing.isCgroup && found.contains { thing.path != $0 && thing.path?.isBeneath($0) == true }
             }

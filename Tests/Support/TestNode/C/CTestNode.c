@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #define RESULT(call) ({ __typeof__(call) r_ = (call); r_ < 0 ? -errno : r_; })
-#define MOST 64
+#define MOST 256
 
 static int split(struct node_texts list, const char *out[MOST + 1]) {
     if (list.count > MOST)
@@ -78,7 +78,9 @@ int node_start(const struct node_program *what, int *socket, int *process) {
         sigprocmask(SIG_SETMASK, &none, NULL);
         int null = open("/dev/null", O_RDWR | O_CLOEXEC);
         int output = what->output < 0 ? null : what->output;
-        if (own_mounts(binds, what->binds.count) == 0 && dup2(pair[1], 0) == 0 && dup2(output, 1) == 1 && dup2(output, 2) == 2
+        // Before fd 2 is replaced, which may be where one of them is.
+        int errors = fcntl(what->errors < 0 ? null : what->errors, F_DUPFD_CLOEXEC, 3);
+        if (own_mounts(binds, what->binds.count) == 0 && dup2(pair[1], 0) == 0 && dup2(output, 1) == 1 && dup2(errors, 2) == 2
             && syscall(SYS_close_range, 3, ~0u, 1 << 2 /* CLOSE_RANGE_CLOEXEC */) == 0
             && chdir("/") == 0 && setgroups(0, NULL) == 0 && setresgid(what->group, what->group, what->group) == 0
             && setresuid(what->user, what->user, what->user) == 0)

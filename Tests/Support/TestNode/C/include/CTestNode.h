@@ -21,8 +21,8 @@ struct node_program {
     // What becomes fd 0, or -1 for one end of a new SOCK_SEQPACKET socketpair that socketOwner makes.
     int input;
     uint32_t socketOwner;
-    // What becomes fd 1 and 2, or -1 for /dev/null.
-    int output;
+    // What becomes fd 1 and fd 2, or -1 for /dev/null.
+    int output, errors;
 };
 
 // socket: our end, or -1; process: a pidfd. The result is the pid.
