@@ -13,7 +13,7 @@ struct Discover: ParsableCommand {
                 sudo podreap discover | podreap register -
                 podreap remove --all
 
-            Standard error lists what podreap does not remove, and what to do about it.
+            On standard error, discover lists what podreap does not remove, and what to do about it.
             """)
 
     @OptionGroup var foreign: ForeignOptions

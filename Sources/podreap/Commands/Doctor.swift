@@ -14,7 +14,7 @@ struct Doctor: AsyncParsableCommand, RegistryCommand {
     @OptionGroup var common: CommonOptions
     @OptionGroup var helper: HelperOptions
 
-    @Option(help: ArgumentHelp("The time for the whole of it (default: 120).", valueName: "seconds"))
+    @Option(help: ArgumentHelp("The time for the whole command (default: 120).", valueName: "seconds"))
     var timeout: Seconds?
 
     var helpers: HelperOptions? { helper }

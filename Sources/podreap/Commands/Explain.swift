@@ -12,11 +12,11 @@ struct Explain: RegistryCommand {
             and in other mount namespaces, filesystems that do not answer, and who uses the pod's files and namespaces. \
             Only root sees all of this; explain says what it could not look at.
 
-            As root it finds a pod of a running CRI-O or containerd too, registered or not, by its id, NAME or \
-            NAMESPACE/NAME, and looks at its shim or conmon, its network plugin and what the runtime's log says of it. \
-            --from looks nowhere else, and takes the runtime's folders.
+            As root, explain also finds a pod of a running CRI-O or containerd, registered or not, by its id, NAME or \
+            NAMESPACE/NAME. It then looks at the pod's shim or conmon, its network plugin, and what the runtime's log \
+            says of it. With --from it looks nowhere else, and takes the runtime's folders from the options.
 
-            Exit status: 0 nothing on this node keeps the sandbox, 1 something does, 2 no such sandbox.
+            Exit status: 0 nothing on this node keeps the sandbox; 1 something does; 2 there is no such sandbox.
             """)
 
     @OptionGroup var common: CommonOptions
@@ -25,7 +25,10 @@ struct Explain: RegistryCommand {
     @Option(help: ArgumentHelp("How long a filesystem may take for an answer.", valueName: "seconds"))
     var patience = Seconds(.seconds(1))
 
-    @Argument(help: "A sandbox's id, digits that only one of 64 begins with, a pod's NAME or NAMESPACE/NAME.")
+    @Argument(
+        help:
+            "A sandbox's id, the beginning of a 64-digit id if no other begins with it, a pod's NAME or NAMESPACE/NAME."
+    )
     var pod: String
 
     @Flag(name: .customLong("hand-over"), help: .hidden)

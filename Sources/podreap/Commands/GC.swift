@@ -7,10 +7,11 @@ struct GC: AsyncParsableCommand, RegistryCommand {
         commandName: "gc", abstract: "Shows what is left of pods that no registry knows, and removes it if told to.",
         discussion: """
             Looks where helper.conf allows removals: at runtimes' containers, cgroups, mounts, directories and \
-            namespaces. Keeps what a registered sandbox has; what a living container or process needs; everything with \
-            the id of something that is in use, or that a runtime, shim or conmon monitors, even one that helper.conf \
-            does not list; what a running CRI-O or containerd may know; and what is young or of unknown age. Only root \
-            sees who has a directory open or lives in a namespace, so other users' gc keeps these: run sudo podreap gc.
+            namespaces. Keeps whatever a registered sandbox has, and whatever a living container or process needs. Keeps \
+            everything with the id of something that is in use, or that a runtime, shim or conmon monitors, even one \
+            that helper.conf does not list. Keeps what a running CRI-O or containerd may know, and what is young or of \
+            unknown age. Only root sees who has a directory open or lives in a namespace, so for other users gc keeps \
+            these too: run sudo podreap gc.
             """)
 
     @OptionGroup var common: CommonOptions
@@ -24,7 +25,7 @@ struct GC: AsyncParsableCommand, RegistryCommand {
 
     @Option(
         help: ArgumentHelp(
-            "The time for the whole of it (default: 120 for the look, and for each removal).", valueName: "seconds"))
+            "The time for the whole command (default: 120 for the look, and for each removal).", valueName: "seconds"))
     var timeout: Seconds?
 
     @Flag(name: .customLong("hand-over"), help: .hidden)

@@ -2,11 +2,12 @@ import ArgumentParser
 internal import SandboxRegistry
 
 struct Inspect: RegistryCommand {
-    static let configuration = CommandConfiguration(abstract: "Shows all that is registered of a sandbox, in JSON.")
+    static let configuration = CommandConfiguration(
+        abstract: "Shows everything that is registered of a sandbox, as JSON.")
 
     @OptionGroup var common: CommonOptions
 
-    @Argument(help: "A sandbox's id, or digits that only one of 64 begins with.")
+    @Argument(help: "A sandbox's id, or the beginning of a 64-digit id, if no other begins with it.")
     var id: String
 
     func run() throws {

@@ -13,7 +13,7 @@ struct Plan: RegistryCommand {
     @OptionGroup var common: CommonOptions
     @OptionGroup var foreign: ForeignOptions
 
-    @Argument(help: "A sandbox's id, or digits that only one of 64 begins with.")
+    @Argument(help: "A sandbox's id, or the beginning of a 64-digit id, if no other begins with it.")
     var id: String
 
     /// Other runtimes keep their pods where only root can read.

@@ -19,7 +19,7 @@ struct Register: AsyncParsableCommand, RegistryCommand {
     var file = "-"
 
     @Option(
-        help: ArgumentHelp("The time for the whole of it (default: 120 for each document).", valueName: "seconds"))
+        help: ArgumentHelp("The time for the whole command (default: 120 for each document).", valueName: "seconds"))
     var timeout: Seconds?
 
     var helpers: HelperOptions? { helper }

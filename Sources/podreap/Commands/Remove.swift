@@ -8,14 +8,14 @@ struct Remove: AsyncParsableCommand, RegistryCommand {
     static let configuration = CommandConfiguration(
         abstract: "Removes sandboxes with all their containers.",
         discussion: """
-            Kills the containers. Names what it could not remove and removes everything else; the same command again \
-            continues.
+            Kills the containers. If something cannot be removed, podreap names it and removes everything else; the \
+            same command again continues.
 
             If podreap cannot know whether a container lives, it deletes nothing of that container. With --assume-dead, \
             as root, it looks at every process of the node for a root, working directory, program, file, mount or \
             namespace of the pod, and for a cgroup with a container's name. If no process has any of these, it assumes \
-            that containers not known to live are dead. Otherwise it names the processes and touches nothing. It signals \
-            nobody, and the history shows that it assumed death.
+            that containers not known to live are dead. Otherwise it names the processes and touches nothing. It sends \
+            no signal, and the history shows that it assumed death.
             """)
 
     @OptionGroup var common: CommonOptions

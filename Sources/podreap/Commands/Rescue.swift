@@ -7,17 +7,17 @@ struct Rescue: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Unsticks a pod of a running containerd or CRI-O, together with that runtime. Needs root.",
         discussion: """
-            Asks the runtime to stop and remove the pod, and looks. What keeps the runtime from that it undoes: it thaws \
-            a cgroup that is the pod's alone, lets a stopped shim or conmon go on, kills the containers' processes, and \
+            Asks the runtime to stop and remove the pod, and looks. Then it undoes what keeps the runtime from that: it \
+            thaws a cgroup that only the pod has, continues a stopped shim or conmon, kills the containers' processes, and \
             detaches a root filesystem that somebody on the node uses. Then it asks again, for at least 60 s. It touches \
-            nothing that another pod has, and nothing else of the pod's: what is left it names.
+            nothing that another pod has, and nothing else of the pod's. At the end it names what is left.
 
-            A pod that runs, and that nobody has asked its runtime to stop, is only taken with --running. What it cannot \
-            cure (a network plugin, a filesystem that does not answer, a runtime that is dead or stopped) it names, with \
-            what to type.
+            A pod that runs is refused without --running, unless somebody has asked its runtime to stop it. What rescue \
+            cannot cure (a network plugin, a filesystem that does not answer, a runtime that is dead or stopped), it \
+            names together with the command that helps.
 
-            Exit status: 0 the runtime lists the pod no more, 1 it still does, 2 there is no such pod, or it is not for a \
-            rescue; nothing was changed then.
+            Exit status: 0 the runtime does not list the pod any more; 1 it still does; 2 there is no such pod, or rescue \
+            is not for it, and nothing was changed.
             """)
 
     @Flag(help: "Only say what would be done.")
