@@ -4,6 +4,7 @@ internal import SandboxRemoval
 
 struct Discover: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "discover",
         abstract: "Finds the pods of CRI-O and containerd on this node, and prints the documents that register takes.",
         discussion: """
             Use it on a node whose runtime has died or is being uninstalled. Stop the runtime first: otherwise both \

@@ -3,6 +3,7 @@ internal import SandboxRemoval
 
 struct Doctor: AsyncParsableCommand, RegistryCommand {
     static let configuration = CommandConfiguration(
+        commandName: "doctor",
         abstract: "Checks that the installation works, and says how to mend what does not.",
         discussion: """
             Starts a helper, asks every runtime for its containers, and reads the whole registry. Changes nothing. Run \

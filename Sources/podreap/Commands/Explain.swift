@@ -6,6 +6,7 @@ internal import SandboxRemoval
 
 struct Explain: RegistryCommand {
     static let configuration = CommandConfiguration(
+        commandName: "explain",
         abstract: "Says why a sandbox is not gone: what failed, who holds what, and what helps. Changes nothing.",
         discussion: """
             Looks for processes that wait in the kernel, frozen cgroups, dead processes that nobody reaps, mounts here \
@@ -57,7 +58,7 @@ struct Explain: RegistryCommand {
     /// What the registry has of the pod.
     private enum Registered: Codable, Equatable {
         case records(PodRecords)
-        /// It is registered no longer.
+        /// It is no longer registered.
         case gone(last: StoredReport)
         case unknown, noRegistry
     }

@@ -5,6 +5,7 @@ internal import SandboxRemoval
 
 struct History: RegistryCommand {
     static let configuration = CommandConfiguration(
+        commandName: "history",
         abstract: "Lists past removals and stops, newest first, or shows how long each step of one took.")
 
     @OptionGroup var common: CommonOptions

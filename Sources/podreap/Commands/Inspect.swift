@@ -3,6 +3,7 @@ internal import SandboxRegistry
 
 struct Inspect: RegistryCommand {
     static let configuration = CommandConfiguration(
+        commandName: "inspect",
         abstract: "Shows everything that is registered of a sandbox, as JSON.")
 
     @OptionGroup var common: CommonOptions

@@ -4,6 +4,7 @@ internal import SandboxRemoval
 
 struct Plan: RegistryCommand {
     static let configuration = CommandConfiguration(
+        commandName: "plan",
         abstract: "Shows what remove would do, step by step. Changes nothing.",
         discussion: """
             With --from, as root, it shows the plan for a pod of CRI-O or containerd on this node that is not \

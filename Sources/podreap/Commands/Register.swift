@@ -5,6 +5,7 @@ internal import SandboxRemoval
 
 struct Register: AsyncParsableCommand, RegistryCommand {
     static let configuration = CommandConfiguration(
+        commandName: "register",
         abstract: "Registers sandboxes with their containers from JSON documents, and prints their ids.",
         discussion: """
             The text may hold several documents: one after the other as discover prints them, one on each line, or in \

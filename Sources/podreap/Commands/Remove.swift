@@ -6,6 +6,7 @@ internal import SandboxRemoval
 
 struct Remove: AsyncParsableCommand, RegistryCommand {
     static let configuration = CommandConfiguration(
+        commandName: "remove",
         abstract: "Removes sandboxes with all their containers.",
         discussion: """
             Kills the containers. If something cannot be removed, podreap names it and removes everything else; the \

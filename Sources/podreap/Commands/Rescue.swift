@@ -5,6 +5,7 @@ internal import Settings
 
 struct Rescue: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "rescue",
         abstract: "Unsticks a pod of a running containerd or CRI-O, together with that runtime. Needs root.",
         discussion: """
             Asks the runtime to stop and remove the pod, and looks. Then it undoes what keeps the runtime from that: it \
@@ -40,7 +41,7 @@ struct Rescue: ParsableCommand {
     @Argument(help: "A pod's id, NAME or NAMESPACE/NAME.")
     var pod: String
 
-    /// Another program does it, which has the runtime's socket.
+    /// Starts podreap-rescue, the program that has the runtime's socket.
     func run() throws {
         guard ProcessUser.isRoot else { throw UsageError("only root can ask a runtime: sudo podreap rescue \(pod)") }
         let program = CRIAsker.program

@@ -5,6 +5,7 @@ internal import Settings
 
 struct Stop: AsyncParsableCommand, RegistryCommand {
     static let configuration = CommandConfiguration(
+        commandName: "stop",
         abstract: "Stops sandboxes: ends their containers and deletes their namespaces.",
         discussion: """
             Sends each container its own stop signal, and KILL after the grace. Records and directories stay until \
