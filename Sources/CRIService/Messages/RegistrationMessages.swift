@@ -35,7 +35,7 @@ extension Container {
                 throw RPCError(
                     code: .invalidArgument,
                     message: """
-                        \(field).stop_signal: is "\(printable(message.stopSignal))"; expected a signal such as \
+                        \(field).stop_signal: is "\(asciiOnly(message.stopSignal))"; expected a signal such as \
                         SIGTERM, or 1 to 64
                         """)
             }

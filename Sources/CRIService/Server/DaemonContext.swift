@@ -193,18 +193,18 @@ struct DaemonContext: Sendable {
             ? RPCError(
                 code: .unavailable,
                 message:
-                    "podreapd ends before its work on \(printable(id)): call again, and the next podreapd goes on with it"
+                    "podreapd ends before its work on \(asciiOnly(id)): call again, and the next podreapd goes on with it"
             )
             : RPCError(
                 code: .deadlineExceeded,
                 message:
-                    "the call ended before its work: the work goes on, and another call for \(printable(id)) joins it")
+                    "the call ended before its work: the work goes on, and another call for \(asciiOnly(id)) joins it")
     }
 
     /// Waits for a job, and throws if it did not complete. `job` is nil if there was nothing to do.
     func finish(_ job: RemovalJob?, _ text: String) async throws(RPCError) {
         guard let job else {
-            logger.info("nothing to do: the id is not registered", metadata: ["id": "\(printable(text))"])
+            logger.info("nothing to do: the id is not registered", metadata: ["id": "\(asciiOnly(text))"])
             return
         }
         let id = job.id
@@ -218,6 +218,6 @@ struct DaemonContext: Sendable {
 }
 
 /// Makes input fit for a log or an error message: at most 130 characters, each printable ASCII or `?`.
-func printable(_ text: String) -> String {
+func asciiOnly(_ text: String) -> String {
     String(text.unicodeScalars.prefix(130).map { (0x20..<0x7f).contains($0.value) ? Character($0) : "?" })
 }

@@ -39,17 +39,17 @@ extension RPCError {
         self.init(
             code: .internalError,
             message: """
-                \(report.purpose.failure) \(printable(id)) of pod \(report.pod): \
+                \(report.purpose.failure) \(asciiOnly(id)) of pod \(report.pod): \
                 \(failures.joined(separator: "; "))\(more). What could be done is done; the same call again goes on
                 """)
     }
 
     static func unknown(sandbox id: String) -> RPCError {
-        RPCError(code: .notFound, message: "no pod sandbox \(printable(id)) is registered with podreap")
+        RPCError(code: .notFound, message: "no pod sandbox \(asciiOnly(id)) is registered with podreap")
     }
 
     static func unknown(container id: String) -> RPCError {
-        RPCError(code: .notFound, message: "no container \(printable(id)) is registered with podreap")
+        RPCError(code: .notFound, message: "no container \(asciiOnly(id)) is registered with podreap")
     }
 }
 

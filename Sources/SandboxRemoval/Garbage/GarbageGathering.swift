@@ -195,11 +195,7 @@ struct GarbageGathering {
         var item = GarbageItem(
             root.kind == .cgroup ? .cgroup : .directory, path, created: nil, identity: FileIdentity(found.identity),
             foreign: storage ?? claim(path))
-        if found.identity.birth != 0 {
-            item.created = Date(timeIntervalSince1970: Double(found.identity.birth) / 1e9)
-        } else {
-            item.created = changeTime(path)
-        }
+        item.created = found.identity.created ?? changeTime(path)
         if root.kind == .cgroup {
             do throws(ObservationError) {
                 let members = try Cgroup.members(of: [path])
@@ -221,8 +217,8 @@ struct GarbageGathering {
 
     private static let storages = "the directory is containers-storage's; crio or podman know what is in use"
 
-    /// What has the id of something in a containers-storage is the storage's too, such as a container's directory beneath
-    /// its run root, where no file says so.
+    /// Whatever has the id of something in a containers-storage belongs to that storage, such as a container's directory
+    /// beneath its run root, where no file says so.
     private mutating func spreadStorages() {
         let stored = Set(facts.items.filter { $0.foreign == Self.storages }.flatMap(\.ids))
         for index in facts.items.indices where facts.items[index].foreign == nil {
@@ -269,9 +265,9 @@ struct GarbageGathering {
             let components = parent.dropFirst(rootPath.count).split(separator: "/").map { Array($0.utf8) }
             guard let place = try? Place(root: UInt8(index), components: components),
                 case .directory(let found) = try await ask(.removeDirectory(place, .look(cursor: 0))).facts,
-                found.identity.birth != 0
+                let created = found.identity.created
             else { continue }
-            return Date(timeIntervalSince1970: Double(found.identity.birth) / 1e9)
+            return created
         }
         return nil
     }
@@ -330,4 +326,9 @@ extension Outcome {
         guard case .refused(.notDirectory, _) = self else { return false }
         return true
     }
+}
+
+extension NodeIdentity {
+    /// nil if the filesystem does not know.
+    fileprivate var created: Date? { birth == 0 ? nil : Date(timeIntervalSince1970: Double(birth) / 1e9) }
 }
