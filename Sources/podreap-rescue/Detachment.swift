@@ -3,8 +3,8 @@ internal import HelperClient
 internal import HelperProtocol
 internal import LinuxSystem
 
-/// Detaches a container's root filesystem through podreap-helper, which does nothing else beneath its one root, and
-/// only to the mount that was looked at.
+/// Detaches a container's root filesystem through podreap-helper, under a policy with one root. Only the mount that was
+/// looked at is detached.
 struct Detachment {
     let helper: String
 

@@ -62,7 +62,7 @@ struct RescueReport: Encodable {
     var sandbox: String
     var pod: String
     var rows: [Row] = []
-    /// Whether the runtime lists the pod no more.
+    /// Whether the runtime no longer lists the pod.
     var isGone = false
     var left: [String] = []
 

@@ -65,7 +65,7 @@ struct RescueRun {
         })
     }
 
-    /// Refuses what a rescue is not for, with what is right instead.
+    /// The socket of the pod's runtime. Throws if a rescue is not for this pod, and says what is right instead.
     private static func socket(_ facts: PodFacts, _ takesRunning: Bool) throws -> String {
         let id = facts.sandbox.id
         guard let runtime = facts.runtime, let manager = runtime.manager else {
@@ -103,7 +103,7 @@ struct RescueRun {
 
     // MARK: Asking
 
-    /// Asks the runtime to stop and to remove the pod. Returns whether it lists the pod no more.
+    /// Asks the runtime to stop and to remove the pod. Returns whether it no longer lists the pod.
     private mutating func ask(_ client: CRIClient) async -> Bool {
         let id = report.sandbox
         var trouble: CRIError?
@@ -167,7 +167,7 @@ struct RescueRun {
         add(act.what, act.verb, result)
     }
 
-    /// A process that has the pid by now, but not the start time, gets nothing.
+    /// Signals the processes. A later process with the same pid but another start time gets nothing.
     private static func send(_ signal: UInt8, to processes: [ProcessReference]) throws(Errno) -> String {
         var sent = 0
         for process in processes {
@@ -181,7 +181,7 @@ struct RescueRun {
 
     // MARK: After
 
-    /// Looks at what was the pod's before.
+    /// Looks for what is left of the pod.
     private mutating func look(after first: PodFacts) async throws {
         guard report.isGone else { return }
         let processes =

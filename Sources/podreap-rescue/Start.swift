@@ -5,8 +5,8 @@ internal import HelperProtocol
 internal import LinuxSystem
 internal import SandboxRemoval
 
-/// What speaks with a runtime through its socket, which gives root's power over its pods. `podreap explain` and
-/// `podreap rescue` start it.
+/// The program that speaks with a runtime through its socket, which gives root's power over its pods. `podreap explain`
+/// and `podreap rescue` start it.
 struct PodreapRescue: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Speaks with a runtime through CRI, for podreap.", version: "podreap-rescue \(Release.version)",

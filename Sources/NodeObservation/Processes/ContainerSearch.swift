@@ -7,7 +7,7 @@ public struct ContainerSearch: Sendable {
     /// Another container with the same id.
     public struct Namesake: Sendable {
         let cgroups: [String]
-        /// Its init process's, in clock ticks after boot.
+        /// When its init process began, in clock ticks after boot.
         let startTime: UInt64
 
         public init(cgroups: [String], startTime: UInt64) {
@@ -76,8 +76,8 @@ public struct ContainerSearch: Sendable {
 
     /// The container's processes; nil if /proc hides processes, because a search would then prove nothing.
     ///
-    /// - Parameter other: Another container that now has the same id, if there is one: what began in its cgroups since its
-    ///   own start is not this container's because of their names.
+    /// - Parameter other: Another container that now has the same id, if there is one. A process that began in its
+    ///   cgroups after it did belongs to it, although they have this container's name.
     public func processes(besides other: Namesake? = nil) throws(ObservationError) -> [Int32]? {
         guard Self.seesAll() else { return nil }
         var found: [Int32] = []

@@ -1,7 +1,7 @@
-/// Finds shims and conmons that wait for nothing any more: their container's bundle is gone, they have no living child, and
-/// no process is in a cgroup that is called after one of their containers.
+/// Finds shims and conmons that have nothing left to wait for: their container's bundle is gone, they have no living
+/// child, and no process is in a cgroup that is named after one of their containers.
 public enum MonitorSearch {
-    /// Those of the node's own; only root sees which these are.
+    /// Searches among the node's own; only root sees which these are.
     public static func leftOver() throws(ObservationError) -> [ContainerMonitor] {
         let monitors = try ContainerMonitor.all()
         var found: [ContainerMonitor] = []
@@ -19,8 +19,8 @@ public enum MonitorSearch {
 }
 
 extension ContainerMonitor {
-    /// Whether the bundle with which it was started is gone: conmon's is on its command line, that of runc's shim is its
-    /// working directory. False for any other shim, whose containers may live in a virtual machine.
+    /// Whether the bundle with which it was started is gone. conmon names it on its command line; runc's shim has it as
+    /// its working directory. False for any other shim, whose containers may live in a virtual machine.
     fileprivate var hasLostBundle: Bool {
         get throws(ObservationError) {
             if let bundle {

@@ -15,7 +15,8 @@ public struct PodManager: Sendable, Equatable {
         "containerd", "crio", "dockerd", "kubelet", "kubelite", "k3s-server", "k3s-agent", "k0s", "rke2",
     ]
 
-    /// Those that run now, ordered by pid. What has such a name in a PID namespace beneath this one is a container's.
+    /// Those that run now, ordered by pid. A process with such a name in a PID namespace beneath this one belongs to a
+    /// container, and is left out.
     public static func running() throws(ObservationError) -> [PodManager] {
         var found: [PodManager] = []
         for status in try ProcessTable.living(named: names) where try ProcessStatus.isOfThisNamespace(status.pid) {

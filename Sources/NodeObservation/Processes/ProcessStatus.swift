@@ -9,8 +9,8 @@ public struct ProcessStatus: Sendable, Equatable {
     /// Clock ticks after boot (field 22). Together with the boot id and the pid it tells the process from a later one.
     public let startTime: UInt64
 
-    /// Whether it has ended, and only its parent has not taken note: it has no files and no namespaces any more. Of a process whose
-    /// first thread has ended alone this is said too.
+    /// Whether it has ended but its parent has not reaped it, so that it has no files and no namespaces any more. This is
+    /// also true if only its first thread has ended.
     public var hasEnded: Bool { state == "Z" || state == "X" }
 
     /// A thread that shows what the process uses: the first, or another one if the first has ended alone; nil if all

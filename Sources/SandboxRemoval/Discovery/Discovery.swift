@@ -69,8 +69,8 @@ public struct Discovery: Sendable {
     ///
     /// - Parameters:
     ///   - folders: Folders of the one runtime in `runtimes`; they must be empty if there are several runtimes.
-    ///   - list: Asks a runtime what it lists at the socket of its CRI; nil if none is asked. A pod of which nothing but
-    ///     the runtime's own record is left is found in no other way.
+    ///   - list: Asks a runtime what it lists at the socket of its CRI; nil if none is asked. Only this finds a pod of
+    ///     which nothing is left but the runtime's own record.
     public init(
         of runtimes: [ForeignRuntime] = ForeignRuntime.allCases, folders: ForeignFolders = ForeignFolders(),
         files: NodeFiles = NodeFiles(), asking list: ((_ socket: String) -> CRIListing)? = nil
@@ -137,7 +137,7 @@ public struct Discovery: Sendable {
         }
     }
 
-    /// A pod of which only the runtime's own record tells.
+    /// A pod that is known only from the runtime's own record.
     private static func observed(
         _ pod: CRIPod, of runtime: ForeignRuntime, _ folders: ForeignFolders
     ) throws(RemovalError) -> ObservedPod {

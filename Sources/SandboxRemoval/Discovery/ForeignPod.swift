@@ -13,7 +13,7 @@ struct ForeignPod: Sendable {
 
     /// The document that registers the pod, validated as `register` will validate it.
     ///
-    /// - Parameter monitors: All of the node.
+    /// - Parameter monitors: The node's shims and conmons.
     func document(_ files: NodeFiles, _ monitors: [ContainerMonitor]) throws(DocumentError) -> RegistrationDocument {
         let boot = Date()
         let created = Self.date(age) ?? boot

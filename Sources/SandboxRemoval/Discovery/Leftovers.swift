@@ -70,9 +70,9 @@ extension Discovery {
         }
     }
 
-    /// Removes each container from containerd's database, and its layer with it, and lets containerd read that again: it
-    /// does not forget a pod that it has read. From version 2 on the database has pods as well, each of which goes
-    /// together with its infra container, and does not go after it.
+    /// The commands that remove each container, and its layer with it, from containerd's database, and then restart
+    /// containerd, because it does not forget a pod that it has read. From version 2 on the database has pods as well:
+    /// each goes together with its infra container, and not after it.
     private func databaseCommands(_ root: String) throws(ObservationError) -> [String] {
         let pods = pods.filter { $0.runtime == .containerd }.map(\.pod)
         let ids = pods.flatMap { $0.containers.map(\.id) }

@@ -1,15 +1,15 @@
 internal import LinuxSystem
 internal import NodeObservation
 
-/// Which programs run the pods' containers: what their shims and conmons call, or else what helper.conf names. Never a
-/// guess: another program may not understand the states.
+/// Finds the programs that run the pods' containers: those that their shims and conmons call, or else those that
+/// helper.conf names. It never guesses, because another program may not understand the states.
 struct RuntimePrograms {
     private let monitors: [ContainerMonitor]
     private let files: NodeFiles
     /// The runtimes of helper.conf.
     private let configured: [Configured]
     private(set) var problems: [String] = []
-    /// The programs and roots that a problem was reported of.
+    /// The programs and roots whose problem was reported.
     private var known: Set<String> = []
 
     struct Configured: Equatable {
@@ -20,7 +20,7 @@ struct RuntimePrograms {
 
     static let policy = "/etc/podreap/helper.conf"
 
-    /// - Parameter monitors: Those that are believed: the node's own.
+    /// - Parameter monitors: Only the node's own, because a container may run anything under such a name.
     init(_ monitors: [ContainerMonitor], _ files: NodeFiles) {
         self.monitors = monitors
         self.files = files

@@ -25,7 +25,7 @@ extension PlanExecutor {
         return success
     }
 
-    /// Leaves a cgroup to another sandbox that has it too. Returns that one's id; nil if there is none.
+    /// Leaves a cgroup to another sandbox that has it too. Returns that sandbox's id; nil if there is none.
     private func leave(_ cgroup: PodCgroup) async throws(StepFailure) -> String? {
         let id = plan.sandbox.id
         let sharers = try await Threads.registry.run { [registry] () throws(StepFailure) in
@@ -42,8 +42,8 @@ extension PlanExecutor {
         return nil
     }
 
-    /// Throws if a process lives in a pod's own cgroup. None of the pod's containers has one there, so it is nobody's
-    /// whom podreap may end: another program's, or a monitor's that has not ended yet.
+    /// Throws if a process lives in a pod's own cgroup. It belongs to none of the pod's containers, so podreap may not end
+    /// it: it is another program, or a monitor that has not ended yet.
     private func refuseMembers(of path: String) async throws(StepFailure) {
         let end = min(deadline, .now + Self.usualEnd)
         var left = try await members(of: path)
@@ -74,7 +74,7 @@ extension PlanExecutor {
 
     // MARK: Any cgroup
 
-    /// The cgroups that are still there, with their identities. One look at them all: a runtime leaves none as a rule.
+    /// The cgroups that are still there, with their identities. They are looked at together, because a runtime usually leaves none.
     func remaining(
         _ cgroups: [ContainerEvidence.OwnCgroup]
     ) async throws(StepFailure) -> [(cgroup: ContainerEvidence.OwnCgroup, identity: FileIdentity)] {

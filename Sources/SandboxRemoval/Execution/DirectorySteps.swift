@@ -3,8 +3,8 @@ internal import HelperProtocol
 internal import NodeObservation
 internal import SandboxRegistry
 
-/// How many helpers remove parts of one large directory in parallel. More would be missing for other removals, and the
-/// filesystem's locks let few more work at once.
+/// How many helpers remove parts of one large directory in parallel. Other removals need the rest, and the filesystem's
+/// locks would not let many more work at once.
 private let shares: UInt8 = 2
 
 extension PlanExecutor {

@@ -4,7 +4,7 @@ struct KillRounds {
     /// The ways to kill, ordered by which processes each reaches.
     enum Way: Equatable {
         case cgroups, runtime, delete
-        /// Only what is certainly the container's own, in a cgroup that another living container has too.
+        /// Kills only processes that are certainly the container's own, in a cgroup that it shares with a living one.
         case own
 
         /// Those to try in turn.

@@ -231,7 +231,7 @@ extension PodFacts {
             ])
     }
 
-    /// The first process of a container last: with it the others die, and kill(1) would miss them.
+    /// Names the first process of a container last, because the others die with it, and kill(1) would miss them.
     private func pids(_ members: [Member]) -> String {
         (members.filter { !$0.isFirst } + members.filter(\.isFirst)).map { "\($0.process.pid)" }.joined(separator: " ")
     }

@@ -106,7 +106,7 @@ public struct PodFacts: Sendable {
     public var copies: [Copy] = []
     public var namespaceHolders: [NamespaceHolder] = []
     public var uses: [Use] = []
-    /// What filesystems answered that were asked.
+    /// The answers of the filesystems that were asked.
     public var answers: [Mount.Device: FilesystemProbe] = [:]
     /// The states of the pod's directories, by path.
     public var directories: [String: DirectoryState] = [:]

@@ -69,7 +69,8 @@ extension PodFacts {
         }
     }
 
-    /// Everybody waits for a disk now and then: who still waits at a second look, at the same place, is stuck.
+    /// Looks a second time, because every process waits for a disk now and then. One that still waits at the same place
+    /// is stuck.
     private mutating func confirmWaiting(_ hierarchies: CgroupHierarchies) throws(ObservationError) {
         guard members.contains(where: \.process.isWaiting) else { return }
         mayBlock()

@@ -16,7 +16,7 @@ public struct PodRuntime: Sendable, Equatable {
     public var monitors: [Monitor] = []
     /// Containers of which the OCI runtime has no state, by id.
     public var lost: Set<String> = []
-    /// The directories of those states that are there but cannot be read, by container.
+    /// The directories of states that exist but cannot be read, by container.
     public var damagedStates: [String: String] = [:]
     /// Where containers' root filesystems are mounted on the node, by container.
     public var rootfs: [String: String] = [:]

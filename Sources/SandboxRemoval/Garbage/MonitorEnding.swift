@@ -8,8 +8,8 @@ extension GarbageItem {
     /// The shims and conmons of which nothing else is left.
     ///
     /// - Parameters:
-    ///   - facts: What else was found: what still has one of a monitor's containers' ids is its to look after.
-    ///   - managers: One that runs for longer than a monitor has started it, and may know it.
+    ///   - facts: What else was found. A monitor is still needed if anything has the id of one of its containers.
+    ///   - managers: A manager that has run for longer than a monitor has started it, and may know it.
     static func leftMonitors(
         beside facts: GarbageFacts, _ managers: ForeignManagers
     ) async throws(RemovalError) -> [GarbageItem] {
@@ -65,12 +65,12 @@ extension ForeignManagers {
     }
 }
 
-/// Ends a monitor of which nothing is left. Only root can, and only root sees that it is one.
+/// Ends a monitor of which nothing else is left. Only root may do that, and only root sees that it is one.
 enum MonitorEnding {
     /// How long it may take to end after each signal.
     private static let grace = Duration.seconds(2)
 
-    /// Asks it to end, and kills it if it does not; looks first whether it is still the same, and still left over.
+    /// Checks that it is still the same process and still left over, asks it to end, and kills it if it does not.
     static func end(pid: Int32, startTime: UInt64, until deadline: ContinuousClock.Instant) async throws(StepFailure) {
         let (process, isLeft): (KnownProcess?, Bool)
         do throws(ObservationError) {
