@@ -40,7 +40,9 @@ extension RealHelper {
         }
 
         @Test func unmounter() throws {
-            let unmounter = NodeProcess(try TestHelper().unmounter())
+            let helper = try TestHelper()
+            defer { withExtendedLifetime(helper) {} }
+            let unmounter = NodeProcess(try helper.unmounter())
             let status = try unmounter.status()
             expectHeldBack(status, "unmounter")
             // SYS_ADMIN and DAC_OVERRIDE, none of them in force between requests.
