@@ -25,6 +25,8 @@ BENCH := $(CURDIR)/.build-bench
 FLOOR := $(BENCH)/floor
 # The file system of the node on which packages are tested.
 NODE_IMAGE := $(CURDIR)/.build-node/image
+# The same for Debian's next release.
+NEXT := $(CURDIR)/.build-node/trixie
 
 # Where make install puts things. The helper's policy is always /etc/podreap/helper.conf: that place is compiled in.
 DESTDIR ?=
@@ -170,9 +172,11 @@ arm64: setup ## Compiles the helper for arm64, and runs under an emulator what c
 	Tests/Support/Arm64/run layer
 	Tests/Support/Arm64/run helper $(CURDIR)/.build-arm64
 
-platforms: root deb ## Does the same on a node of Debian 13, with the packages that were built here
-	packaging/test-node/image $(CURDIR)/.build-node/trixie trixie
-	packaging/deb-test/run $(CURDIR)/.build-deb $(CURDIR)/.build-node/trixie
+platforms: root build deb ## Does the same on a node of Debian 13; builds, tests and packages podreap there, and does it with that
+	packaging/test-node/image $(NEXT) trixie
+	packaging/deb-test/run $(CURDIR)/.build-deb $(NEXT)
+	packaging/test-node/builder $(NEXT)-builder trixie 'make test TESTS="$(notdir $(wildcard Tests/Unit/*)) SELinuxTests" && make deb'
+	packaging/deb-test/run $(NEXT)-builder/tree/.build-deb $(NEXT)
 
 rpm: helper release selinux ## Makes RPM packages, .build-rpm/packages
 	@packaging/setup rpm
