@@ -30,8 +30,8 @@ extension RealHelper {
             let root = TestNode.sandboxes
             // The helper has a mount namespace of its own, and sees what is mounted before it starts.
             try TestNode.shared()
-            try shell("mkdir \(root)/m; mount -t tmpfs none \(root)/m")
-            defer { _ = try? shell("umount \(root)/m; rmdir \(root)/m") }
+            try shell("cd \(root); mkdir -p m b/n; mount -t tmpfs none m; mount -t tmpfs none b/n")
+            defer { _ = try? shell("cd \(root); umount m b/n; rmdir m b/n b") }
             let (helper, log) = try helper()
             try shell(
                 "mkdir -p \(root)/audit/x; mkdir '\(root)/odd name'; mkdir '\(root)/back\\slash'; touch \(TestNode.netns)/sample-a"
@@ -71,6 +71,10 @@ extension RealHelper {
                 ])
             #expect(
                 try ask(
+                    .unmountBeneath(.at(0, "b"), only: nil, most: 1), "operation=unmount-beneath place=\(root)/b ")
+                    == ["begun", "done"])
+            #expect(
+                try ask(
                     .deleteNamespace(.at(TestNode.Root.netns, "sample-a"), .act(only: nil)),
                     "operation=delete-namespace place=\(TestNode.netns)/sample-a ") == ["begun", "done"])
             let target = RuntimeTarget(runtime: 3, id: try ContainerID([0x61]))
@@ -81,6 +85,13 @@ extension RealHelper {
             #expect(
                 try ask(.runtimeDelete(target, .act(only: nil)), "operation=delete runtime=probe container=a ")
                     == ["begun", "failed errno=0 call=16"])
+            guard case .container(let facts) = try helper.ask(.runtimeDelete(target, .look)).facts else {
+                throw ProgramFailure(description: "no state directory")
+            }
+            #expect(
+                try ask(
+                    .runtimeForget(target, only: facts.directory),
+                    "operation=forget runtime=probe container=a inode=\(facts.directory.inode) ") == ["begun", "done"])
             #expect(
                 try ask(.unmount(.at(200, "x"), .act(only: nil)), "operation=unmount place=/x ") == ["refused rule=1"])
             _ = try shell("rmdir '\(root)/odd name'")

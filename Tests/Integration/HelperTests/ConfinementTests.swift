@@ -100,6 +100,7 @@ extension RealHelper {
                     #expect(try process.status()["CapEff"] == "0000000000000000", "\(request)")
                 }
                 #expect(try processes.map { try $0.descriptors() } == descriptors, "\(request)")
+                #expect(try processes.map { try $0.link("cwd") } == ["/", "/"], "\(request)")
             }
         }
 
@@ -131,6 +132,7 @@ extension RealHelper {
                 // runc's file, or a sealed copy of crun, which would make one itself and execute that.
                 let program = descriptors[9] ?? ""
                 #expect(program.hasSuffix("/runc") || program.hasPrefix("/memfd:"), "\(descriptors)")
+                if program.hasPrefix("/memfd:") { #expect(try isSealed("/proc/\(pid)/fd/9")) }
                 #expect(try shell("stat -c %u /proc/\(pid)/mem") == "0\n")
             }
         }

@@ -161,6 +161,22 @@ extension RealHelper {
             #expect(Entry.at(path)?.inode == before.inode)
         }
 
+        /// A writer waits until somebody opens the FIFO to read: nobody does.
+        @Test func whatIsNoNamespaceIsNotOpened() throws {
+            let helper = try TestHelper()
+            let (fifo, path) = ("/mnt/canary/unopened", "\(TestNode.netns)/sample-x")
+            try shell("mkfifo \(fifo); touch \(path); mount --bind \(fifo) \(path)")
+            defer { _ = try? shell("umount \(path); rm \(path) \(fifo)") }
+            var start = ProgramStart("/bin/sh", ["-c", "echo waiting; exec 3>\(fifo)"])
+            start.input = 0
+            start.readsOutput = true
+            let writer = try Program(start)
+            #expect(try writer.readLine() == "waiting\n")
+            #expect(try writer.wait(seconds: 0.2) == nil)
+            #expect(try helper.ask(delete(.net, "sample-x")).outcome == .refused(.notNamespace, detail: []))
+            #expect(try writer.wait(seconds: 0.2) == nil, "its FIFO was opened")
+        }
+
         @Test(arguments: [
             "sample-", "sampl", "Sample-x", "x", "xsample-y", "0A1b2c3d-4e5f-6789-abcd-ef0123456789",
             "0a1b2c3d-4e5f-6789-abcd-ef012345678",

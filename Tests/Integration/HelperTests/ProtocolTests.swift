@@ -122,6 +122,18 @@ extension RealHelper {
             #expect(NodeProcess.waitForEnd(of: pids, seconds: 1) == [])
         }
 
+        /// The same without a runtime: the second request comes while the helper works on the first.
+        @Test func twoInFlightWithoutARuntime() throws {
+            let helper = try TestHelper()
+            let tree = "\(TestNode.sandboxes)/busy"
+            try shell("mkdir \(tree); cd \(tree); seq 20000 | xargs touch")
+            defer { clear(tree) }
+            for id: UInt64 in [7, 8] {
+                try helper.send(RequestPacket(id: id, deadline: 20_000, request: .remove(.at(0, "busy"))))
+            }
+            try expectEnd(helper, .pipelined)
+        }
+
         @Test(arguments: [
             (Rule.unknownRoot, Request.unmount(try! .at(99, "x"), .look)),
             (.unknownRoot, .remove(try! .at(255, "x"))),

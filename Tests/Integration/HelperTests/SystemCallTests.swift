@@ -91,6 +91,11 @@ extension RealHelper {
             #expect(try Self.injectIntoLauncher(call) == "returned -38\n")  // ENOSYS
         }
 
+        /// prctl(PR_GET_SECUREBITS): no capability by another uid, none raised as ambient, and each of these locked.
+        @Test func launchersGetNoOtherCapabilities() throws {
+            #expect(try Self.injectIntoLauncher("157 27 prctl") == "returned 236\n")
+        }
+
         private static func injectIntoLauncher(_ call: String) throws -> String {
             let helper = try TestHelper()
             let launcher = try #require(helper.launchers().first)

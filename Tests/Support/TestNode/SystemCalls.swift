@@ -105,6 +105,14 @@ func bindDatagramSocket(_ path: String) throws -> Int32 {
 
 func isSealed(_ memory: Int32) -> Bool { node_is_sealed(memory) == 1 }
 
+/// The same of a memfd that a process has open, by its path beneath /proc.
+public func isSealed(_ path: String) throws -> Bool {
+    let memory = unsafe open(path, O_RDONLY | O_CLOEXEC)
+    guard memory >= 0 else { throw SystemCallError(call: "open", errno: errno) }
+    defer { close(memory) }
+    return isSealed(memory)
+}
+
 /// What is there to read, up to `limit` bytes, from the current position or (files) from `offset`.
 func readBytes(_ descriptor: Int32, limit: Int, offset: Int? = nil) throws -> [UInt8] {
     var buffer = [UInt8](repeating: 0, count: limit)
