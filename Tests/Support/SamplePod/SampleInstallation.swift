@@ -32,9 +32,9 @@ public struct SampleInstallation: Sendable {
         try shell(
             """
             mkdir \(library) && chown \(Self.user):\(Self.user) \(library)
-            touch \(self.program) && mount --bind '\(program)' \(self.program)
+            touch \(self.program) && mount --bind '\(try resolved(program))' \(self.program)
             """)
-        try TestNode.install(from: helper, to: self.helper)
+        try TestNode.install(from: try resolved(helper), to: self.helper)
         node = try SampleNode(base: "/mnt/node")
         try node.makeCgroupRoots()
         try write(node.helperConf(caller: "\(Self.user)"), to: "/etc/podreap/helper.conf")
