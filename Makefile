@@ -14,7 +14,7 @@ TESTS ?=
 # Options of the demo, such as --workloads 5.
 DEMOFLAGS ?=
 # Which part of the benchmark to run, for example BENCHFLAGS="--parts removals --rounds 5 --workloads 1 3"; without any, all of it,
-# and the README's numbers are written anew.
+# and Tests/Benchmark/results.md is written anew.
 BENCHFLAGS ?=
 
 # A scratch path for each way of building: none undoes another's work.
@@ -140,7 +140,7 @@ load: ## Runs the daemon's load tests in full: many minutes
 lint: setup ## Checks format, unsafe code, imports, lengths and scripts
 	@.ci/lint/run
 
-bench: root helper release $(FLOOR) $(BENCH)/exchange ## Measures podreap against the floor, containerd, podman and rm; rewrites README's numbers
+bench: root helper release $(FLOOR) $(BENCH)/exchange ## Measures podreap against the floor, containerd, podman and rm; rewrites results.md
 	$(SWIFT) build $(SWIFTFLAGS) $(RELEASE) --product podreap-benchmark
 	Tests/Benchmark/run $(HELPER) $(PODREAP) $(PODREAPD) $(BENCH) $(STATIC)/release/podreap-benchmark $(BENCHFLAGS)
 

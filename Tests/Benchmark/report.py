@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """report.py SAMPLES MODE VERSION...: makes tables of what podreap-benchmark has measured, and prints them.
 
-With --write as MODE, also writes results.md and results.json beside itself, Tests/Benchmark/pictures/speed.svg, and what stands between the
-speed markers of README.md. VERSION... are lines that say what took part.
+With --write as MODE, also writes results.md, results.json and pictures/speed.svg beside itself. VERSION... are lines that say
+what took part.
 """
 import datetime
 import json
@@ -18,6 +18,12 @@ HERE = os.path.dirname(os.path.realpath(__file__))
 TREE = os.path.join(HERE, "../..")
 CONTESTANTS = ["floor", "library", "daemon, server side", "daemon, client side", "command line", "shell script",
                "containerd", "podman"]
+# What the numbers are of.
+CONTEST = """All take turns in one run. The *floor* is a small C program that makes the same calls of runc and of the kernel with the
+same parallelism, as root, without a registry, a check or a second process: what removing a pod costs at the least. The
+*library* and the *daemon* (its own reports' time) have their helpers running; the *command line* starts a program and a
+helper each time, and ends with a checkpoint of its registry. Medians:
+"""
 
 
 class Samples:
@@ -182,7 +188,7 @@ def machine(versions):
 
 
 def summary(results):
-    """For the README: medians of the rows that say most."""
+    """Medians of the rows that say most."""
     rows = {name: row for name, row in results.rows("removal", "many").items() if "TERM" not in name}
     who = [("floor", "floor"), ("library", "library"), ("daemon, server side", "daemon"),
            ("command line", "command line"), ("shell script", "shell script"), ("containerd", "containerd"),
@@ -192,18 +198,6 @@ def summary(results):
     for name, row in rows.items():
         table.append([name] + [number(row[key].median) if key in row else "-" for key, _ in present])
     return table
-
-
-def rewrite_readme(results, title):
-    path = os.path.join(TREE, "README.md")
-    with open(path, encoding="utf-8") as file:
-        before, rest = file.read().split("<!-- speed: written by make bench -->\n")
-    _, after = rest.split("<!-- end of speed -->\n")
-    body = (f"{title}\n\n{markdown(summary(results))}\n\n"
-            "![The same as a plot: each contestant's median with its least and most, on a logarithmic axis.]"
-            "(Tests/Benchmark/pictures/speed.svg)\n\n")
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(f"{before}<!-- speed: written by make bench -->\n{body}<!-- end of speed -->\n{after}")
 
 
 def main(path, mode, *versions):
@@ -216,7 +210,9 @@ def main(path, mode, *versions):
     if mode != "--write":
         return
     with open(os.path.join(HERE, "results.md"), "w", encoding="utf-8") as file:
-        file.write(f"# What `make bench` measured\n\n{title}. Medians, and the least and the most.\n")
+        file.write(f"# What `make bench` measured\n\n{title}.\n\n{CONTEST}\n{markdown(summary(results))}\n\n"
+                   "![The same as a plot: each contestant's median with its least and most, on a logarithmic axis.]"
+                   "(pictures/speed.svg)\n\nWhat follows has medians, and the least and the most.\n")
         for name, table in parts:
             file.write(f"\n## {name}\n\n{markdown(table)}\n")
     with open(os.path.join(HERE, "results.json"), "w", encoding="utf-8") as file:
@@ -225,7 +221,6 @@ def main(path, mode, *versions):
         json.dump({"measured": title, "parts": found}, file, indent=1, sort_keys=True)
         file.write("\n")
     plot.write(os.path.join(TREE, "Tests/Benchmark/pictures/speed.svg"), results.rows("removal", "many"), CONTESTANTS, title)
-    rewrite_readme(results, title)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import Testing
 
 /// The library's products, as a package of somebody else's sees them: no `package` access, and every import its own.
 @Suite struct LibraryTests {
-    @Test(arguments: ["README.md", "Sources/SandboxRemoval/SandboxRemoval.docc/SandboxRemoval.md"])
+    @Test(arguments: ["Sources/SandboxRemoval/SandboxRemoval.docc/SandboxRemoval.md"])
     func whatADocumentShowsCompiles(_ document: String) throws {
         let text = try String(contentsOfFile: "\(Tree.path)/\(document)", encoding: .utf8)
         let blocks = text.matches(of: #/```swift\n((?:.*\n)*?)```/#).map { String($0.1) }
