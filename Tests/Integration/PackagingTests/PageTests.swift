@@ -14,7 +14,7 @@ import Testing
         #expect(commands.count >= 11)
         let expected =
             commands.map { "podreap-\($0).1" } + [
-                "podreap.1", "podreapd.8", "podreap-helper.8", "helper.conf.5", "podreap.toml.5",
+                "podreap.1", "podreap-risks.7", "podreapd.8", "podreap-helper.8", "helper.conf.5", "podreap.toml.5",
             ]
         #expect(try pages() == expected.sorted())
     }
