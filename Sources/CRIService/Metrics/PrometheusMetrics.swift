@@ -32,11 +32,20 @@ public final class PrometheusMetrics: MetricsFactory, Sendable {
     /// The upper bounds of the buckets in seconds. A removal takes from some milliseconds to minutes.
     private static let bounds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120]
 
-    private let values = Mutex<[Key: Value]>([:])
+    private let values: Mutex<[Key: Value]>
     private let help: [String: String]
+    /// Those without labels are there from the start: what appears with its first event has no increase by it.
+    private static let counters = [
+        "podreap_refused_peers_total", "podreap_resumed_total", "podreap_retries_total", "podreap_waits_total",
+    ]
 
     /// - Parameter help: The help text of each metric, by name.
-    public init(help: [String: String] = PrometheusMetrics.help) { self.help = help }
+    public init(help: [String: String] = PrometheusMetrics.help) {
+        self.help = help
+        var values = Dictionary(uniqueKeysWithValues: Self.counters.map { (Key($0, []), Value.counter(0)) })
+        values[Key("podreap_works_under_way", [])] = .gauge(0)
+        self.values = Mutex(values)
+    }
 
     /// The help texts of the daemon's own metrics.
     public static let help = [
