@@ -176,11 +176,7 @@ final class Connections: Sendable {
     private static func openOnce(_ path: String, until last: ContinuousClock.Instant) throws -> Connection {
         do {
             let database = try make(path, until: last)
-            let isReadOnly = try database.unsafeRead { (database) throws in
-                // KiB; SQLite's default lets each connection keep 2 MB of reports that nobody reads again.
-                try database.execute(sql: "PRAGMA cache_size = -512")
-                return database.isReadOnlyFile
-            }
+            let isReadOnly = try database.unsafeRead { (database) throws in database.isReadOnlyFile }
             return Connection(database, isReadOnly ? .reduced : .full)
         } catch let error as DatabaseError where lacksRoom(error) {
             // The log is missing or empty, so the file itself is complete, and needs no lock because nobody can write.
