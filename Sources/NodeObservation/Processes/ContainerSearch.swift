@@ -173,7 +173,12 @@ public struct ContainerSearch: Sendable {
 
     /// mountinfo shows the mounts beneath the process's root, where the container's own rootfs is at `/`.
     private func root(of pid: Int32) throws(ObservationError) -> Mount? {
-        guard let bytes = try ofProcess(pid, "mountinfo"), !bytes.isEmpty else { return nil }
+        var bytes = try ofProcess(pid, "mountinfo") ?? []
+        // The first thread may have ended alone.
+        if bytes.isEmpty, let thread = try ProcessStatus.of(pid: pid)?.livingThread(), thread != pid {
+            bytes = try ofProcess(thread, "mountinfo") ?? []
+        }
+        if bytes.isEmpty { return nil }
         return try MountTable.parse(bytes).mounts.last { $0.mountPoint == [slash] }
     }
 

@@ -20,6 +20,25 @@ import Testing
         }
     }
 
+    /// The same, and neither its state nor the name of its cgroup tells of it: the search of all processes does.
+    @Test func anInitWhoseFirstThreadHasEndedIsFoundByItsRoot() throws {
+        try withReproNode { node in
+            try shell("cp \(try TestPrograms.leader.get()) \(node.sample.base)/image/bin/leader")
+            try node.sandbox("p1")
+            var container = PlainContainer(script: "exec /bin/leader")
+            container.cgroup = "elsewhere"
+            let pid = try node.run("c1", container)
+            #expect(soon { (try? NodeProcess(pid).status()["State"]?.hasPrefix("Z")) == true })
+            try shell(": >\(node.state(of: "c1"))/state.json")
+            try node.expectRegistration(of: "p1", ["c1"])
+            let removed = try node.podreap(["remove", "p1"])
+            #expect(removed.status == 1 && removed.errors.names(pid), "\(removed)")
+            try shell("kill -9 \(pid)")
+            #expect(soon { !FileManager.default.fileExists(atPath: "/proc/\(pid)/task") })
+            #expect(try node.podreap(["remove", "p1"]).status == 0)
+        }
+    }
+
     /// runc#2105, moby#35643: a nested engine's paused container keeps the init in its exit.
     @Test func aFrozenCgroupBeneathTheContainersIsThawed() throws {
         try withReproNode { node in
