@@ -33,10 +33,11 @@ enum Catalog {
         return operations
     }
 
-    /// What ends a container and then has its cgroup, or its id.
+    /// What ends a container and then has its cgroup, its id or its pid; and what leaves little that tells of one.
     static func succession(_ random: inout Seeded) -> [Operation] {
         let container = Universe.container(&random)
-        switch Int.random(in: 0..<3, using: &random) {
+        let sandbox = Universe.sandbox(of: container)
+        switch Int.random(in: 0..<6, using: &random) {
         case 0:
             return [Ending.killAll(container), Runtimes.delete(container, force: true), CgroupChanges.make(container)]
         case 1:
@@ -44,7 +45,11 @@ enum Catalog {
                 Ending.killInit(container), Runtimes.lose(container),
                 Runtimes.runAnother(container, inCgroupOfOld: true),
             ]
-        default: return [Runtimes.lose(container), Runtimes.runAnother(container, inCgroupOfOld: true)]
+        case 2: return [Runtimes.lose(container), Runtimes.runAnother(container, inCgroupOfOld: true)]
+        case 3: return [Ending.killInit(container), Outsiders.reusePID(container), Acts.remove(sandbox, .first)]
+        case 4: return [Runtimes.lose(container), Outsiders.hide(), Acts.remove(sandbox, .first)]
+        default:
+            return [Acts.stopContainer(container, .first), Runtimes.lose(container), Acts.remove(sandbox, .first)]
         }
     }
 

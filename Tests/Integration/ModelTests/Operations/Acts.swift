@@ -122,7 +122,14 @@ enum Acts {
         Operation("remove meanwhile", if: { $0.records[registry]?[id]?.directory != nil && $0.place(id) != nil }) {
             world in
             guard let record = world.records[registry]?[id], world.place(id)?.name == record.directory else { return }
-            var script = "umount -l \(world.node.directory(ofSandbox: id))/shm 2>/dev/null || true"
+            let shm = "\(world.node.directory(ofSandbox: id))/shm"
+            var script = "umount -l \(shm) 2>/dev/null || true"
+            if unmounts {
+                // Who of the two has taken it away, nobody can say.
+                for thing in world.ledger.owners.keys where thing.isMount && thing.path == shm {
+                    world.ledger.give(thing, to: .either)
+                }
+            }
             if !unmounts {
                 // Only what is the record's: another's container is not this caller's either.
                 let own = record.containers.keys.sorted().filter { container in
