@@ -169,7 +169,7 @@ extension RealHelper {
             defer { _ = try? shell("umount \(path); rm \(path) \(fifo)") }
             var start = ProgramStart("/bin/sh", ["-c", "echo waiting; exec 3>\(fifo)"])
             start.input = 0
-            start.readsOutput = true
+            start.output = .read
             let writer = try Program(start)
             #expect(try writer.readLine() == "waiting\n")
             #expect(try writer.wait(seconds: 0.2) == nil)
