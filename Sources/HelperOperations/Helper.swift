@@ -28,8 +28,7 @@ public struct Helper: ~Copyable {
         var launchers: [ProcessLink] = []
         for runtime in policy.runtimes { launchers.append(try Self.startLauncher(runtime, unmounter)) }
         try privileges.keep(.broker, effective: false, securebits: .noPrivilegeByUser)
-        try Confinement.confine(.broker)
-        guard privileges.isInForce() else { throw .refused(.confinementFailed) }
+        try Confinement.confine(.broker, keeping: privileges)
         // No request is answered before every process has confined itself. Without the capabilities for runtimes there
         // is no launcher to wait for.
         try unmounter.awaitReady()
@@ -69,9 +68,8 @@ public struct Helper: ~Copyable {
             let audit = Audit(caller: caller)
             var privileges = try Privileges()
             try privileges.keep(.unmounter, effective: false, securebits: .noPrivilegeByUser)
-            try Confinement.confine(.unmounter)
-            guard privileges.isInForce() else { endProcess(1) }
-            try socket.send([1])
+            try Confinement.confine(.unmounter, keeping: privileges)
+            try socket.sayReady()
             var broker = Broker(
                 policy, privileges, missing: missing, orchestrator: socket, unmounter: nil, launchers: [],
                 mountInfo: mountInfo, audit: audit)
@@ -88,8 +86,7 @@ public struct Helper: ~Copyable {
             try privileges.becomeRoot()
             try privileges.keep(.launcher, effective: true, securebits: .rootPassesOn)
             var launcher = Launcher(socket, runtime, sparing: unmounter.pid)
-            try Confinement.confine(runtime.filter)
-            guard privileges.isInForce() else { endProcess(1) }
+            try Confinement.confine(runtime.filter, keeping: privileges)
             try launcher.sayReady()
             endProcess(launcher.serve())
         }
@@ -116,11 +113,17 @@ final class ProcessLink: Sendable {
         self.pid = pid
     }
 
+    /// Waits until the process has called `sayReady`.
     func awaitReady() throws(Outcome) {
         var packet: [UInt8] = [0, 0]
         guard case .packet = try socket.wait(milliseconds: 5000), try socket.receive(into: &packet, size: 2) == 1
         else { throw .refused(.confinementFailed) }
     }
+}
+
+extension Descriptor {
+    /// Tells the broker at the other end that this process is confined.
+    func sayReady() throws(Outcome) { try send([1]) }
 }
 
 /// The packet that answers a Hello before it is read: it says why the helper does not serve.

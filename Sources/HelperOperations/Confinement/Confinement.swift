@@ -48,11 +48,13 @@ public enum Confinement {
         changeToRoot()
     }
 
-    /// Sets NO_NEW_PRIVS, so that no exec gives this process or its children more privileges, and loads a filter.
-    static func confine(_ filter: SystemCallFilter) throws(Outcome) {
+    /// Sets NO_NEW_PRIVS, so that no exec gives this process or its children more privileges, and loads a filter. Throws
+    /// if the process then does not have exactly the capabilities that it kept.
+    static func confine(_ filter: SystemCallFilter, keeping kept: borrowing Privileges) throws(Outcome) {
         try check(linux_prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), .capset)
         try check(linux_prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), .capset)
         try filter.load()
+        guard kept.isInForce() else { throw .refused(.confinementFailed) }
     }
 
     /// The process's real uid: the user that started it.

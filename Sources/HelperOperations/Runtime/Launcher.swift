@@ -31,7 +31,7 @@ struct Launcher: ~Copyable {
     }
 
     /// Tells the broker that the launcher is confined.
-    func sayReady() throws(Outcome) { try socket.send([1]) }
+    func sayReady() throws(Outcome) { try socket.sayReady() }
 
     /// Serves until the broker closes its end; returns the process's exit status.
     mutating func serve() -> Int32 {
