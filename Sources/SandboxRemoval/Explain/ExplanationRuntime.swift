@@ -184,10 +184,7 @@ extension PodFacts {
             Finding(
                 .runtimeError, .blocks, "\(title) was asked to remove it and failed; its last error:",
                 [wordsEvidence(error, runtime)],
-                remedies: [
-                    "podreap rescue \(sandbox.id); it undoes what it can of the above, and asks \(title) again",
-                    askAgain(runtime),
-                ])
+                remedies: ["podreap rescue \(sandbox.id); it undoes what it can of the above, and asks \(title) again"])
         ]
     }
 
