@@ -73,11 +73,9 @@ struct RescueReport: Encodable {
     }
 
     var text: String {
-        var lines = ["\(shortened(sandbox)) (pod \(pod))"]
         let cells = rows.map { [abbreviated($0.what), $0.done, abbreviated($0.result)] }
-        lines += table([["WHAT", "DONE", "RESULT"]] + cells).split(separator: "\n").map(String.init)
-        lines.append(isGone ? "its runtime lists it no more" : "its runtime still lists it")
-        lines += left.map { "left: \($0)" }
-        return lines.joined(separator: "\n") + "\n"
+        return "\(shortened(sandbox)) (pod \(pod))\n" + table([["WHAT", "DONE", "RESULT"]] + cells)
+            + (isGone ? "its runtime lists it no more\n" : "its runtime still lists it\n")
+            + left.map { "left: \($0)\n" }.joined()
     }
 }
