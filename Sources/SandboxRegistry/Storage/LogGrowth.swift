@@ -31,12 +31,11 @@ extension KernelLock {
         guard let inode = try? FileStatus.of(sharedMemory, followsLink: false).inode, let text = text() else {
             return []
         }
-        let readers = String(decoding: text, as: UTF8.self).split(separator: "\n").compactMap { line -> Int32? in
-            let fields = line.split(separator: " ")
-            guard fields.count == 8, fields[1] == "POSIX", fields[3] == "READ", fields[5].hasSuffix(":\(inode)"),
-                let first = Int(fields[6]), (123...127).contains(first), let pid = Int32(fields[4])
+        let readers = lines(text, of: "POSIX").compactMap { fields -> Int32? in
+            guard fields[3].elementsEqual("READ".utf8), let lock = KernelLock(fields), lock.inode == inode,
+                (123...127).contains(lock.start)
             else { return nil }
-            return pid
+            return Int32(String(decoding: fields[4], as: UTF8.self))
         }
         return Set(readers).subtracting([ownPID]).sorted()
     }
