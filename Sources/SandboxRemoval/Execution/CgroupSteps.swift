@@ -74,7 +74,8 @@ extension PlanExecutor {
 
     // MARK: Any cgroup
 
-    /// The cgroups that are still there, with their identities. They are looked at together, because a runtime usually leaves none.
+    /// The cgroups that are still there, with their identities. They are looked at together, because a runtime usually
+    /// leaves none.
     func remaining(
         _ cgroups: [ContainerEvidence.OwnCgroup]
     ) async throws(StepFailure) -> [(cgroup: ContainerEvidence.OwnCgroup, identity: FileIdentity)] {

@@ -38,11 +38,7 @@ extension PlanExecutor {
         if new.isEmpty || plan.isAfterReboot { return }
         try? await write(isSpare: true) { (registry, deadline) throws(RegistryError) in
             var found: [String: FileIdentity] = [:]
-            for path in new {
-                found[path] = (try? Cgroup.identity(of: path)).flatMap { $0 }.map {
-                    FileIdentity(device: $0.device, inode: $0.inode)
-                }
-            }
+            for path in new { found[path] = (try? Cgroup.fileIdentity(of: path)) ?? nil }
             try registry.recordCgroups(found, of: container.id, until: deadline)
         }
     }

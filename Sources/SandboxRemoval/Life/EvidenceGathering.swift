@@ -71,8 +71,7 @@ extension ContainerEvidence {
         let search =
             cgroups.isEmpty || !sharers.isEmpty
             ? mounts.map {
-                // Another container that has the id by now may have its paths, too.
-                ContainerSearch(container, cgroupRoots, $0, byPath: isOwn || look?.directory == nil)
+                ContainerSearch(container, cgroupRoots, $0, byPath: ContainerSearch.goesByPath(isOwn: isOwn, look))
             } : nil
         for (path, identity) in cgroups {
             let sharers = sharers.filter { $0.path == path }
@@ -111,8 +110,7 @@ extension ContainerEvidence {
     ) throws(ObservationError) -> OwnCgroup {
         var own = OwnCgroup(path: path, identity: recorded, state: .gone, sharers: sharers)
         do throws(ObservationError) {
-            guard let found = try Cgroup.identity(of: path).map({ FileIdentity(device: $0.device, inode: $0.inode) })
-            else { return own }
+            guard let found = try Cgroup.fileIdentity(of: path) else { return own }
             guard recorded == nil || recorded == found else {
                 own.state = .replaced
                 return own
@@ -156,7 +154,20 @@ extension RuntimeLook {
     }
 }
 
+extension Cgroup {
+    /// A cgroup's identity as the registry has it; nil if there is no such cgroup.
+    static func fileIdentity(of path: String) throws(ObservationError) -> FileIdentity? {
+        try identity(of: path).map { FileIdentity(device: $0.device, inode: $0.inode) }
+    }
+}
+
 extension ContainerSearch {
+    /// Whether what lies at the paths of a container's directories is its own. Another container that has the id by now
+    /// may have its paths, too.
+    ///
+    /// - Parameter isOwn: Whether the state that the runtime has under the id is this container's.
+    static func goesByPath(isOwn: Bool, _ look: RuntimeLook?) -> Bool { isOwn || look?.directory == nil }
+
     /// - Parameter byPath: Whether what lies at the paths of the container's directories is taken for its own.
     init(_ container: Container, _ cgroupRoots: [String], _ mounts: MountTable, byPath: Bool = true) {
         var identities: [String: Identity] = [:]

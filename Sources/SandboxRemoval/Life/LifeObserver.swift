@@ -91,7 +91,7 @@ final class LifeObserver: Sendable {
         of container: Container, _ cgroups: [ContainerEvidence.OwnCgroup]
     ) async throws(StepFailure) -> [ContainerEvidence.OwnCgroup] {
         let look = looks.withLock { $0[container.id] }
-        let byPath = look?.isOwn != false || look?.runtime.directory == nil
+        let byPath = ContainerSearch.goesByPath(isOwn: look?.isOwn ?? false, look?.runtime)
         return try await Threads.node.run { [roots, mounts] () throws(StepFailure) in
             try orFail { () throws(ObservationError) in
                 let search = ContainerSearch(container, roots.cgroupRoots.map(\.path), mounts, byPath: byPath)
@@ -135,8 +135,10 @@ final class LifeObserver: Sendable {
 
     /// Whether a sharer's cgroup is still the one that was recorded.
     private func isThere(_ sharer: CgroupSharer) throws(ObservationError) -> Bool {
-        guard let recorded = sharer.identity, let found = try Cgroup.identity(of: sharer.theirs) else { return true }
-        return recorded == FileIdentity(device: found.device, inode: found.inode)
+        guard let recorded = sharer.identity, let found = try Cgroup.fileIdentity(of: sharer.theirs) else {
+            return true
+        }
+        return recorded == found
     }
 
     /// Whether another container may have left a cgroup to this one, before or during this removal.

@@ -18,7 +18,7 @@ extension RegistrationValidator {
             let field = "sandbox.cgroups[\(index)]"
             // A container's own goes with the container.
             guard !ofContainers.contains(cgroup.path) else { continue }
-            let identity = try observing { () throws(ObservationError) in try Cgroup.identity(of: cgroup.path) }
+            let identity = try observing { () throws(ObservationError) in try Cgroup.fileIdentity(of: cgroup.path) }
             guard let identity else {
                 warnings.append("\(field): \(cgroup.path) is not there")
                 continue
@@ -26,9 +26,7 @@ extension RegistrationValidator {
             do throws(RootError) { _ = try roots.place(cgroup.path, for: .remove, in: [.cgroup]) } catch {
                 warnings.append("\(field): it cannot be removed with the pod: \(error)")
             }
-            found.append(
-                PodCgroup(
-                    path: cgroup.path, identity: FileIdentity(device: identity.device, inode: identity.inode)))
+            found.append(PodCgroup(path: cgroup.path, identity: identity))
         }
         sandbox.cgroups = found
     }

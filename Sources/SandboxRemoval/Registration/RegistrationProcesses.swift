@@ -71,8 +71,8 @@ extension RegistrationValidator {
         var own: [String] = []
         let given = !containers[index].cgroups.isEmpty
         for path in paths {
-            let found = try observing { () throws(ObservationError) in try Cgroup.identity(of: path) }
-            if let found { known[path] = FileIdentity(device: found.device, inode: found.inode) }
+            let found = try observing { () throws(ObservationError) in try Cgroup.fileIdentity(of: path) }
+            known[path] = found
             if found != nil || given { own.append(path) }
         }
         containers[index].cgroups = own
