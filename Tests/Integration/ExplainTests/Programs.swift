@@ -20,12 +20,8 @@ enum Programs {
     static func start(_ program: String, _ arguments: String...) throws -> Program {
         var start = ProgramStart(program, arguments)
         start.environment = ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"]
-        start.output = .read
         start.input = 0
-        let started = try Program(start)
-        let line = try started.readLine()
-        guard line == "ready\n" else { throw PodNodeFailure("\(program): \(line)") }
-        return started
+        return try .holding(start, says: "ready")
     }
 
     /// A script in a process of its own, which says `ready`.

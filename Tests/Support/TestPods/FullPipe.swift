@@ -18,10 +18,8 @@ public final class FullPipe: Sendable {
             """
         var start = ProgramStart("/bin/sh", ["-c", script])
         start.environment = ["PATH=/usr/bin:/bin"]
-        start.output = .read
         start.input = 0
-        holder = try Program(start)
-        guard try holder.readLine() == "full\n" else { throw PodNodeFailure("the pipe is not full") }
+        holder = try .holding(start, says: "full")
     }
 
     /// Reads until all who write have closed it: what they wrote after it was full.

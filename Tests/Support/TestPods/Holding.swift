@@ -9,7 +9,7 @@ public final class RegistryHolder: Sendable {
     ///
     /// - Parameter alone: Whether nobody else can read it, or even open it.
     public init(_ registry: String, alone: Bool = false) throws {
-        var start = ProgramStart(
+        let start = ProgramStart(
             "/usr/bin/env",
             [
                 "python3", "-c",
@@ -22,16 +22,10 @@ public final class RegistryHolder: Sendable {
                 sys.stdin.read()
                 """, registry, alone ? "alone" : "",
             ])
-        start.output = .read
-        program = try Program(start)
-        let line = try program.readLine()
-        guard line == "held\n" else { throw PodNodeFailure("the registry's holder says: \(line)") }
+        program = try .holding(start)
     }
 
-    public func end() throws {
-        program.kill()
-        _ = try program.wait(seconds: 5)
-    }
+    public func end() throws { try program.end() }
 }
 
 /// Another program that reads the registry in a transaction, and is stopped there until it is ended.
@@ -43,7 +37,7 @@ public final class StoppedReader: Sendable {
     ///
     /// - Parameter mebibytes: How much is written to the registry's log after it began to read.
     public init(_ registry: String, mebibytes: Int) throws {
-        var start = ProgramStart(
+        let start = ProgramStart(
             "/usr/bin/env",
             [
                 "python3", "-c",
@@ -58,16 +52,10 @@ public final class StoppedReader: Sendable {
                 os.kill(os.getpid(), signal.SIGSTOP)
                 """, registry, "\(mebibytes)",
             ])
-        start.output = .read
-        program = try Program(start)
-        let line = try program.readLine()
-        guard line == "reads\n" else { throw PodNodeFailure("the registry's reader says: \(line)") }
+        program = try .holding(start, says: "reads")
     }
 
-    public func end() throws {
-        program.kill()
-        _ = try program.wait(seconds: 5)
-    }
+    public func end() throws { try program.end() }
 }
 
 /// The helpers that a process has started, stopped: they take requests and answer nothing.

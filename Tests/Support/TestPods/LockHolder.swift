@@ -6,15 +6,8 @@ public final class LockHolderProcess: Sendable {
 
     /// Returns when it holds the lock.
     public init(_ registry: String, _ id: String, work: String = "test") throws {
-        var start = ProgramStart(try TestPrograms.built("podreap-load"), ["hold", registry, id, work])
-        start.output = .read
-        program = try Program(start)
-        let line = try program.readLine()
-        guard line == "held\n" else { throw PodNodeFailure("podreap-load says: \(line)") }
+        program = try .holding(ProgramStart(try TestPrograms.built("podreap-load"), ["hold", registry, id, work]))
     }
 
-    public func end() throws {
-        program.kill()
-        _ = try program.wait(seconds: 5)
-    }
+    public func end() throws { try program.end() }
 }
