@@ -40,7 +40,8 @@ struct Connection: ~Copyable, Sendable {
         }
     }
 
-    /// Reaps a child if it has ended. For a helper that is not a child, this tells only whether it has closed its socket.
+    /// Reaps a child if it has ended. For a helper that is not a child, this tells only whether it has closed its
+    /// socket.
     func reap() -> Child.End {
         if let child { return child.reap() }
         return socket.isClosed ? .gone : .running
